@@ -1,0 +1,1 @@
+"""Veilleur: the back office of a moderation agency."""

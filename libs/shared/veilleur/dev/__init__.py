@@ -1,0 +1,1 @@
+"""One command for a fresh machine: embedded engines, roles, schema, demo agency, API and worker."""

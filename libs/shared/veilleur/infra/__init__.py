@@ -1,0 +1,1 @@
+"""Adapters to the outside: settings, database, doorbell, outbound HTTP, cryptography, logs."""

@@ -1,0 +1,13 @@
+"""The process clock: the only place that reads it. Leases and deadlines use the database clock (`app_now()`)."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The present instant, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def to_rfc3339(instant: datetime) -> str:
+    """`2026-11-22T10:00:00Z`; a fraction is kept when there is one."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,61 @@
+"""Identifiers: UUIDv7 inside, a prefixed name outside (`itm_01…`).
+
+The outside form is the prefix and the 26 characters of the UUID in Crockford's base 32 (lower case), which sorts as
+the UUID does.
+"""
+
+import os
+import time
+from typing import Literal
+from uuid import UUID
+
+from veilleur.kernel.errors import NotFound
+from veilleur.kernel.messages import msg
+
+Prefix = Literal[
+    "agc", "cli", "src", "itm", "cas", "asg", "dec", "dlv", "evt", "rul", "inv", "mem", "key", "end", "que", "cal",
+    "sla", "usg", "aud", "pol", "act", "sec",
+]  # fmt: skip
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_LENGTH = 26
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562 5.7): 48 bits of milliseconds, then randomness."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10))
+    value = (milliseconds & 0xFFFFFFFFFFFF) << 80
+    value |= 0x7 << 76 | (random >> 64 & 0xFFF) << 64
+    value |= 0b10 << 62 | random & 0x3FFFFFFFFFFFFFFF
+    return UUID(int=value)
+
+
+def show_id(prefix: Prefix, identifier: UUID) -> str:
+    """`show_id("itm", uuid)` → `itm_06f…`."""
+    value = identifier.int
+    characters = []
+    for _ in range(_LENGTH):
+        characters.append(_ALPHABET[value & 31])
+        value >>= 5
+    return f"{prefix}_{''.join(reversed(characters))}"
+
+
+def parse_id(prefix: Prefix, shown: str) -> UUID | None:
+    """The UUID behind a shown id, or None when it is not one of this kind."""
+    head, _, tail = shown.partition("_")
+    if head != prefix or len(tail) != _LENGTH or any(character not in _VALUES for character in tail):
+        return None
+    value = 0
+    for character in tail:
+        value = value << 5 | _VALUES[character]
+    return UUID(int=value) if value < 1 << 128 else None
+
+
+def read_id(prefix: Prefix, shown: str) -> UUID:
+    """As `parse_id`; an id that can't be one is `NotFound`, like one that names nothing."""
+    identifier = parse_id(prefix, shown)
+    if identifier is None:
+        raise NotFound(msg("There is no {id} here", id=shown[:64]))
+    return identifier

@@ -1,0 +1,58 @@
+"""Keyset pages: `{"data": [...], "next": cursor | null}`.
+
+A cursor is the sort key of the last row shown, as URL-safe base64 of a JSON array; it is opaque to callers.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from veilleur.kernel.errors import InputError, Invalid
+from veilleur.kernel.messages import msg
+
+MAX_LIMIT = 200
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """How many rows (1 to 200) and after which sort key."""
+
+    limit: int
+    after: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    data: list[T]
+    next: str | None
+
+
+def write_cursor(key: Sequence[str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(list(key)).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
+    """The sort key in a cursor; `Invalid` with a pointer when it is none of ours."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        key = None
+    if not isinstance(key, list) or len(key) != parts or not all(isinstance(part, str) for part in key):
+        raise Invalid(
+            msg("The cursor is not one that was given out here"),
+            errors=[InputError("/after", msg("not a cursor"), msg("use the value of `next` as it came"))],
+        )
+    return tuple(key)
+
+
+def cut_page(rows: Sequence[T], request: PageRequest, key: Callable[[T], Sequence[str]]) -> Page[T]:
+    """A page from `limit + 1` fetched rows: the extra row only tells that there is a next page."""
+    shown = list(rows[: request.limit])
+    more = len(rows) > request.limit
+    return Page(shown, write_cursor(key(shown[-1])) if more and shown else None)
