@@ -1,7 +1,7 @@
 """Sentences for people, in English and French.
 
 A message is written once, in English, where it is raised: `msg("{name} is taken", name=slug)`. Its French text stands
-in `french.py` under the English template; a test fails for a template without one.
+in `locale/fr/` under the English template; a test fails for a template without one.
 """
 
 from collections.abc import Iterable
