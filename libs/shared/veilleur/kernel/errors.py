@@ -35,7 +35,7 @@ class InputError:
     column: int | None = None
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - the field's word (RFC 9457)
     """Base of the tree; never raised itself."""
 
     status: ClassVar[int] = 500

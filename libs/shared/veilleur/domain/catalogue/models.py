@@ -1,0 +1,53 @@
+"""Policies and actions of a client."""
+
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from veilleur.infra.db.base import Tenanted, reference
+
+Verdict = Literal["allow", "restrict", "remove"]
+
+
+class Policy(Tenanted):
+    """A rule of the house that content may break."""
+
+    __tablename__ = "policies"
+
+    client_id: Mapped[UUID]
+    code: Mapped[str]
+    title: Mapped[str]
+    definition: Mapped[str] = mapped_column(default="")
+    examples: Mapped[list[str]] = mapped_column(default=list)
+    severity: Mapped[int] = mapped_column(default=1)
+    """1 (a nuisance) to 5 (harms whoever reads it)."""
+    default_actions: Mapped[list[str]] = mapped_column(default=list)
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        UniqueConstraint("agency_id", "client_id", "code"),
+        CheckConstraint("severity BETWEEN 1 AND 5", name="severity"),
+    )
+
+
+class Action(Tenanted):
+    """Something the client's platform can do to an item or its author."""
+
+    __tablename__ = "actions"
+
+    client_id: Mapped[UUID]
+    code: Mapped[str]
+    title: Mapped[str]
+    verdict: Mapped[str]
+    """The least verdict that goes with it: a decision is at least as severe as each of its actions."""
+    targets: Mapped[list[str]]
+    needs_until: Mapped[bool] = mapped_column(default=False)
+    undo: Mapped[str | None]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        UniqueConstraint("agency_id", "client_id", "code"),
+        CheckConstraint("verdict IN ('allow', 'restrict', 'remove')", name="verdict"),
+    )

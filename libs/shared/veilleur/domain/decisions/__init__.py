@@ -1,0 +1,1 @@
+"""Every verdict, automatic or human, goes through one door (`record.py`)."""

@@ -1,0 +1,46 @@
+"""A verdict on one revision of one item, with all that explains it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from veilleur.infra.db.base import JsonObject, Tenanted, reference
+
+
+class Decision(Tenanted):
+    __tablename__ = "decisions"
+
+    client_id: Mapped[UUID]
+    source_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    item_revision: Mapped[int]
+    sequence: Mapped[int]
+    case_id: Mapped[UUID | None]
+    member_id: Mapped[UUID | None]
+    verdict: Mapped[str]
+    actions: Mapped[list[JsonObject]]
+    policies: Mapped[list[str]]
+    automated: Mapped[bool]
+    automated_detection: Mapped[bool]
+    rule_set_version: Mapped[int | None]
+    matched_rules: Mapped[list[str]]
+    trace: Mapped[JsonObject]
+    """What the rules saw and found, enough to replay the outcome."""
+    explanation: Mapped[str | None]
+    """For the client and the author."""
+    note: Mapped[str | None]
+    """Never leaves the agency."""
+    language: Mapped[str]
+    made_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("item_id", "items"),
+        reference("member_id", "members"),
+        UniqueConstraint("agency_id", "item_id", "sequence"),
+        UniqueConstraint("agency_id", "item_id", "item_revision"),
+        CheckConstraint("verdict IN ('allow', 'restrict', 'remove')", name="verdict"),
+        Index(None, "agency_id", "client_id", "made_at"),
+    )

@@ -1,0 +1,183 @@
+"""The single door: every verdict, automatic or human, enters here with all that follows from it.
+
+Decision, item state, clock stop, usage records, audit entry, event and deliveries are written in the caller's one
+transaction: they are true together or not at all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.catalogue.queries import ClientCatalogue, load_catalogues
+from veilleur.domain.decisions.models import Decision
+from veilleur.domain.decisions.policy import Ruling
+from veilleur.domain.decisions.shape import decision_payload
+from veilleur.domain.intake.models import Item
+from veilleur.domain.intake.shape import item_reference
+from veilleur.domain.metering.record import Usage, record_usage
+from veilleur.domain.outbox.announce import Announcement, announce
+from veilleur.domain.sla.clocks import stop_clocks
+from veilleur.domain.tenancy.models import Client
+from veilleur.kernel.errors import Conflict
+from veilleur.kernel.ids import new_id, show_id
+from veilleur.kernel.messages import msg
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What the rules contributed: their version, the rules that matched, and the trace to replay them."""
+
+    rule_set_version: int | None = None
+    matched_rules: tuple[str, ...] = ()
+    trace: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A ruling about one item in its present revision."""
+
+    item: Item
+    ruling: Ruling
+    detection: Detection
+    case_id: UUID | None = None
+    member_id: UUID | None = None
+    """Who decided; none for rules."""
+    review_seconds: int | None = None
+    explanation: str | None = None
+    note: str | None = None
+
+    @property
+    def automated(self) -> bool:
+        return self.member_id is None
+
+
+async def record_decisions(
+    session: AsyncSession, agency_id: UUID, verdicts: Sequence[Verdict], present: datetime
+) -> list[Decision]:
+    """Record verdicts at `present`, one an item; `Conflict` when an item was decided by someone else meanwhile."""
+    if not verdicts:
+        return []
+    client_ids = {verdict.item.client_id for verdict in verdicts}
+    zones = await _load_zones(session, agency_id, client_ids)
+    catalogues = await load_catalogues(session, agency_id, client_ids)
+    await _close_items(session, agency_id, verdicts)
+    decisions = [_to_decision(agency_id, verdict, present) for verdict in verdicts]
+    await session.execute(insert(Decision), [_to_row(decision) for decision in decisions])
+    await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
+    pairs = list(zip(verdicts, decisions, strict=True))
+    usage = [fact for verdict, decision in pairs for fact in _count(verdict, decision, zones[decision.client_id])]
+    await record_usage(session, agency_id, usage)
+    await record_deeds(session, agency_id, [_to_deed(decision) for decision in decisions])
+    await announce(
+        session, agency_id, [_tell(verdict, decision, catalogues[decision.client_id]) for verdict, decision in pairs]
+    )
+    return decisions
+
+
+_CLOSE_ITEMS = text("""
+UPDATE items SET state = 'decided', decisions = decisions + 1, closed_at = app_now()
+FROM unnest(CAST(:ids AS uuid[]), CAST(:revisions AS integer[])) AS t(id, revision)
+WHERE items.agency_id = :agency_id AND items.id = t.id AND items.revision = t.revision
+  AND items.state IN ('received', 'in_review')
+RETURNING items.id
+""")
+
+
+async def _close_items(session: AsyncSession, agency_id: UUID, verdicts: Sequence[Verdict]) -> None:
+    values = {
+        "agency_id": agency_id,
+        "ids": [verdict.item.id for verdict in verdicts],
+        "revisions": [verdict.item.revision for verdict in verdicts],
+    }
+    closed = (await session.execute(_CLOSE_ITEMS, values)).all()
+    if len(closed) != len(verdicts):
+        raise Conflict(msg("This item was decided or changed meanwhile"), slug="already-decided")
+
+
+async def _load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
+    rows = await session.execute(
+        select(Client.id, Client.time_zone).where(Client.agency_id == agency_id, Client.id.in_(client_ids))
+    )
+    return dict(rows.all())
+
+
+def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decision:
+    item = verdict.item
+    return Decision(
+        agency_id=agency_id,
+        id=new_id(),
+        client_id=item.client_id,
+        source_id=item.source_id,
+        item_id=item.id,
+        item_revision=item.revision,
+        sequence=item.decisions + 1,
+        case_id=verdict.case_id,
+        member_id=verdict.member_id,
+        verdict=verdict.ruling.verdict,
+        actions=list(verdict.ruling.actions),
+        policies=list(verdict.ruling.policies),
+        automated=verdict.automated,
+        automated_detection=bool(verdict.detection.matched_rules),
+        rule_set_version=verdict.detection.rule_set_version,
+        matched_rules=list(verdict.detection.matched_rules),
+        trace=verdict.detection.trace,
+        explanation=verdict.explanation,
+        note=verdict.note,
+        language=item.language or "en",
+        made_at=present,
+    )
+
+
+def _to_row(decision: Decision) -> dict[str, Any]:
+    return {column.key: getattr(decision, column.key) for column in Decision.__table__.columns}
+
+
+def _count(verdict: Verdict, decision: Decision, time_zone: str) -> list[Usage]:
+    def count(meter: Any, quantity: int) -> Usage:
+        return Usage(
+            client_id=decision.client_id,
+            time_zone=time_zone,
+            meter=meter,
+            occurred_at=decision.made_at,
+            quantity=Decimal(quantity),
+            source_id=decision.source_id,
+            item_id=decision.item_id,
+            decision_id=decision.id,
+            member_id=decision.member_id,
+        )
+
+    if verdict.automated:
+        return [count("decision.auto", 1)]
+    return [count("decision.human", 1), count("review.seconds", verdict.review_seconds or 0)]
+
+
+def _to_deed(decision: Decision) -> Deed:
+    return Deed(
+        actor="rules" if decision.member_id is None else show_id("mem", decision.member_id),
+        action="decision.made",
+        subject=show_id("itm", decision.item_id),
+        client_id=decision.client_id,
+        details={"decision": show_id("dec", decision.id), "verdict": decision.verdict},
+    )
+
+
+def _tell(verdict: Verdict, decision: Decision, catalogue: ClientCatalogue) -> Announcement:
+    return Announcement(
+        client_id=decision.client_id,
+        type="decision.made",
+        data={
+            "decision": decision_payload(decision, catalogue.policies),
+            "item": item_reference(verdict.item),
+            "interim": verdict.item.interim,
+            "sequence": decision.sequence,
+        },
+        occurred_at=decision.made_at,
+        item_id=decision.item_id,
+    )

@@ -1,0 +1,1 @@
+"""Callbacks on their way out: leased, signed, retried, dead-lettered."""

@@ -1,0 +1,1 @@
+"""What comes in: verified, understood, stored once."""

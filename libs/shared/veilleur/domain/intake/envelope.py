@@ -1,0 +1,162 @@
+"""What a client may send, as types; pure.
+
+Shapes and limits are those of the public contract. `read_item` keeps the item as it was sent (times and numbers
+untouched), because spans, digests and replays refer to what was sent.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from veilleur.infra.validation import invalid_from_pydantic
+from veilleur.kernel.errors import InputError, Invalid
+from veilleur.kernel.messages import msg
+from veilleur.kernel.strict_json import canonical_digest
+
+EventType = Literal["item.created", "item.updated", "item.deleted", "item.reported", "appeal.created"]
+NOT_YET = ("item.updated", "item.deleted", "item.reported", "appeal.created")
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _require_rfc3339(value: object) -> object:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise PydanticCustomError("rfc3339", "an RFC 3339 time with its offset, such as 2026-11-22T10:00:00Z")
+    return value
+
+
+Timestamp = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_rfc3339)]
+ExternalId = Annotated[str, Field(min_length=1, max_length=256)]
+Url = Annotated[str, Field(min_length=1, max_length=2_048)]
+Scalar = Annotated[str, Field(max_length=2_000)] | int | float | bool | None
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class AuthorIn(Shape):
+    external_id: ExternalId
+    display_name: str | None = Field(default=None, max_length=256)
+    created_at: Timestamp | None = None
+    trust: str | None = Field(default=None, max_length=64)
+
+
+class ParentIn(Shape):
+    external_id: ExternalId
+    text: str | None = Field(default=None, max_length=50_000)
+    author: AuthorIn | None = None
+
+
+class ContextIn(Shape):
+    channel: str | None = Field(default=None, max_length=256)
+    thread_id: str | None = Field(default=None, max_length=256)
+    title: str | None = Field(default=None, max_length=1_000)
+    parent: ParentIn | None = None
+
+
+class MediaIn(Shape):
+    url: Url
+    type: Literal["image", "video", "audio", "file"] = "image"
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
+    pdq: str | None = Field(default=None, pattern=r"^[0-9a-fA-F]{64}$")
+
+
+class ItemIn(Shape):
+    """An item as the contract shapes it."""
+
+    external_id: ExternalId
+    revision: int | None = Field(default=None, ge=1, le=2_147_483_647)
+    kind: Literal["post", "comment", "message", "review", "profile", "listing", "media", "account", "other"] = "comment"
+    text: str | None = Field(default=None, max_length=50_000)
+    language: str | None = Field(default=None, pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$", max_length=35)
+    url: Url | None = None
+    created_at: Timestamp | None = None
+    author: AuthorIn | None = None
+    context: ContextIn | None = None
+    media: list[MediaIn] | None = Field(default=None, max_length=50)
+    metadata: dict[Annotated[str, Field(max_length=128)], Scalar] | None = Field(default=None, max_length=50)
+
+    @model_validator(mode="after")
+    def _require_content(self) -> Self:
+        if not self.text and not self.media:
+            raise PydanticCustomError("content_missing", "an item needs `text` or `media`")
+        return self
+
+
+class EnvelopeIn(Shape):
+    """A Standard Webhooks body: `{"type", "timestamp", "data"}`."""
+
+    type: EventType
+    timestamp: Timestamp | None = None
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InboundItem:
+    """An item ready to be stored. `body` is what was sent, without identity and revision."""
+
+    external_id: str
+    revision: int | None
+    kind: str
+    language: str | None
+    author_external_id: str | None
+    thread_id: str | None
+    text_key: int | None
+    body: dict[str, Any]
+    digest: bytes
+
+
+def read_envelope(payload: object) -> tuple[str, InboundItem]:
+    """The event type and the item of a Standard Webhooks body; `Invalid` lists every mistake."""
+    envelope = _validate(EnvelopeIn, payload, "")
+    refuse_not_yet(envelope.type, "/type")
+    return envelope.type, read_item(envelope.data, "/data")
+
+
+def read_item(data: Mapping[str, Any], pointer: str) -> InboundItem:
+    """Check one item against the contract; pointers of mistakes start at `pointer`."""
+    item = _validate(ItemIn, data, pointer)
+    body = {name: value for name, value in data.items() if name not in ("external_id", "revision")}
+    body.setdefault("kind", item.kind)
+    return InboundItem(
+        external_id=item.external_id,
+        revision=item.revision,
+        kind=item.kind,
+        language=item.language,
+        author_external_id=item.author.external_id if item.author else None,
+        thread_id=item.context.thread_id if item.context else None,
+        text_key=text_key(item.text) if item.text else None,
+        body=body,
+        digest=canonical_digest(body),
+    )
+
+
+def text_key(text: str) -> int | None:
+    """A key that texts share when they differ in case, spacing and punctuation only; none for a text of no letters."""
+    letters = "".join(character for character in text.casefold() if character.isalnum())
+    return int.from_bytes(blake2b(letters.encode(), digest_size=8).digest(), signed=True) if letters else None
+
+
+def refuse_not_yet(event_type: str, pointer: str) -> None:
+    if event_type in NOT_YET:
+        raise Invalid(
+            msg("{type} is not served yet", type=event_type),
+            slug="not-yet",
+            errors=[InputError(pointer, msg("{type} is not served yet", type=event_type))],
+        )
+
+
+def _validate(shape: type[Any], value: object, pointer: str) -> Any:
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        raise invalid_from_pydantic(error.errors(include_url=False), prefix=pointer) from None

@@ -1,0 +1,102 @@
+"""Items and the receipts of the webhooks that brought them."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from veilleur.infra.db.base import Base, JsonObject, Small, Tenanted, reference
+
+
+class ItemState(StrEnum):
+    """`received` (not screened yet) → `decided`, or → `in_review` (a case is open) → `decided`."""
+
+    RECEIVED = "received"
+    IN_REVIEW = "in_review"
+    DECIDED = "decided"
+    DELETED = "deleted"
+
+
+class Item(Tenanted):
+    """A piece of content in its current revision; its identity is `(source, external_id)`."""
+
+    __tablename__ = "items"
+
+    client_id: Mapped[UUID]
+    source_id: Mapped[UUID]
+    external_id: Mapped[str]
+    revision: Mapped[int] = mapped_column(default=1)
+    kind: Mapped[str]
+    language: Mapped[str | None]
+    author_external_id: Mapped[str | None]
+    thread_id: Mapped[str | None]
+    text_key: Mapped[int | None] = mapped_column(BigInteger)
+    """Equal for texts that differ in case, spacing and punctuation only."""
+    body: Mapped[JsonObject]
+    """The item as the contract shapes it, without `external_id` and `revision`."""
+    digest: Mapped[bytes]
+    """SHA-256 of the canonical content: the same content again is a duplicate."""
+    state: Mapped[str] = mapped_column(default=ItemState.RECEIVED)
+    interim: Mapped[str]
+    decisions: Mapped[int] = mapped_column(Small, default=0)
+    """How many decisions this item has had: the `sequence` of its callbacks."""
+    attempts: Mapped[int] = mapped_column(Small, default=0)
+    """How often screening was begun; counted apart from its transaction, so that a crash is counted too."""
+    attempted_at: Mapped[datetime | None]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("source_id", "sources"),
+        UniqueConstraint("agency_id", "source_id", "external_id"),
+        CheckConstraint("state IN ('received', 'in_review', 'decided', 'deleted')", name="state"),
+        CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
+        Index("ix_items_unscreened", "agency_id", "received_at", postgresql_where="state = 'received'"),
+        Index("ix_items_author", "agency_id", "client_id", "author_external_id", "received_at"),
+        Index(
+            "ix_items_thread", "agency_id", "source_id", "thread_id", "received_at",
+            postgresql_where="thread_id IS NOT NULL",
+        ),
+        Index("ix_items_text", "agency_id", "client_id", "text_key", postgresql_where="text_key IS NOT NULL"),
+        {"postgresql_with": {"fillfactor": "85"}},
+    )  # fmt: skip
+
+
+class ItemRevision(Tenanted):
+    """What an item said before it was edited: copied here when a newer revision takes its place."""
+
+    __tablename__ = "item_revisions"
+
+    client_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    revision: Mapped[int]
+    body: Mapped[JsonObject]
+    digest: Mapped[bytes]
+    replaced_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("item_id", "items"),
+        reference("client_id", "clients"),
+        UniqueConstraint("agency_id", "item_id", "revision"),
+    )
+
+
+class WebhookReceipt(Base):
+    """A webhook id of a source with the digest of what it said: the same id never says two things."""
+
+    __tablename__ = "webhook_receipts"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID]
+    digest: Mapped[bytes]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
+        reference("client_id", "clients"),
+    )

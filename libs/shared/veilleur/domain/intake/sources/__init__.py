@@ -1,0 +1,1 @@
+"""One file a platform: how its webhooks are verified and read."""

@@ -1,0 +1,64 @@
+"""Counting a fact, in the fact's own transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.metering.models import UsageRecord
+from veilleur.kernel.ids import new_id
+
+Meter = Literal["items.received", "decision.auto", "decision.human", "review.seconds"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One countable fact of a client; `quantity` in the meter's own unit (items, decisions, seconds)."""
+
+    client_id: UUID
+    time_zone: str
+    meter: Meter
+    occurred_at: datetime
+    quantity: Decimal = Decimal(1)
+    source_id: UUID | None = None
+    item_id: UUID | None = None
+    decision_id: UUID | None = None
+    member_id: UUID | None = None
+    billable: bool = True
+    reason: str | None = None
+    dims: dict[str, Any] = field(default_factory=dict)
+
+
+async def record_usage(session: AsyncSession, agency_id: UUID, facts: Sequence[Usage]) -> None:
+    """Append one record a fact; the local day is fixed here, in the client's zone of now."""
+    if not facts:
+        return
+    await session.execute(
+        insert(UsageRecord),
+        [
+            {
+                "agency_id": agency_id,
+                "id": new_id(),
+                "client_id": fact.client_id,
+                "source_id": fact.source_id,
+                "meter": fact.meter,
+                "quantity": fact.quantity,
+                "occurred_at": fact.occurred_at,
+                "local_date": fact.occurred_at.astimezone(ZoneInfo(fact.time_zone)).date(),
+                "time_zone": fact.time_zone,
+                "billable": fact.billable,
+                "reason": fact.reason,
+                "dims": fact.dims,
+                "item_id": fact.item_id,
+                "decision_id": fact.decision_id,
+                "member_id": fact.member_id,
+            }
+            for fact in facts
+        ],
+    )

@@ -1,0 +1,1 @@
+"""New agencies and clients start with everything they need to work."""

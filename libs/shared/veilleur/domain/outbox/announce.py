@@ -1,0 +1,89 @@
+"""Telling a client: an event row, and one delivery for each endpoint that wants it, in the fact's transaction."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.outbox.models import Delivery, Endpoint, Event
+from veilleur.infra.worklist import hint_work
+from veilleur.kernel.clock import to_rfc3339
+from veilleur.kernel.ids import new_id
+
+EventType = Literal["decision.made", "item.held", "ping"]
+EVENT_TYPES: tuple[EventType, ...] = ("decision.made", "item.held", "ping")
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """An event of one client; `data` is JSON-ready. `endpoint_id` narrows it to one endpoint."""
+
+    client_id: UUID
+    type: EventType
+    data: dict[str, Any]
+    occurred_at: datetime
+    item_id: UUID | None = None
+    endpoint_id: UUID | None = None
+
+
+async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequence[Announcement]) -> list[UUID]:
+    """Write events and their deliveries; the ids of the deliveries."""
+    if not announcements:
+        return []
+    events = [_event_row(agency_id, announcement) for announcement in announcements]
+    await session.execute(insert(Event), events)
+    endpoints = await _live_endpoints(session, agency_id, {announcement.client_id for announcement in announcements})
+    deliveries = [
+        {
+            "agency_id": agency_id,
+            "id": new_id(),
+            "client_id": announcement.client_id,
+            "endpoint_id": endpoint.id,
+            "event_id": event["id"],
+        }
+        for announcement, event in zip(announcements, events, strict=True)
+        for endpoint in endpoints.get(announcement.client_id, [])
+        if _wants(endpoint, announcement)
+    ]
+    if deliveries:
+        await session.execute(insert(Delivery), deliveries)
+        await hint_work(session, agency_id, "delivery")
+    return [delivery["id"] for delivery in deliveries]
+
+
+def _wants(endpoint: Endpoint, announcement: Announcement) -> bool:
+    if announcement.endpoint_id is not None:
+        return endpoint.id == announcement.endpoint_id
+    return not endpoint.events or announcement.type in endpoint.events
+
+
+def _event_row(agency_id: UUID, announcement: Announcement) -> dict[str, Any]:
+    envelope = {
+        "type": announcement.type,
+        "timestamp": to_rfc3339(announcement.occurred_at),
+        "data": announcement.data,
+    }
+    return {
+        "agency_id": agency_id,
+        "id": new_id(),
+        "client_id": announcement.client_id,
+        "type": announcement.type,
+        "body": json.dumps(envelope, ensure_ascii=False, separators=(",", ":")),
+        "item_id": announcement.item_id,
+        "occurred_at": announcement.occurred_at,
+    }
+
+
+async def _live_endpoints(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, list[Endpoint]]:
+    endpoints: dict[UUID, list[Endpoint]] = {}
+    query = select(Endpoint).where(
+        Endpoint.agency_id == agency_id, Endpoint.client_id.in_(client_ids), Endpoint.disabled_at.is_(None)
+    )
+    for endpoint in await session.scalars(query):
+        endpoints.setdefault(endpoint.client_id, []).append(endpoint)
+    return endpoints

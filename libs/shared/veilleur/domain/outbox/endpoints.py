@@ -1,0 +1,41 @@
+"""Where a client is called back."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.outbox.models import Endpoint, EndpointSecret
+from veilleur.infra.security.sealing import Sealer
+from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
+from veilleur.kernel.ids import new_id, show_id
+
+
+def endpoint_aad(agency_id: UUID, endpoint_id: UUID) -> str:
+    """What an endpoint's sealed secret is bound to: it opens nowhere else."""
+    return f"{agency_id}|endpoint_secrets|{endpoint_id}"
+
+
+async def add_endpoint(  # noqa: PLR0917
+    session: AsyncSession,
+    sealer: Sealer,
+    agency_id: UUID,
+    client_id: UUID,
+    url: str,
+    events: Sequence[str],
+    actor: str,
+) -> tuple[Endpoint, str]:
+    """An endpoint and its first secret (`whsec_…`), which is shown once. The URL is checked by the caller."""
+    endpoint = Endpoint(agency_id=agency_id, id=new_id(), client_id=client_id, url=url, events=list(events))
+    session.add(endpoint)
+    await session.flush()
+    secret = new_webhook_secret()
+    sealed = sealer.seal(parse_webhook_secret(secret, "/secret"), endpoint_aad(agency_id, endpoint.id))
+    session.add(
+        EndpointSecret(agency_id=agency_id, id=new_id(), endpoint_id=endpoint.id, client_id=client_id, sealed=sealed)
+    )
+    await session.flush()
+    await session.refresh(endpoint)
+    await record_deeds(session, agency_id, [Deed(actor, "endpoint.created", show_id("end", endpoint.id), client_id)])
+    return endpoint, secret

@@ -1,0 +1,84 @@
+"""Events, the endpoints that want them, and one delivery for each pair."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from veilleur.infra.db.base import Tenanted, reference
+
+
+class Endpoint(Tenanted):
+    """A client's URL that is called back. An empty `events` means all."""
+
+    __tablename__ = "endpoints"
+
+    client_id: Mapped[UUID]
+    url: Mapped[str]
+    events: Mapped[list[str]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    disabled_at: Mapped[datetime | None]
+
+    __table_args__ = (reference("client_id", "clients"), Index(None, "agency_id", "client_id"))
+
+
+class EndpointSecret(Tenanted):
+    """A sealed signing secret; every live one signs."""
+
+    __tablename__ = "endpoint_secrets"
+
+    endpoint_id: Mapped[UUID]
+    client_id: Mapped[UUID]
+    sealed: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    expires_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        reference("endpoint_id", "endpoints"),
+        reference("client_id", "clients"),
+        Index(None, "agency_id", "endpoint_id"),
+    )
+
+
+class Event(Tenanted):
+    """Something a client is told. `body` is the exact text of every callback of it."""
+
+    __tablename__ = "events"
+
+    client_id: Mapped[UUID]
+    type: Mapped[str]
+    body: Mapped[str]
+    item_id: Mapped[UUID | None]
+    occurred_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (reference("client_id", "clients"), Index(None, "agency_id", "client_id", "id"))
+
+
+class Delivery(Tenanted):
+    """One event on its way to one endpoint."""
+
+    __tablename__ = "deliveries"
+
+    client_id: Mapped[UUID]
+    endpoint_id: Mapped[UUID]
+    event_id: Mapped[UUID]
+    state: Mapped[str] = mapped_column(default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    fence: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime | None] = mapped_column(server_default=func.app_now())
+    """When to try (pending) or when the lease of a sender that vanished ends (sending); none once it is over."""
+    last_status: Mapped[int | None]
+    last_error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    delivered_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        reference("endpoint_id", "endpoints"),
+        reference("event_id", "events"),
+        reference("client_id", "clients"),
+        UniqueConstraint("agency_id", "event_id", "endpoint_id"),
+        CheckConstraint("state IN ('pending', 'sending', 'delivered', 'dead')", name="state"),
+        Index("ix_deliveries_due", "agency_id", "due_at", postgresql_where="due_at IS NOT NULL"),
+        Index(None, "agency_id", "state", "id"),
+    )

@@ -1,0 +1,1 @@
+"""The review desk: cases, and the moderators who hold them."""

@@ -1,0 +1,135 @@
+"""A moderator's decision: fenced, checked against the client's catalogue, safe to repeat."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.catalogue.queries import load_catalogue
+from veilleur.domain.decisions.models import Decision
+from veilleur.domain.decisions.policy import Ruling, check_ruling
+from veilleur.domain.decisions.record import Detection, Verdict, record_decisions
+from veilleur.domain.intake.models import Item
+from veilleur.domain.intake.shape import item_content
+from veilleur.domain.review.lease import lock_held, lock_member, require_lease
+from veilleur.domain.review.models import Assignment, Case, CaseState
+from veilleur.domain.tenancy.models import Member
+from veilleur.kernel.errors import Conflict, Invalid
+from veilleur.kernel.messages import msg
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRequest:
+    """What a moderator sends. `digest` identifies the request, so that a repetition is known as one."""
+
+    fence: int
+    revision: int
+    ruling: Ruling
+    explanation: str | None
+    note: str | None
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    decision: Decision
+    repeated: bool
+
+
+async def decide_case(
+    session: AsyncSession, agency_id: UUID, member_id: UUID, assignment_id: UUID, request: DecisionRequest
+) -> Decided:
+    """Decide the case behind an assignment; the same request again answers the same decision."""
+    member = await lock_member(session, agency_id, member_id)
+    assignment, case = await lock_held(session, agency_id, member_id, assignment_id)
+    if assignment.outcome == "decided":
+        return await _repeat(session, agency_id, assignment, request)
+    require_lease(assignment, case, request.fence)
+    item = await _lock_item(session, agency_id, case.item_id)
+    if request.revision != item.revision:
+        raise Conflict(
+            msg("The item was edited while you looked at it; your lease is kept"),
+            slug="item-changed",
+            extra={"item": item_content(item)},
+        )
+    await _check(session, agency_id, case, request.ruling)
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    [decision] = await record_decisions(
+        session,
+        agency_id,
+        [_to_verdict(case, assignment, item, request, _count_seconds(member, assignment, present))],
+        present,
+    )
+    await _close(session, agency_id, case, assignment, decision, request.digest)
+    return Decided(decision, repeated=False)
+
+
+async def _repeat(session: AsyncSession, agency_id: UUID, assignment: Assignment, request: DecisionRequest) -> Decided:
+    if assignment.request_digest != request.digest or assignment.fence != request.fence:
+        raise Conflict(msg("This case is already decided"), slug="already-decided")
+    decision = await session.get_one(Decision, (agency_id, assignment.decision_id))
+    return Decided(decision, repeated=True)
+
+
+async def _lock_item(session: AsyncSession, agency_id: UUID, item_id: UUID) -> Item:
+    query = select(Item).where(Item.agency_id == agency_id, Item.id == item_id)
+    return (await session.scalars(query.with_for_update(key_share=True))).one()
+
+
+async def _check(session: AsyncSession, agency_id: UUID, case: Case, ruling: Ruling) -> None:
+    errors = check_ruling(ruling, await load_catalogue(session, agency_id, case.client_id))
+    if errors:
+        raise Invalid(msg("The decision does not fit this client's catalogue"), slug="not-in-catalogue", errors=errors)
+
+
+def _to_verdict(
+    case: Case, assignment: Assignment, item: Item, request: DecisionRequest, review_seconds: int
+) -> Verdict:
+    return Verdict(
+        item=item,
+        ruling=request.ruling,
+        detection=Detection(case.rule_set_version, tuple(why["rule"] for why in case.why), case.trace),
+        case_id=case.id,
+        member_id=assignment.member_id,
+        review_seconds=review_seconds,
+        explanation=request.explanation,
+        note=request.note,
+    )
+
+
+def _count_seconds(member: Member, assignment: Assignment, present: datetime) -> int:
+    """Whole seconds of attention: from the claim, or from the end of this person's previous case if that was later.
+
+    With several cases in hand the same second is never counted twice.
+    """
+    begun = max(filter(None, (assignment.claimed_at, member.attentive_since)))
+    return max(0, round((present - begun).total_seconds()))
+
+
+async def _close(
+    session: AsyncSession,
+    agency_id: UUID,
+    case: Case,
+    assignment: Assignment,
+    decision: Decision,
+    digest: bytes,
+) -> None:
+    ended: dict[str, Any] = {"ended_at": func.app_now(), "outcome": "decided"}
+    await session.execute(
+        update(Case)
+        .where(Case.agency_id == agency_id, Case.id == case.id)
+        .values(state=CaseState.DECIDED, holder_id=None, lease_expires_at=None, closed_at=func.app_now())
+    )
+    await session.execute(
+        update(Assignment)
+        .where(Assignment.agency_id == agency_id, Assignment.id == assignment.id)
+        .values(**ended, decision_id=decision.id, request_digest=digest)
+    )
+    await session.execute(
+        update(Member)
+        .where(Member.agency_id == agency_id, Member.id == assignment.member_id)
+        .values(attentive_since=func.app_now())
+    )

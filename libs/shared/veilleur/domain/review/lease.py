@@ -1,0 +1,114 @@
+"""What a holder does with a lease: keep it alive, or give it back. Every write names its fence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.review.models import Assignment, Case, CaseState
+from veilleur.domain.tenancy.models import Member
+from veilleur.kernel.errors import Conflict, Forbidden, NotFound, Problem
+from veilleur.kernel.ids import show_id
+from veilleur.kernel.messages import msg
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The answer to one heartbeat: until when the lease now runs and which revision the item has, or what is wrong."""
+
+    assignment_id: UUID
+    expires_at: datetime | None = None
+    item_revision: int | None = None
+    problem: Problem | None = None
+
+
+_BEAT = text("""
+UPDATE cases SET lease_expires_at = greatest(lease_expires_at, app_now() + make_interval(secs => q.lease_s))
+FROM queues q
+WHERE q.agency_id = cases.agency_id AND q.id = cases.queue_id AND cases.agency_id = :agency_id
+  AND cases.id = :case_id AND cases.state = 'leased' AND cases.holder_id = :member_id AND cases.fence = :fence
+RETURNING cases.lease_expires_at, cases.item_revision
+""")
+
+
+async def beat(session: AsyncSession, agency_id: UUID, member_id: UUID, held: Sequence[tuple[UUID, int]]) -> list[Beat]:
+    """Renew the leases of `(assignment, fence)` pairs; one answer each, in order."""
+    return [await _beat_one(session, agency_id, member_id, assignment_id, fence) for assignment_id, fence in held]
+
+
+async def release(session: AsyncSession, agency_id: UUID, member_id: UUID, assignment_id: UUID, fence: int) -> None:
+    """Give a case back to its queue; repeating it changes nothing."""
+    assignment, case = await lock_held(session, agency_id, member_id, assignment_id)
+    if assignment.outcome == "released" and assignment.fence == fence:
+        return
+    require_lease(assignment, case, fence)
+    case.state, case.holder_id, case.lease_expires_at = CaseState.READY, None, None
+    await end_assignment(session, assignment, "released")
+    await session.flush()
+
+
+async def lock_member(session: AsyncSession, agency_id: UUID, member_id: UUID) -> Member:
+    """The member's row, locked first by claims and decisions alike: one person's two tabs take turns."""
+    query = select(Member).where(Member.agency_id == agency_id, Member.id == member_id)
+    member = (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
+    if member is None or member.disabled_at is not None:
+        raise Forbidden(msg("This member is no longer active"))
+    return member
+
+
+async def find_assignment(session: AsyncSession, agency_id: UUID, member_id: UUID, assignment_id: UUID) -> Assignment:
+    """My assignment of that id; somebody else's is `NotFound` like one that never was."""
+    assignment = await session.get(Assignment, (agency_id, assignment_id))
+    if assignment is None or assignment.member_id != member_id:
+        raise NotFound(msg("There is no {id} here", id=show_id("asg", assignment_id)))
+    return assignment
+
+
+async def lock_held(
+    session: AsyncSession, agency_id: UUID, member_id: UUID, assignment_id: UUID
+) -> tuple[Assignment, Case]:
+    """My assignment and its case, the case locked: nothing about either changes until the transaction ends."""
+    assignment = await find_assignment(session, agency_id, member_id, assignment_id)
+    query = select(Case).where(Case.agency_id == agency_id, Case.id == assignment.case_id)
+    case = (await session.scalars(query.with_for_update(key_share=True))).one()
+    await session.refresh(assignment)
+    return assignment, case
+
+
+def require_lease(assignment: Assignment, case: Case, fence: int) -> None:
+    """`Conflict` unless this assignment with this fence is the case's present one.
+
+    An expired lease still counts until somebody else has claimed: only then the fence has grown.
+    """
+    if assignment.fence == fence == case.fence and case.state == CaseState.LEASED:
+        return
+    if case.state == CaseState.WITHDRAWN:
+        raise Conflict(msg("The item was withdrawn; there is nothing left to decide"), slug="item-withdrawn")
+    if case.state == CaseState.DECIDED:
+        raise Conflict(msg("This case is already decided"), slug="already-decided")
+    raise Conflict(msg("The lease is lost: the case was released or somebody else has claimed it"), slug="lease-lost")
+
+
+async def end_assignment(session: AsyncSession, assignment: Assignment, outcome: str) -> None:
+    await session.execute(
+        update(Assignment)
+        .where(Assignment.agency_id == assignment.agency_id, Assignment.id == assignment.id)
+        .values(outcome=outcome, ended_at=func.app_now())
+    )
+
+
+async def _beat_one(session: AsyncSession, agency_id: UUID, member_id: UUID, assignment_id: UUID, fence: int) -> Beat:
+    try:
+        assignment = await find_assignment(session, agency_id, member_id, assignment_id)
+        values = {"agency_id": agency_id, "case_id": assignment.case_id, "member_id": member_id, "fence": fence}
+        renewed = (await session.execute(_BEAT, values)).one_or_none()
+        if renewed is not None and assignment.fence == fence:
+            return Beat(assignment_id, renewed.lease_expires_at, renewed.item_revision)
+        _, case = await lock_held(session, agency_id, member_id, assignment_id)
+        require_lease(assignment, case, fence)
+    except Problem as problem:
+        return Beat(assignment_id, problem=problem)
+    return Beat(assignment_id, case.lease_expires_at, case.item_revision)

@@ -1,0 +1,210 @@
+"""Opening cases: the case, its clock, the item's new state and the client's notice, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.intake.models import Item
+from veilleur.domain.intake.shape import item_reference
+from veilleur.domain.outbox.announce import Announcement, announce
+from veilleur.domain.review.models import Assignment, Case, CaseState, Queue
+from veilleur.domain.review.routing import choose_queue
+from veilleur.domain.sla.clocks import ClockStart, start_clocks
+from veilleur.domain.sla.policy import Priority
+from veilleur.domain.sla.terms import Terms, load_terms
+from veilleur.domain.tenancy.models import Client
+from veilleur.kernel.ids import new_id, show_id
+
+Reason = Literal["rule", "no_rule_set", "screening_failed", "screening_overdue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An item that needs a person; `queue` is a code, None the client's own default."""
+
+    item: Item
+    reason: Reason
+    queue: str | None = None
+    priority: Priority = "normal"
+    interim: str | None = None
+    why: list[dict[str, Any]] = field(default_factory=list)
+    trace: dict[str, Any] = field(default_factory=dict)
+    rule_set_version: int | None = None
+
+
+async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[Opening], present: datetime) -> None:
+    """Open a case an item, or renew the open one of an item that was edited meanwhile."""
+    if not openings:
+        return
+    standing = await _find_open(session, agency_id, [opening.item.id for opening in openings])
+    for opening in openings:
+        if opening.item.id in standing:
+            await _renew(session, agency_id, opening)
+    fresh = [opening for opening in openings if opening.item.id not in standing]
+    client_ids = {opening.item.client_id for opening in fresh}
+    terms = await load_terms(session, agency_id, client_ids)
+    queues = dict((await session.execute(select(Queue.code, Queue.id).where(Queue.agency_id == agency_id))).all())
+    defaults = await _default_queues(session, agency_id, client_ids)
+    prepared = [
+        _prepare(
+            opening,
+            terms[opening.item.client_id],
+            choose_queue(opening.queue, queues, defaults[opening.item.client_id]),
+        )
+        for opening in fresh
+    ]
+    await _mark_items(session, agency_id, openings)
+    if prepared:
+        await session.execute(insert(Case), [_case_row(agency_id, case) for case in prepared])
+        await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
+    await record_deeds(session, agency_id, [_to_deed(case) for case in prepared])
+    await announce(session, agency_id, [_tell(case, present) for case in prepared])
+
+
+async def withdraw_cases(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> None:
+    """Close the open cases of items that need no person any more."""
+    closed = await session.execute(
+        update(Case)
+        .where(
+            Case.agency_id == agency_id,
+            Case.item_id.in_(item_ids),
+            Case.state.in_([CaseState.READY, CaseState.LEASED]),
+        )
+        .values(state=CaseState.WITHDRAWN, holder_id=None, lease_expires_at=None, closed_at=func.app_now())
+        .returning(Case.id)
+    )
+    await session.execute(
+        update(Assignment)
+        .where(
+            Assignment.agency_id == agency_id,
+            Assignment.case_id.in_(closed.scalars().all()),
+            Assignment.ended_at.is_(None),
+        )
+        .values(outcome="withdrawn", ended_at=func.app_now())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    case_id: UUID
+    opening: Opening
+    queue_id: UUID
+    terms: Terms
+    target: Any
+    due_at: datetime
+
+
+def _prepare(opening: Opening, terms: Terms, queue_id: UUID) -> _Prepared:
+    target, due_at = terms.promise(
+        priority=opening.priority, queue=opening.queue or "", received_at=opening.item.received_at
+    )
+    return _Prepared(new_id(), opening, queue_id, terms, target, due_at)
+
+
+async def _find_open(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> set[UUID]:
+    query = select(Case.item_id).where(
+        Case.agency_id == agency_id,
+        Case.item_id.in_(item_ids),
+        Case.state.in_([CaseState.READY, CaseState.LEASED]),
+    )
+    return set(await session.scalars(query))
+
+
+async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> None:
+    await session.execute(
+        update(Case)
+        .where(
+            Case.agency_id == agency_id,
+            Case.item_id == opening.item.id,
+            Case.state.in_([CaseState.READY, CaseState.LEASED]),
+        )
+        .values(
+            item_revision=opening.item.revision,
+            why=opening.why,
+            trace=opening.trace,
+            rule_set_version=opening.rule_set_version,
+        )
+    )
+
+
+async def _default_queues(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, UUID]:
+    rows = await session.execute(
+        select(Client.id, Client.queue_id).where(Client.agency_id == agency_id, Client.id.in_(client_ids))
+    )
+    return dict(rows.all())
+
+
+_MARK_ITEMS = text("""
+UPDATE items SET state = 'in_review', interim = coalesce(t.interim, items.interim)
+FROM unnest(CAST(:ids AS uuid[]), CAST(:interims AS text[])) AS t(id, interim)
+WHERE items.agency_id = :agency_id AND items.id = t.id
+""")
+
+
+async def _mark_items(session: AsyncSession, agency_id: UUID, openings: Sequence[Opening]) -> None:
+    values = {
+        "agency_id": agency_id,
+        "ids": [opening.item.id for opening in openings],
+        "interims": [opening.interim for opening in openings],
+    }
+    await session.execute(_MARK_ITEMS, values)
+
+
+def _case_row(agency_id: UUID, case: _Prepared) -> dict[str, Any]:
+    opening = case.opening
+    return {
+        "agency_id": agency_id,
+        "id": case.case_id,
+        "client_id": opening.item.client_id,
+        "source_id": opening.item.source_id,
+        "item_id": opening.item.id,
+        "item_revision": opening.item.revision,
+        "queue_id": case.queue_id,
+        "priority": opening.priority,
+        "reason": opening.reason,
+        "why": opening.why,
+        "trace": opening.trace,
+        "rule_set_version": opening.rule_set_version,
+        "due_at": case.due_at,
+    }
+
+
+def _clock_start(case: _Prepared) -> ClockStart:
+    item = case.opening.item
+    return ClockStart(
+        client_id=item.client_id,
+        item_id=item.id,
+        case_id=case.case_id,
+        terms=case.terms,
+        target=case.target,
+        started_at=item.received_at,
+        due_at=case.due_at,
+    )
+
+
+def _to_deed(case: _Prepared) -> Deed:
+    item = case.opening.item
+    return Deed(
+        "rules" if case.opening.reason == "rule" else "system",
+        "case.opened",
+        show_id("itm", item.id),
+        item.client_id,
+        {"case": show_id("cas", case.case_id), "reason": case.opening.reason},
+    )
+
+
+def _tell(case: _Prepared, present: datetime) -> Announcement:
+    item = case.opening.item
+    return Announcement(
+        client_id=item.client_id,
+        type="item.held",
+        data={"item": item_reference(item), "interim": case.opening.interim or item.interim},
+        occurred_at=present,
+        item_id=item.id,
+    )

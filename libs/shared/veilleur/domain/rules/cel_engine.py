@@ -1,0 +1,226 @@
+"""Conditions by CEL (cel-expr-python, the C++ implementation).
+
+The binding has defects that this module is built around:
+
+- a null result takes a reference too few and in the end aborts the process: every condition is compiled to BOOL, the
+  language offered has no null and no dynamic values;
+- one failing element fails a whole list: what may fail is evaluated on its own, and should the list fail all the same,
+  every condition is;
+- running out of the iteration budget raises, other failures are values: both mean unknown;
+- `matches()` compiles its pattern at every call, and text can be joined without bound: neither is offered;
+- sharing an activation keeps every result alive: each item has its own;
+- calling back into Python leaks: nothing does.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cel_expr_python import cel
+
+from veilleur.domain.rules.engine import NOT_A_CONDITION, ConditionProgram, EngineCondition, EngineError, Known
+from veilleur.domain.rules.schema import FUNCTIONS, LATER_FUNCTIONS, FieldType
+
+
+class CelEngine:
+    """A `ConditionEngine`."""
+
+    def check(self, texts: Sequence[str], variables: Mapping[str, FieldType]) -> list[list[EngineError]]:
+        environment = _make_environment(variables)
+        return [_check_condition(environment, text) for text in texts]
+
+    def compile(self, conditions: Sequence[EngineCondition], variables: Mapping[str, FieldType]) -> ConditionProgram:
+        environment = _make_environment(variables)
+        try:
+            each = [environment.compile(condition.text) for condition in conditions]
+            batches = [
+                _Batch(environment.compile(f"[{', '.join(conditions[index].text for index in indexes)}]"), indexes)
+                for indexes in _split_batches(conditions)
+            ]
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(str(error)) from error
+        if any(expression.return_type() != cel.Type.BOOL for expression in each):
+            message = "a condition must be true or false"
+            raise ValueError(message)
+        return _CelProgram(environment, conditions, each, batches)
+
+
+class _Value(Protocol):
+    def type(self) -> object: ...
+    def plain_value(self) -> object: ...
+
+
+class _Activation(Protocol):
+    pass
+
+
+class _Expression(Protocol):
+    def eval(self, activation: _Activation) -> _Value: ...
+    def return_type(self) -> object: ...
+
+
+class _Environment(Protocol):
+    def compile(self, expression: str) -> _Expression: ...
+    def Activation(self, data: Mapping[str, object]) -> _Activation: ...  # noqa: N802 - the binding's name
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The conditions at `indexes` as one list expression."""
+
+    expression: _Expression
+    indexes: tuple[int, ...]
+
+
+class _CelProgram:
+    def __init__(
+        self,
+        environment: _Environment,
+        conditions: Sequence[EngineCondition],
+        each: Sequence[_Expression],
+        batches: Sequence[_Batch],
+    ) -> None:
+        self._environment = environment
+        self._each = each
+        self._batches = batches
+        self._alone = [index for index, condition in enumerate(conditions) if condition.alone]
+        self._strict = [condition.strict for condition in conditions]
+        self._readers: dict[str, list[int]] = {}
+        for index, condition in enumerate(conditions):
+            for name in condition.reads:
+                self._readers.setdefault(name, []).append(index)
+
+    def evaluate(self, values: Mapping[str, object], unknown: Collection[str]) -> list[Known]:
+        answers: list[Known] = [None] * len(self._each)
+        activation = self._environment.Activation(values)
+        for batch in self._batches:
+            self._evaluate_batch(batch, activation, answers)
+        uncertain = {index for name in unknown for index in self._readers.get(name, ())}
+        if uncertain:
+            hidden = {name.partition("[")[0] for name in unknown}
+            activation = self._environment.Activation(
+                {name: value for name, value in values.items() if name not in hidden}
+            )
+        for index in self._alone:
+            answers[index] = _evaluate_one(self._each[index], activation)
+        for index in uncertain:
+            answers[index] = None if self._strict[index] else _evaluate_one(self._each[index], activation)
+        return answers
+
+    def _evaluate_batch(self, batch: _Batch, activation: _Activation, answers: list[Known]) -> None:
+        found: object = None
+        try:
+            value = batch.expression.eval(activation)
+            found = None if value.type() == cel.Type.ERROR else value.plain_value()
+        except RuntimeError:
+            found = None
+        if isinstance(found, list):
+            for index, answer in zip(batch.indexes, found, strict=True):
+                answers[index] = answer
+            return
+        for index in batch.indexes:
+            answers[index] = _evaluate_one(self._each[index], activation)
+
+
+_TYPES = {
+    FieldType.INT: cel.Type.INT,
+    FieldType.DOUBLE: cel.Type.DOUBLE,
+    FieldType.TEXT: cel.Type.STRING,
+    FieldType.BOOL: cel.Type.BOOL,
+    FieldType.TEXTS: cel.Type.List(cel.Type.STRING),
+    FieldType.MAP: cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+    FieldType.INTS: cel.Type.List(cel.Type.INT),
+    FieldType.FLAGS: cel.Type.List(cel.Type.BOOL),
+}
+
+_OFFERED = """
+name: veilleur
+stdlib:
+  include_macros: [exists, all, exists_one]
+  include_functions:
+    - {name: "_==_"}
+    - {name: "_!=_"}
+    - {name: "_<_"}
+    - {name: "_<=_"}
+    - {name: "_>_"}
+    - {name: "_>=_"}
+    - {name: "_&&_"}
+    - {name: "_||_"}
+    - {name: "!_"}
+    - {name: "_?_:_"}
+    - {name: "-_"}
+    - {name: "_*_"}
+    - {name: "_/_"}
+    - {name: "_%_"}
+    - {name: "_+_", overloads: [{id: add_int64}, {id: add_double}]}
+    - {name: "_-_", overloads: [{id: subtract_int64}, {id: subtract_double}]}
+    - {name: "_[_]"}
+    - {name: "@in"}
+    - {name: "@not_strictly_false"}
+    - {name: contains}
+    - {name: startsWith}
+    - {name: endsWith}
+    - {name: size}
+    - {name: int}
+    - {name: double}
+    - {name: string}
+"""
+"""All of CEL's library that conditions may use: nothing that compiles patterns, joins texts or builds lists."""
+
+_MAX_BATCH = 80_000
+"""Characters of one list expression; the binding refuses more than 100,000."""
+
+_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?=\n \||\nERROR: | \[[A-Z_]+\]$|$)", re.DOTALL)
+
+
+def _make_environment(variables: Mapping[str, FieldType]) -> _Environment:
+    functions = [
+        cel.FunctionDecl(
+            name, [cel.Overload(f"{name}_string", return_type=_TYPES[result], parameters=[cel.Type.STRING])]
+        )
+        for name, result in (FUNCTIONS | LATER_FUNCTIONS).items()
+    ]
+    environment: _Environment = cel.NewEnv(
+        config=cel.NewEnvConfigFromYaml(_OFFERED),
+        variables={name: _TYPES[field_type] for name, field_type in variables.items()},
+        functions=functions,
+    )
+    return environment
+
+
+def _check_condition(environment: _Environment, text: str) -> list[EngineError]:
+    try:
+        result = environment.compile(text).return_type()
+    except (RuntimeError, TypeError) as error:
+        return _read_errors(str(error))
+    if result != cel.Type.BOOL:
+        return [EngineError(1, 1, f"{NOT_A_CONDITION}{result}")]
+    return []
+
+
+def _read_errors(report: str) -> list[EngineError]:
+    errors = [EngineError(int(line), int(column), text) for line, column, text in _ERROR.findall(report)]
+    return errors or [EngineError(1, 1, report.partition("\n")[0])]
+
+
+def _split_batches(conditions: Sequence[EngineCondition]) -> list[tuple[int, ...]]:
+    batches: list[list[int]] = []
+    length = _MAX_BATCH
+    for index, condition in enumerate(conditions):
+        if condition.alone:
+            continue
+        length += len(condition.text) + 2
+        if length > _MAX_BATCH:
+            batches.append([])
+            length = len(condition.text)
+        batches[-1].append(index)
+    return [tuple(batch) for batch in batches]
+
+
+def _evaluate_one(expression: _Expression, activation: _Activation) -> Known:
+    try:
+        value = expression.eval(activation)
+    except RuntimeError:
+        return None
+    return None if value.type() == cel.Type.ERROR else value.plain_value() is True

@@ -1,0 +1,78 @@
+"""A rule's own tests: what they may say, read from the document.
+
+`item` speaks the contract's language (`text`, `language`, `kind`, `metadata`); every field of the schema may be laid
+over what would be read from it: `author: {account_age_days: 1}`.
+"""
+
+from collections.abc import Mapping
+
+from veilleur.domain.rules.document import RuleTest
+from veilleur.domain.rules.findings import suggest_name
+from veilleur.domain.rules.reading import Place, read_fields, read_flag, read_items, read_object
+from veilleur.domain.rules.schema import FIELDS, FieldType, fits_type
+from veilleur.kernel.messages import msg
+
+MAX_TESTS = 50
+
+
+def read_tests(place: Place) -> tuple[RuleTest, ...]:
+    tests = (_read_test(item) for item in read_items(place, MAX_TESTS))
+    return tuple(test for test in tests if test is not None)
+
+
+_CONTRACT_FIELDS = {"text": str, "language": str, "kind": str, "metadata": dict}
+_SECTIONS = ("item", "author", "context", "links")
+
+
+def _read_test(place: Place) -> RuleTest | None:
+    fields = read_fields(place, (*_SECTIONS, "fires", "title"), required=["fires"])
+    fires = read_flag(fields["fires"]) if "fires" in fields else None
+    item: dict[str, object] = {}
+    facts: dict[str, object] = {}
+    for section in _SECTIONS:
+        if section in fields:
+            _read_section(section, fields[section], item, facts)
+    return None if fires is None else RuleTest(item, facts, fires, place.path)
+
+
+def _read_section(section: str, place: Place, item: dict[str, object], facts: dict[str, object]) -> None:
+    for name, member in read_object(place).items():
+        field_type = FIELDS.get(f"{section}.{name}")
+        if section == "item" and name in _CONTRACT_FIELDS:
+            if isinstance(member.value, _CONTRACT_FIELDS[name]):
+                item[name] = member.value
+            else:
+                member.complain(msg("must be {kind}", kind=_KINDS[_CONTRACT_FIELDS[name]]), slug="type")
+        elif field_type is None:
+            known = [field.partition(".")[2] for field in FIELDS if field.startswith(f"{section}.")]
+            hint = suggest_name(name, [*known, *(_CONTRACT_FIELDS if section == "item" else ())])
+            member.complain(
+                msg("{name} is not a field here", name=f"{section}.{name}"[:80]),
+                hint,
+                slug="unknown-field",
+                at_key=True,
+            )
+        else:
+            _read_fact(f"{section}.{name}", field_type, member, facts)
+
+
+def _read_fact(name: str, field_type: FieldType, place: Place, facts: dict[str, object]) -> None:
+    value = place.value
+    if field_type is FieldType.DOUBLE and type(value) is int:
+        value = float(value)
+    if fits_type(value, field_type):
+        facts[name] = value
+    else:
+        place.complain(msg("must be {kind}", kind=_KINDS[field_type]), slug="type")
+
+
+_KINDS: Mapping[object, object] = {
+    str: msg("text"),
+    dict: msg("an object"),
+    FieldType.TEXT: msg("text"),
+    FieldType.INT: msg("a whole number"),
+    FieldType.DOUBLE: msg("a decimal number"),
+    FieldType.BOOL: msg("true or false"),
+    FieldType.TEXTS: msg("a list of texts"),
+    FieldType.MAP: msg("an object"),
+}

@@ -1,0 +1,138 @@
+"""The hard key: what a phrase list with `fold: hard` sees besides the soft key.
+
+Undoes what people do to get a word past a filter, word by word: letters borrowed from another script, digits and signs
+for letters, letters pulled apart by spaces or dots, repeated letters. Every run of a letter counts once and `l` is read
+as `i` (both are written `1`), on either side of the comparison; a match is worth something only if it covers a word in
+which something was undone, else the soft key has seen it already, spelled right.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+import re2
+
+from veilleur.domain.rules.signals.confusables import CONFUSABLES
+from veilleur.domain.rules.signals.mapped import Span
+
+
+@dataclass(frozen=True, slots=True)
+class HardWord:
+    """A word of the key: `written[i]` stands at `begin + i` of the light key; `key` is what it comes down to."""
+
+    key: str
+    written: str
+    begin: int
+    undone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HardKey:
+    """`text` is the words' keys between spaces; `offsets[i]` is where word `i` starts in it."""
+
+    text: str
+    words: tuple[HardWord, ...]
+    offsets: tuple[int, ...]
+
+    def covers_disguise(self, span: Span) -> bool:
+        first, last = self._find_word(span[0]), self._find_word(span[1] - 1)
+        return any(word.undone for word in self.words[first : last + 1])
+
+    def trace_back(self, span: Span) -> Span:
+        """A span of `text` that starts and ends within words, as a span of the light key."""
+        first, last = self._find_word(span[0]), self._find_word(span[1] - 1)
+        start, _ = _locate_character(self.words[first], span[0] - self.offsets[first])
+        _, end = _locate_character(self.words[last], span[1] - 1 - self.offsets[last])
+        return start, end
+
+    def _find_word(self, position: int) -> int:
+        return max(bisect_right(self.offsets, position) - 1, 0)
+
+
+def harden(light: str) -> HardKey | None:
+    """The hard key of a light key, or None when no word of it is disguised (nine texts of ten)."""
+    lowered = light.lower()
+    if not _SUSPECT.search(lowered):
+        return None
+    words = tuple(word for match in _CHUNK.finditer(lowered) for word in _read_chunk(match) if word.key)
+    if not any(word.undone for word in words):
+        return None
+    offsets = []
+    length = 1
+    for word in words:
+        offsets.append(length)
+        length += len(word.key) + 1
+    return HardKey(f" {' '.join(word.key for word in words)} ", words, tuple(offsets))
+
+
+def harden_phrase(soft: str) -> str:
+    """The hard key of a phrase that is spelled right, from its soft key: `" pauvre connard "` → `" pauvre conard "`."""
+    return _RUN.sub(r"\1", soft.translate(_ONE_STROKE))
+
+
+_LEET = str.maketrans("0123456789@$€£!|+", "oizeasgtbgaseliit")
+_ONE_STROKE = str.maketrans("l", "i")
+
+_SIGN = r"0-9@$€£!|+"
+_JOINER = r"._*~·•"
+_EDGE = "!|+._*~·•"
+_FOREIGN = r"\x{370}-\x{3ff}\x{400}-\x{52f}\x{530}-\x{58f}"
+
+_SUSPECT = re2.compile(
+    "|".join(letter * 3 for letter in ascii_lowercase)
+    + rf"|\pL[{_SIGN}{_JOINER}]+[\pL\pN]|[0-9@$€£]\pL|\pL[0-9@$€£]"
+    + rf"|[a-z][{_FOREIGN}]|[{_FOREIGN}][a-z]"
+    + r"|(?:^|[^\pL\pN])(?:[\pL\pN][^\pL\pN_]){3}[\pL\pN](?:$|[^\pL\pN])"
+)
+"""Cheap and generous: what it lets pass has nothing to undo."""
+
+_SPACED = r"(?<![^\W_])(?:[^\W_][\W_]){3,}[^\W_](?![^\W_])"
+"""Four letters or more with one other character between each: fewer are initials."""
+
+_CHUNK = re.compile(rf"(?P<spaced>{_SPACED})|\S+")
+_PART = re.compile(rf"[\w{_SIGN}{_JOINER}]+")
+_MIXED = re2.compile(rf"[a-z][{_FOREIGN}]|[{_FOREIGN}][a-z]")
+_LATIN = re.compile("[a-z]")
+_ELONGATED = re.compile(r"([a-z])\1\1")
+_RUN = re.compile(r"([^\W_])\1+")
+_MARKS = re.compile(r"[\W_]+")
+
+
+def _read_chunk(chunk: re.Match[str]) -> Iterator[HardWord]:
+    """The words of a stretch without spaces, disguises undone."""
+    if chunk["spaced"]:
+        yield _make_word(chunk["spaced"].translate(_LEET), chunk.start(), undone=True)
+        return
+    for match in _PART.finditer(chunk.group()):
+        part = match.group().lstrip(_EDGE)
+        begin = chunk.start() + match.end() - len(part)
+        part = part.rstrip(_EDGE)
+        if not _LATIN.search(part):
+            yield _make_word(part, begin, undone=False)
+            continue
+        plain = part.translate(CONFUSABLES) if _MIXED.search(part) else part
+        plain = plain.translate(_LEET)
+        undone = plain != part or not part.isalnum() or bool(_ELONGATED.search(plain))
+        yield _make_word(plain, begin, undone=undone)
+
+
+def _make_word(written: str, begin: int, *, undone: bool) -> HardWord:
+    key = _RUN.sub(r"\1", _MARKS.sub("", written).translate(_ONE_STROKE))
+    return HardWord(key, written, begin, undone)
+
+
+def _locate_character(word: HardWord, index: int) -> Span:
+    """The span of the light key that the character `index` of a word's key stands for: the whole run of a letter."""
+    spans: list[Span] = []
+    previous = ""
+    for position, character in enumerate(word.written.translate(_ONE_STROKE), word.begin):
+        if not character.isalnum():
+            continue
+        if character == previous:
+            spans[-1] = (spans[-1][0], position + 1)
+        else:
+            spans.append((position, position + 1))
+        previous = character
+    return spans[index]

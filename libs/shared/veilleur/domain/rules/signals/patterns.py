@@ -1,0 +1,137 @@
+r"""Patterns: RE2, linear in the text, all of a rule set tried in one pass.
+
+A pattern is tried on the text as sent and, where that differs, on its light key: RE2's `\b` knows ASCII letters only,
+and `ｃom` should be found by `com`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+import re2
+
+from veilleur.domain.rules.signals.mapped import Span, merge_spans
+from veilleur.domain.rules.signals.text import TextKeys
+
+MAX_PROGRAM = 1_000
+"""RE2 instructions a pattern may compile to: `.{0,100}` takes 900."""
+
+MAX_PROGRAMS = 20_000
+"""…and all patterns of a rule set together."""
+
+MAX_SPANS = 100
+"""Places of one pattern that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatternHits:
+    """Where each pattern was found, by name; `unknown` were not found in as much of the text as was read."""
+
+    spans: dict[str, list[Span]]
+    unknown: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PatternSet:
+    """`reach`: how many characters of a text are read before what was not found counts as unknown."""
+
+    names: tuple[str, ...]
+    patterns: tuple["Pattern", ...]
+    together: "_Set | None"
+    reach: int
+
+    def find_patterns(self, keys: TextKeys) -> PatternHits:
+        if self.together is None:
+            return PatternHits({}, frozenset())
+        spans: dict[str, list[Span]] = {}
+        for index in self.together.Match(keys.text[: self.reach]) or ():
+            spans[self.names[index]] = _find_all(self.patterns[index], keys.text)
+        if keys.light != keys.text:
+            for index in self.together.Match(keys.light[: self.reach]) or ():
+                found = [keys.trace_light(span) for span in _find_all(self.patterns[index], keys.light)]
+                spans.setdefault(self.names[index], []).extend(found)
+        unread = len(keys.text) > self.reach
+        return PatternHits(
+            {name: merge_spans(spans[name]) for name in sorted(spans)},
+            frozenset(self.names) - spans.keys() if unread else frozenset(),
+        )
+
+
+class _Found(Protocol):
+    def span(self) -> Span: ...
+
+
+class Pattern(Protocol):
+    """A compiled RE2 pattern, as far as it is used here."""
+
+    programsize: int
+
+    def search(self, text: str) -> _Found | None: ...
+    def finditer(self, text: str) -> Iterator[_Found]: ...
+
+
+class PatternError(ValueError):
+    """RE2 does not read the pattern; the message is RE2's own."""
+
+
+def compile_pattern(pattern: str) -> Pattern:
+    """Raises `PatternError`."""
+    try:
+        compiled: Pattern = re2.compile(pattern, _options())
+    except (re2.error, UnicodeError) as error:
+        raise PatternError(_read_error(error)) from error
+    return compiled
+
+
+def index_patterns(patterns: Mapping[str, str]) -> PatternSet:
+    """Raises `PatternError` for a pattern that `check_patterns` would refuse."""
+    compiled = tuple(compile_pattern(pattern) for pattern in patterns.values())
+    size = sum(pattern.programsize for pattern in compiled)
+    return PatternSet(
+        names=tuple(patterns),
+        patterns=compiled,
+        together=_compile_set(list(patterns.values())) if patterns else None,
+        reach=max(_LEAST_REACH, _WORK // max(size, 1)),
+    )
+
+
+_LEAST_REACH = 4_000
+_WORK = 50_000_000
+"""Instructions times characters. RE2's worst case is about 20 ns each: a second, and only for a text made for it."""
+
+_SET_MEMORY = 32 << 20
+
+
+class _Set(Protocol):
+    def Add(self, pattern: str) -> int: ...  # noqa: N802 - the binding's name
+    def Compile(self) -> None: ...  # noqa: N802
+    def Match(self, text: str) -> list[int] | None: ...  # noqa: N802
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _SET_MEMORY
+    return options
+
+
+def _compile_set(patterns: list[str]) -> _Set:
+    together: _Set = re2.Set.SearchSet(_options())
+    try:
+        for pattern in patterns:
+            together.Add(pattern)
+        together.Compile()
+    except re2.error as error:
+        raise PatternError(_read_error(error)) from error
+    return together
+
+
+def _find_all(pattern: Pattern, text: str) -> list[Span]:
+    spans = (match.span() for match in islice(pattern.finditer(text), MAX_SPANS))
+    return [(start, end) for start, end in spans if start < end]
+
+
+def _read_error(error: Exception) -> str:
+    reason = error.args[0] if error.args else ""
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)

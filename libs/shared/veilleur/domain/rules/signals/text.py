@@ -1,0 +1,45 @@
+"""The three keys of one text, each made when first asked for, and the way back to the text as sent."""
+
+from functools import cached_property
+
+from veilleur.domain.rules.signals.hard import HardKey, harden
+from veilleur.domain.rules.signals.light import lighten, lighten_mapped
+from veilleur.domain.rules.signals.mapped import MappedText, Span
+from veilleur.domain.rules.signals.soft import soften, soften_mapped
+
+
+class TextKeys:
+    """Keys are cheap; the ways back cost ten times as much and are made only for a text in which something was found."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def light(self) -> str:
+        return lighten(self.text)
+
+    @cached_property
+    def soft(self) -> str:
+        return soften(self.light)
+
+    @cached_property
+    def hard(self) -> HardKey | None:
+        return harden(self.light)
+
+    def trace_light(self, span: Span) -> Span:
+        """A span of the light key as a span of the text as sent."""
+        return span if self._light_map is None else self._light_map.trace_back(span)
+
+    def trace_soft(self, span: Span) -> Span:
+        return self.trace_light(self._soft_map.trace_back(span))
+
+    def trace_hard(self, span: Span) -> Span:
+        return span if self.hard is None else self.trace_light(self.hard.trace_back(span))
+
+    @cached_property
+    def _light_map(self) -> MappedText | None:
+        return None if self.text.isascii() else lighten_mapped(self.text)
+
+    @cached_property
+    def _soft_map(self) -> MappedText:
+        return soften_mapped(self.light)

@@ -1,0 +1,90 @@
+"""An item as its client sees it: where it stands, and how it got there."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.catalogue.queries import load_catalogue
+from veilleur.domain.decisions.models import Decision
+from veilleur.domain.decisions.shape import decision_payload
+from veilleur.domain.intake.models import Item
+from veilleur.domain.review.models import Case
+from veilleur.domain.sla.models import Clock
+from veilleur.kernel.errors import NotFound
+from veilleur.kernel.ids import show_id
+from veilleur.kernel.messages import msg
+
+
+async def find_item(
+    session: AsyncSession, agency_id: UUID, *, item_id: UUID | None = None, key: tuple[UUID, str] | None = None
+) -> Item:
+    """An item by its id, or by `(source, external id)`."""
+    query = select(Item).where(Item.agency_id == agency_id)
+    query = query.where(tuple_(Item.source_id, Item.external_id) == key if key else Item.id == item_id)
+    item = (await session.scalars(query)).one_or_none()
+    if item is None:
+        raise NotFound(msg("There is no such item"))
+    return item
+
+
+async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
+    """State, interim, latest decision, case, clocks and history; nothing of the agency's inside."""
+    catalogue = await load_catalogue(session, item.agency_id, item.client_id)
+    mine = {"agency_id": item.agency_id, "item_id": item.id}
+    decisions = list(await session.scalars(select(Decision).filter_by(**mine).order_by(Decision.sequence)))
+    cases = list(await session.scalars(select(Case).filter_by(**mine).order_by(Case.opened_at)))
+    clocks = await session.scalars(select(Clock).filter_by(**mine).order_by(Clock.cycle))
+    shown = [decision_payload(decision, catalogue.policies) for decision in decisions]
+    return {
+        "id": show_id("itm", item.id),
+        "external_id": item.external_id,
+        "revision": item.revision,
+        "source_id": show_id("src", item.source_id),
+        "state": item.state,
+        "interim": item.interim,
+        "received_at": item.received_at,
+        "decision": shown[-1] if shown and item.state == "decided" else None,
+        "case": _describe_case(cases[-1]) if cases else None,
+        "clocks": [_describe_clock(clock) for clock in clocks],
+        "history": _tell_history(item, cases, decisions),
+    }
+
+
+def _describe_case(case: Case) -> dict[str, Any]:
+    return {
+        "id": show_id("cas", case.id),
+        "state": "open" if case.closed_at is None else case.state,
+        "priority": case.priority,
+        "opened_at": case.opened_at,
+        "closed_at": case.closed_at,
+    }
+
+
+def _describe_clock(clock: Clock) -> dict[str, Any]:
+    return {
+        "metric": clock.metric,
+        "state": clock.state,
+        "started_at": clock.started_at,
+        "due_at": clock.due_at,
+        "breached_at": clock.breached_at,
+        "stopped_at": clock.stopped_at,
+    }
+
+
+def _tell_history(item: Item, cases: list[Case], decisions: list[Decision]) -> list[dict[str, Any]]:
+    events = [{"type": "item.received", "at": item.received_at}]
+    events += [{"type": "case.opened", "at": case.opened_at, "case": show_id("cas", case.id)} for case in cases]
+    events += [
+        {
+            "type": "decision.made",
+            "at": decision.made_at,
+            "decision": show_id("dec", decision.id),
+            "revision": decision.item_revision,
+            "verdict": decision.verdict,
+            "automated": decision.automated,
+        }
+        for decision in decisions
+    ]
+    return sorted(events, key=lambda event: event["at"])

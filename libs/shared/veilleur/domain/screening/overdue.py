@@ -1,0 +1,36 @@
+"""What is still unscreened past its target becomes a case, visibly late: nothing waits in silence."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.intake.models import Item, ItemState
+from veilleur.domain.review.open import Opening, open_cases
+from veilleur.domain.review.routing import UNSCREENED
+from veilleur.domain.sla.terms import load_terms
+from veilleur.infra.worklist import hint_work
+
+LOOK_AGAIN_S = 60
+BATCH = 500
+
+
+async def raise_overdue(session: AsyncSession, agency_id: UUID) -> int:
+    """Open a case for every received item whose deadline has passed unscreened; how many there were."""
+    waiting = [Item.agency_id == agency_id, Item.state == ItemState.RECEIVED]
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    query = select(Item).where(*waiting).order_by(Item.received_at).limit(BATCH)
+    items = list(await session.scalars(query.with_for_update(skip_locked=True)))
+    terms = await load_terms(session, agency_id, {item.client_id for item in items})
+
+    def due_at(item: Item) -> datetime:
+        _, due = terms[item.client_id].promise(priority="normal", queue=UNSCREENED, received_at=item.received_at)
+        return due
+
+    overdue = [item for item in items if due_at(item) < present]
+    openings = [Opening(item, "screening_overdue", queue=UNSCREENED) for item in overdue]
+    await open_cases(session, agency_id, openings, present)
+    if len(items) > len(overdue):
+        await hint_work(session, agency_id, "unscreened", in_s=LOOK_AGAIN_S)
+    return len(overdue)

@@ -1,0 +1,1 @@
+"""Business time: calendars, what was promised, the clocks that count it, and the sweep that notices."""

@@ -1,0 +1,17 @@
+"""Every table of the product, imported so that the metadata is whole (migrations' drift test, architecture tests)."""
+
+from veilleur.domain.audit import models as audit
+from veilleur.domain.catalogue import models as catalogue
+from veilleur.domain.decisions import models as decisions
+from veilleur.domain.intake import models as intake
+from veilleur.domain.metering import models as metering
+from veilleur.domain.outbox import models as outbox
+from veilleur.domain.review import models as review
+from veilleur.domain.rules import models as rules
+from veilleur.domain.sla import models as sla
+from veilleur.domain.tenancy import models as tenancy
+from veilleur.infra.db.base import Base
+
+__all__ = ["audit", "catalogue", "decisions", "intake", "metering", "outbox", "review", "rules", "sla", "tenancy"]
+
+METADATA = Base.metadata

@@ -1,0 +1,1 @@
+"""Agencies and who belongs to them: clients, sources, members, credentials, token issuers."""

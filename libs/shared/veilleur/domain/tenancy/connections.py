@@ -1,0 +1,103 @@
+"""A client's connections: sources with their sealed secrets, and credentials known by hash."""
+
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.tenancy.lookup import source_aad
+from veilleur.domain.tenancy.models import Client, Credential, Source, SourceSecret
+from veilleur.infra.security.api_keys import hash_secret, new_api_key, new_client_secret, show_prefix
+from veilleur.infra.security.sealing import Sealer
+from veilleur.infra.security.standard_webhooks import parse_webhook_secret
+from veilleur.kernel.errors import NotFound
+from veilleur.kernel.ids import new_id, show_id
+from veilleur.kernel.messages import msg
+
+
+async def add_source(  # noqa: PLR0917
+    session: AsyncSession, sealer: Sealer, client: Client, kind: str, name: str, secret: str, actor: str
+) -> Source:
+    """Open a source with its first secret (`whsec_…`)."""
+    source = Source(agency_id=client.agency_id, id=new_id(), client_id=client.id, kind=kind, name=name)
+    session.add(source)
+    await session.flush()
+    session.add(_seal(sealer, source, secret))
+    await session.flush()
+    await session.refresh(source)
+    deed = Deed(actor, "source.created", show_id("src", source.id), client.id, {"kind": kind})
+    await record_deeds(session, client.agency_id, [deed])
+    return source
+
+
+async def rotate_source_secret(
+    session: AsyncSession, sealer: Sealer, source: Source, secret: str, overlap: timedelta, actor: str
+) -> None:
+    """Add a secret; those that stand end after `overlap`, or earlier if they already were to."""
+    await session.execute(
+        update(SourceSecret)
+        .where(SourceSecret.agency_id == source.agency_id, SourceSecret.source_id == source.id)
+        .values(expires_at=func.least(SourceSecret.expires_at, func.app_now() + overlap))
+    )
+    session.add(_seal(sealer, source, secret))
+    await session.flush()
+    deed = Deed(actor, "source.secret_rotated", show_id("src", source.id), source.client_id)
+    await record_deeds(session, source.agency_id, [deed])
+
+
+async def issue_credential(
+    session: AsyncSession,
+    client: Client,
+    kind: Literal["api_key", "oauth_client"],
+    name: str,
+    scopes: tuple[str, ...],
+    actor: str,
+) -> tuple[str, Credential]:
+    """A new secret, shown once, and the row that knows its hash."""
+    secret = new_api_key() if kind == "api_key" else new_client_secret()
+    credential = Credential(
+        agency_id=client.agency_id,
+        id=new_id(),
+        client_id=client.id,
+        kind=kind,
+        name=name,
+        hint=show_prefix(secret),
+        secret_hash=hash_secret(secret),
+        scopes=list(scopes),
+    )
+    session.add(credential)
+    await session.flush()
+    await session.refresh(credential)
+    deed = Deed(actor, "credential.issued", show_id("key", credential.id), client.id, {"scopes": list(scopes)})
+    await record_deeds(session, client.agency_id, [deed])
+    return secret, credential
+
+
+async def revoke_credential(session: AsyncSession, client: Client, credential_id: UUID, actor: str) -> None:
+    """End a credential; ending it again changes nothing."""
+    mine = (
+        Credential.agency_id == client.agency_id,
+        Credential.client_id == client.id,
+        Credential.id == credential_id,
+    )
+    credential = (await session.scalars(select(Credential).where(*mine).with_for_update())).one_or_none()
+    if credential is None:
+        raise NotFound(msg("There is no {id} here", id=show_id("key", credential_id)))
+    if credential.revoked_at is None:
+        await session.execute(update(Credential).where(*mine).values(revoked_at=func.app_now()))
+        deed = Deed(actor, "credential.revoked", show_id("key", credential.id), client.id)
+        await record_deeds(session, client.agency_id, [deed])
+
+
+def _seal(sealer: Sealer, source: Source, secret: str) -> SourceSecret:
+    key = parse_webhook_secret(secret, "/settings/secret")
+    return SourceSecret(
+        agency_id=source.agency_id,
+        id=new_id(),
+        source_id=source.id,
+        client_id=source.client_id,
+        sealed=sealer.seal(key, source_aad(source.agency_id, source.id)),
+    )

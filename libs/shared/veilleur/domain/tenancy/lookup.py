@@ -1,0 +1,132 @@
+"""What must be found before the tenant is known: a source by its id, a credential by its hash.
+
+Answers are kept for at most five seconds, so that a revocation bites within five seconds everywhere.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import text
+
+from veilleur.domain.tenancy.models import Member
+from veilleur.infra.db.session import NOBODY, Database, Scope
+from veilleur.infra.security.sealing import Sealer
+
+TTL_S = 5.0
+MAX_KEPT = 10_000
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSource:
+    """A source with its client's facts that intake needs, secrets opened."""
+
+    source_id: UUID
+    agency_id: UUID
+    client_id: UUID
+    kind: str
+    mode: str
+    time_zone: str
+    interim: str
+    secrets: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCredential:
+    credential_id: UUID
+    agency_id: UUID
+    client_id: UUID
+    kind: str
+    scopes: frozenset[str]
+    test: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMember:
+    """A member who is not disabled, with the roles of now."""
+
+    member_id: UUID
+    agency_id: UUID
+    roles: frozenset[str]
+
+
+def source_aad(agency_id: UUID, source_id: UUID) -> str:
+    """What a source's sealed secret is bound to: it opens nowhere else."""
+    return f"{agency_id}|source_secrets|{source_id}"
+
+
+class Lookups:
+    """The cached look-ups of one process."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._sealer = sealer
+        self._sources: _Kept[UUID, FoundSource] = _Kept(self._load_source)
+        self._credentials: _Kept[bytes, FoundCredential] = _Kept(self._load_credential)
+        self._members: _Kept[tuple[UUID, UUID], FoundMember] = _Kept(self._load_member)
+
+    async def find_source(self, source_id: UUID) -> FoundSource | None:
+        return await self._sources.get(source_id)
+
+    async def find_credential(self, secret_hash: bytes) -> FoundCredential | None:
+        return await self._credentials.get(secret_hash)
+
+    async def find_member(self, agency_id: UUID, member_id: UUID) -> FoundMember | None:
+        return await self._members.get((agency_id, member_id))
+
+    async def _load_source(self, source_id: UUID) -> FoundSource | None:
+        row = await self._one("SELECT * FROM find_source(:wanted)", source_id)
+        if row is None:
+            return None
+        aad = source_aad(row.agency_id, source_id)
+        return FoundSource(
+            source_id=source_id,
+            agency_id=row.agency_id,
+            client_id=row.client_id,
+            kind=row.kind,
+            mode=row.mode,
+            time_zone=row.time_zone,
+            interim=row.interim,
+            secrets=tuple(self._sealer.open(sealed, aad) for sealed in row.secrets),
+        )
+
+    async def _load_credential(self, secret_hash: bytes) -> FoundCredential | None:
+        row = await self._one("SELECT * FROM find_credential(:wanted)", secret_hash)
+        if row is None:
+            return None
+        return FoundCredential(row.id, row.agency_id, row.client_id, row.kind, frozenset(row.scopes), row.test)
+
+    async def _load_member(self, key: tuple[UUID, UUID]) -> FoundMember | None:
+        agency_id, member_id = key
+        async with self._database.transaction(Scope(agency_id)) as session:
+            member = await session.get(Member, (agency_id, member_id))
+        if member is None or member.disabled_at is not None:
+            return None
+        return FoundMember(member_id, agency_id, frozenset(member.roles))
+
+    async def _one(self, query: str, wanted: object) -> Any:
+        async with self._database.transaction(NOBODY) as session:
+            return (await session.execute(text(query), {"wanted": wanted})).one_or_none()
+
+
+class _Kept(Generic[K, V]):
+    """A small cache by time; absences are kept too, so that guessing ids costs the database little."""
+
+    def __init__(self, load: Callable[[K], Awaitable[V | None]]) -> None:
+        self._load = load
+        self._kept: dict[K, tuple[float, V | None]] = {}
+
+    async def get(self, key: K) -> V | None:
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] > time.monotonic():
+            return kept[1]
+        value = await self._load(key)
+        if len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+        self._kept[key] = (time.monotonic() + TTL_S, value)
+        return value

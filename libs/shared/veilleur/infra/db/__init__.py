@@ -1,0 +1,1 @@
+"""PostgreSQL: tables' common ground, the tenant-bound transaction, row-level security, migrations."""

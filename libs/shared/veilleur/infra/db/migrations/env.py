@@ -1,0 +1,7 @@
+"""Runs the revisions on the connection that `veilleur.infra.db.migrate` hands over."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=None, transactional_ddl=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""Proofs and secrets: signed webhooks, keys handed out to callers, and columns sealed at rest."""

@@ -1,0 +1,76 @@
+"""What a process is told from outside: environment variables with the prefix `VEILLEUR_`.
+
+Built once in each `main` and passed on; nothing else reads the environment. There are no default secrets: a process
+without its master key does not start.
+"""
+
+import base64
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Network = IPv4Network | IPv6Network
+
+
+class DatabaseSettings(BaseSettings):
+    """What is enough to reach the database: all that `veilleur migrate` needs."""
+
+    model_config = SettingsConfigDict(env_prefix="VEILLEUR_", extra="ignore")
+
+    database_url: SecretStr = Field(description="postgresql://role:password@host:port/database, of this process's role")
+
+
+class Settings(DatabaseSettings):
+    """Everything the API and the worker are told."""
+
+    redis_url: SecretStr
+    master_key: SecretStr = Field(description="base64 of 32 random bytes; seals secrets at rest")
+    operator_key: SecretStr | None = Field(
+        default=None, description="bearer of /admin/v1; without it that door is shut"
+    )
+    environment: Literal["dev", "production"] = "production"
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 8081
+    base_url: str = Field(default="http://127.0.0.1:8080", description="as clients see it; also the token issuer")
+
+    pool_size: int = Field(default=10, ge=1, le=100)
+    token_lifetime_s: int = Field(default=900, ge=60, le=86_400)
+    egress_allow: Annotated[tuple[Network, ...], NoDecode] = ()
+    log_format: Literal["console", "json"] = "json"
+
+    @field_validator("egress_allow", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("master_key")
+    @classmethod
+    def _check_master_key(cls, value: SecretStr) -> SecretStr:
+        try:
+            key = base64.b64decode(value.get_secret_value(), validate=True)
+        except ValueError:
+            key = b""
+        if len(key) != 32 or len(set(key)) < 8:
+            message = "must be base64 of 32 random bytes: openssl rand -base64 32"
+            raise ValueError(message)
+        return value
+
+    @field_validator("operator_key")
+    @classmethod
+    def _check_operator_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 24:
+            message = "must have at least 24 characters: openssl rand -hex 24"
+            raise ValueError(message)
+        return value
+
+    @cached_property
+    def issuer(self) -> str:
+        return self.base_url.rstrip("/")

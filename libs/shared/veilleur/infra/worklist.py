@@ -1,0 +1,59 @@
+"""Which agencies may have work, without looking into any agency.
+
+Work itself is a row in the table it concerns. A hint says "this agency may have work of this kind from `due_at` on":
+it is written in the transaction that leaves the work, names no content, and is looked at by every sweep from its due
+second until `GRACE_S` later. No transaction lives that long (the roles' `transaction_timeout`), so a hint is only
+forgotten when every transaction that could have relied on it is over.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal, cast
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+WorkKind = Literal["screening", "unscreened", "delivery", "sla"]
+
+GRACE_S = 30
+
+_INSERT = text("""
+INSERT INTO work_hints (agency_id, kind, due_at)
+VALUES (:agency_id, :kind,
+        date_trunc('second', coalesce(CAST(:due_at AS timestamptz), app_now() + make_interval(secs => :in_s))))
+ON CONFLICT DO NOTHING
+""")
+
+
+async def hint_work(
+    session: AsyncSession, agency_id: UUID, kind: WorkKind, *, due_at: datetime | None = None, in_s: int = 0
+) -> None:
+    """Note work of `kind`: now (the bell rings after the commit), at `due_at`, or `in_s` seconds from now."""
+    await session.execute(_INSERT, {"agency_id": agency_id, "kind": kind, "due_at": due_at, "in_s": in_s})
+    if due_at is None and in_s == 0:
+        session.info.setdefault("rings", set()).add((kind, agency_id))
+
+
+def pop_rings(session: AsyncSession) -> Iterable[tuple[WorkKind, UUID]]:
+    """What the bell is to be rung for once this session's transaction is committed."""
+    return cast("Iterable[tuple[WorkKind, UUID]]", session.info.pop("rings", ()))
+
+
+async def list_due_work(session: AsyncSession) -> list[tuple[WorkKind, UUID, datetime]]:
+    """Kind and agency of everything a sweep should look at, with the instant of this look."""
+    rows = await session.execute(
+        text("SELECT DISTINCT kind, agency_id, app_now() AS looked_at FROM work_hints WHERE due_at <= app_now()")
+    )
+    return [(row.kind, row.agency_id, row.looked_at) for row in rows]
+
+
+async def forget_work(session: AsyncSession, agency_id: UUID, kind: WorkKind, looked_at: datetime) -> None:
+    """Drop the hints whose grace was over before the look that found nothing left."""
+    await session.execute(
+        text(
+            "DELETE FROM work_hints WHERE agency_id = :agency_id AND kind = :kind"
+            f" AND due_at < CAST(:looked_at AS timestamptz) - interval '{GRACE_S} seconds'"
+        ),
+        {"agency_id": agency_id, "kind": kind, "looked_at": looked_at},
+    )

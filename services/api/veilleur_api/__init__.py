@@ -1,0 +1,1 @@
+"""The HTTP face of Veilleur: one router package an audience."""

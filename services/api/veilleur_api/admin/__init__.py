@@ -1,0 +1,1 @@
+"""What the operator of the installation calls, on the admin port."""

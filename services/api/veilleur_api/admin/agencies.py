@@ -1,0 +1,91 @@
+"""Agencies of this installation. The operator creates them and sees their names, never their content."""
+
+import hmac
+from datetime import timedelta
+from typing import Any
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from starlette.responses import Response
+
+from veilleur.domain.onboarding.start import NewAgency, start_agency
+from veilleur.domain.tenancy.issuer import TokenClaims
+from veilleur.infra.db.session import NOBODY, Scope
+from veilleur.kernel.errors import Conflict, Unauthenticated
+from veilleur.kernel.ids import new_id, show_id
+from veilleur.kernel.messages import msg
+from veilleur.kernel.paging import PageRequest, cut_page, read_cursor
+from veilleur_api.answers import JsonAnswer
+from veilleur_api.deps import After, Limit, PartsOf
+from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.documents import Email, Name, Slug, Zone
+from veilleur_api.principals import get_parts, read_bearer
+
+FIRST_TOKEN_LIFETIME = timedelta(hours=12)
+
+
+class OwnerIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    email: Email
+    name: Name
+
+
+class AgencyIn(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    slug: Slug
+    name: Name
+    time_zone: Zone
+    owner: OwnerIn
+
+
+async def authorise_operator(request: Request, _permission: str) -> None:
+    """The operator key; without one in the settings nobody passes."""
+    key = get_parts(request).settings.operator_key
+    bearer = read_bearer(request).encode()
+    if key is None or not hmac.compare_digest(bearer, key.get_secret_value().encode()):
+        raise Unauthenticated(msg("This is not the operator key"))
+
+
+router = guarded_router("/admin/v1", authorise_operator, "agencies")
+
+
+@router.post("/agencies", status_code=201, **needs("agencies:write"))
+async def create_agency(new: AgencyIn, parts: PartsOf) -> Response:
+    """Create an agency and its owner; the owner's first token is shown this once and lives 12 hours."""
+    agency_id = new_id()
+    wanted = NewAgency(new.slug, new.name, new.time_zone, new.owner.email, new.owner.name)
+    try:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            owner = await start_agency(session, agency_id, wanted, "operator")
+    except IntegrityError:
+        raise Conflict(msg("The slug {slug} is taken", slug=new.slug), slug="slug-taken") from None
+    token = parts.issuer.issue(TokenClaims(agency_id, member_id=owner.id), FIRST_TOKEN_LIFETIME)
+    shown_owner = {"id": show_id("mem", owner.id), "token": token}
+    return JsonAnswer({"id": show_id("agc", agency_id), "slug": new.slug, "owner": shown_owner}, 201)
+
+
+@router.get("/agencies", **needs("agencies:read"))
+async def list_agencies(parts: PartsOf, limit: Limit = 50, after: After = None) -> Response:
+    """All agencies by slug."""
+    request = PageRequest(limit, read_cursor(after, parts=1) if after else None)
+    async with parts.database.transaction(NOBODY) as session:
+        rows = await session.execute(
+            text("SELECT * FROM list_agencies(:after, :wanted)"),
+            {"after": request.after[0] if request.after else "", "wanted": limit + 1},
+        )
+        page = cut_page(rows.all(), request, lambda row: [row.slug])
+    return JsonAnswer({"data": [_describe(row) for row in page.data], "next": page.next})
+
+
+def _describe(row: Any) -> dict[str, Any]:
+    return {
+        "id": show_id("agc", row.agency_id),
+        "slug": row.slug,
+        "name": row.name,
+        "time_zone": row.time_zone,
+        "created_at": row.created_at,
+    }

@@ -1,0 +1,24 @@
+"""Which routers make up an audience."""
+
+from fastapi import APIRouter
+
+from veilleur_api.admin import agencies
+from veilleur_api.ingest import items, webhooks
+from veilleur_api.moderator import assignments
+from veilleur_api.moderator import desk as moderator_desk
+from veilleur_api.owner import catalogue, clients, connections, deliveries, members, rule_sets, usage
+from veilleur_api.owner import desk as owner_desk
+
+INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router)
+MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
+OWNER: tuple[APIRouter, ...] = (
+    clients.router,
+    connections.router,
+    catalogue.router,
+    rule_sets.router,
+    members.router,
+    owner_desk.router,
+    usage.router,
+    deliveries.router,
+)
+ADMIN: tuple[APIRouter, ...] = (agencies.router,)

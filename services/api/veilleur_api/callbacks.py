@@ -1,0 +1,118 @@
+"""The `callbacks` document: what Veilleur posts to clients, as OpenAPI webhooks."""
+
+from typing import Any
+
+_TEXT = {"type": "string"}
+_NULLABLE_TEXT = {"type": ["string", "null"]}
+_INTERIM = {"enum": ["publish", "withhold"]}
+
+_ITEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "external_id", "revision", "source_id", "kind"],
+    "properties": {
+        "id": _TEXT,
+        "external_id": _TEXT,
+        "revision": {"type": "integer"},
+        "source_id": _TEXT,
+        "kind": _TEXT,
+        "author": {"type": ["object", "null"]},
+        "context": {"type": ["object", "null"]},
+        "url": _NULLABLE_TEXT,
+        "metadata": {"type": ["object", "null"]},
+    },
+}
+
+_ACTION: dict[str, Any] = {
+    "type": "object",
+    "required": ["code", "target"],
+    "properties": {
+        "code": _TEXT,
+        "target": {"enum": ["item", "author"]},
+        "until": {"type": "string", "format": "date-time"},
+        "text": _TEXT,
+        "params": {"type": "object"},
+    },
+}
+
+_DECISION: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "verdict", "actions", "policies", "automated", "automated_detection", "made_at"],
+    "properties": {
+        "id": _TEXT,
+        "verdict": {"enum": ["allow", "restrict", "remove"]},
+        "actions": {"type": "array", "items": {"$ref": "#/components/schemas/Action"}},
+        "policies": {"type": "array", "items": _TEXT},
+        "automated": {"type": "boolean"},
+        "automated_detection": {"type": "boolean"},
+        "rule_set_version": {"type": ["integer", "null"]},
+        "matched_rules": {"type": "array", "items": _TEXT},
+        "reason": {
+            "type": ["object", "null"],
+            "required": ["text", "language", "ground"],
+            "properties": {"text": _TEXT, "language": _TEXT, "ground": {"enum": ["terms", "illegal"]}},
+        },
+        "made_at": {"type": "string", "format": "date-time"},
+    },
+}
+
+
+def _callback(event_type: str, summary: str, data: dict[str, Any]) -> dict[str, Any]:
+    body = {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"const": event_type},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": {"type": "object", "required": sorted(data), "properties": data},
+        },
+    }
+    headers = [
+        {"name": name, "in": "header", "required": True, "schema": _TEXT, "description": description}
+        for name, description in (
+            ("webhook-id", "the same at every attempt: keep it to know a repetition"),
+            ("webhook-timestamp", "seconds since 1970 of this attempt"),
+            ("webhook-signature", "`v1,` and base64 of HMAC-SHA256 over `{id}.{timestamp}.{body}`, one a live secret"),
+        )
+    ]
+    return {
+        "post": {
+            "operationId": event_type.replace(".", "_"),
+            "summary": summary,
+            "parameters": headers,
+            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "responses": {
+                "2XX": {"description": "received"},
+                "410": {"description": "do not send this one again"},
+                "default": {"description": "tried again later, for about three days"},
+            },
+        }
+    }
+
+
+CALLBACKS: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "Veilleur's callbacks",
+        "version": "1",
+        "summary": "Standard Webhooks, signed with every live secret of the endpoint.",
+    },
+    "webhooks": {
+        "decision.made": _callback(
+            "decision.made",
+            "An item was decided, by rules or by a person",
+            {
+                "decision": {"$ref": "#/components/schemas/Decision"},
+                "item": {"$ref": "#/components/schemas/Item"},
+                "interim": _INTERIM,
+                "sequence": {"type": "integer", "description": "counts the decisions of this item"},
+            },
+        ),
+        "item.held": _callback(
+            "item.held",
+            "An item waits for a person; show it or not, as `interim` says",
+            {"item": {"$ref": "#/components/schemas/Item"}, "interim": _INTERIM},
+        ),
+        "ping": _callback("ping", "Sent when the owner asks for it", {"endpoint": _TEXT}),
+    },
+    "components": {"schemas": {"Item": _ITEM, "Action": _ACTION, "Decision": _DECISION}},
+}

@@ -1,0 +1,45 @@
+"""What endpoints ask for: the caller, the transaction of the request, and the page wanted.
+
+`Tx` is committed before the answer leaves (`scope="function"`): FastAPI's default would commit after it, and an error
+then could no longer be told. Endpoints raise, they never return errors: a returned one would commit.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.kernel.paging import MAX_LIMIT
+from veilleur_api.parts import Parts
+from veilleur_api.principals import ClientCaller, MemberCaller, get_parts
+
+
+def get_caller(request: Request) -> ClientCaller | MemberCaller:
+    caller: ClientCaller | MemberCaller = request.state.caller
+    return caller
+
+
+def get_client_caller(request: Request) -> ClientCaller:
+    caller: ClientCaller = request.state.caller
+    return caller
+
+
+def get_member_caller(request: Request) -> MemberCaller:
+    caller: MemberCaller = request.state.caller
+    return caller
+
+
+async def transaction(
+    parts: Annotated[Parts, Depends(get_parts)], caller: Annotated[ClientCaller | MemberCaller, Depends(get_caller)]
+) -> AsyncIterator[AsyncSession]:
+    async with parts.database.transaction(caller.scope) as session:
+        yield session
+
+
+PartsOf = Annotated[Parts, Depends(get_parts)]
+Client = Annotated[ClientCaller, Depends(get_client_caller)]
+Member = Annotated[MemberCaller, Depends(get_member_caller)]
+Tx = Annotated[AsyncSession, Depends(transaction, scope="function")]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+After = Annotated[str | None, Query(max_length=1_000)]

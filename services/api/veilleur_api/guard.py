@@ -1,0 +1,99 @@
+"""The gate of every route, in the contract's order of refusals.
+
+413 too large → 415 encoded → 401/403 credentials and permission → 400 unreadable JSON, before FastAPI sees a byte.
+A route without a declared permission can't be built: access is denied by default.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from veilleur.kernel.errors import InputError, Invalid, TooLarge, Unsupported
+from veilleur.kernel.messages import msg
+from veilleur.kernel.strict_json import strict_loads
+
+KIB = 1024
+MIB = 1024 * KIB
+SMALL_BODY = 256 * KIB
+WEBHOOK_BODY = MIB
+BULK_BODY = 16 * MIB
+BULK_NODES = 2_000_000
+SMALL_NODES = 20_000
+
+PUBLIC = "public"
+"""The permission of what everybody may call."""
+
+Authorise = Callable[[Request, str], Awaitable[None]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def needs(permission: str, *, body: int = SMALL_BODY) -> dict[str, Any]:
+    """Declare a route's permission and the largest body it reads: `@router.post(..., **needs("clients:write"))`."""
+    return {"openapi_extra": {"x-permission": permission, "x-max-body": body}}
+
+
+def guarded_router(prefix: str, authorise: Authorise, tag: str) -> APIRouter:
+    """A router whose every route passes `authorise(request, permission)` first."""
+
+    class GuardedRoute(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+            super().__init__(path, endpoint, **options)
+            if "x-permission" not in (self.openapi_extra or {}):
+                message = f"{endpoint.__name__} declares no permission"
+                raise TypeError(message)
+
+        def get_route_handler(self) -> Handler:
+            handle = super().get_route_handler()
+            extra = self.openapi_extra or {}
+            permission, limit = extra["x-permission"], extra["x-max-body"]
+            reads_json = self.body_field is not None
+
+            async def guarded(request: Request) -> Response:
+                raw = await read_body(request, limit)
+                await authorise(request, permission)
+                if reads_json and raw:
+                    _require_json(request)
+                    request._json = strict_loads(raw, max_nodes=_max_nodes(limit))  # noqa: SLF001 - Starlette's own cache
+                return await handle(request)
+
+            return guarded
+
+    return APIRouter(prefix=prefix, route_class=GuardedRoute, tags=[tag], strict_content_type=False)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The raw body, at most `limit` bytes and not encoded; kept for whoever asks the request again."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > limit:
+            raise _too_large(limit)
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Unsupported(msg("Send the body as it is, without Content-Encoding"), slug="unsupported-encoding")
+    request._body = bytes(raw)  # noqa: SLF001 - Starlette's own cache
+    return request._body  # noqa: SLF001
+
+
+def require_body(value: object, pointer: str = "") -> None:
+    if value is None:
+        raise Invalid(msg("A body is needed"), errors=[InputError(pointer, msg("A body is needed"))])
+
+
+def _require_json(request: Request) -> None:
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise Unsupported(msg("Send JSON with `Content-Type: application/json`, not {kind}", kind=kind[:100]))
+
+
+def _max_nodes(limit: int) -> int:
+    return BULK_NODES if limit > MIB else SMALL_NODES
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(msg("This address reads at most {limit} bytes", limit=limit))

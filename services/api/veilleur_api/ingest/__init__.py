@@ -1,0 +1,1 @@
+"""What client platforms call: webhooks in, items back."""

@@ -1,0 +1,73 @@
+"""Shapes of the ingest audience, for FastAPI and for the OpenAPI document."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from veilleur.domain.intake.envelope import EnvelopeIn, ItemIn
+
+
+class BulkIn(BaseModel):
+    """1 to 1,000 items of one source; all are stored or none."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    source: str
+    items: list[dict[str, Any]] = Field(
+        min_length=1, max_length=1_000, json_schema_extra={"items": {"$ref": "#/components/schemas/ItemIn"}}
+    )
+
+
+class ReceiptOut(BaseModel):
+    id: str
+    external_id: str
+    revision: int
+    status: Literal["accepted", "duplicate", "superseded", "conflict"]
+    interim: Literal["publish", "withhold"]
+
+
+class ReceiptsOut(BaseModel):
+    items: list[ReceiptOut]
+
+
+class ClockOut(BaseModel):
+    metric: str
+    state: str
+    started_at: datetime
+    due_at: datetime
+    breached_at: datetime | None
+    stopped_at: datetime | None
+
+
+class ItemOut(BaseModel):
+    """An item as its client sees it."""
+
+    id: str
+    external_id: str
+    revision: int
+    source_id: str
+    state: Literal["received", "in_review", "decided", "deleted"]
+    interim: Literal["publish", "withhold"]
+    received_at: datetime
+    decision: dict[str, Any] | None
+    case: dict[str, Any] | None
+    clocks: list[ClockOut]
+    history: list[dict[str, Any]]
+
+
+RECEIPTS: dict[int | str, dict[str, Any]] = {202: {"model": ReceiptsOut, "description": "Stored for good"}}
+
+WEBHOOK_REQUEST: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EnvelopeIn"}}},
+    },
+    "parameters": [
+        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+        for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+    ],
+}
+
+EXTRA_SCHEMAS: tuple[type[BaseModel], ...] = (EnvelopeIn, ItemIn)
+"""Read by hand from raw bytes, so FastAPI does not see them."""

@@ -1,0 +1,93 @@
+"""Group commit: concurrent arrivals of one agency share one transaction and one fsync.
+
+Each request waits for the fate of its own arrival. A group that fails is tried again one by one, so one bad row fails
+alone; a sender that hangs up does not disturb the group it is in.
+"""
+
+import asyncio
+from collections import deque
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+
+from veilleur.domain.intake.receive import Answer, Arrival, Receipt, receive_group
+from veilleur.infra.db.session import Database, Scope
+
+MAX_GROUP = 128
+"""Arrivals a group; a bulk call counts as one and its items go along whole."""
+MAX_ITEMS = 2_000
+
+Waiting = tuple[Arrival, "asyncio.Future[list[Receipt]]"]
+
+
+class GroupCommit:
+    """The intake of one process: at most one group an agency is under way at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queues: dict[UUID, deque[Waiting]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def submit(self, arrival: Arrival) -> list[Receipt]:
+        """Store an arrival; returns after the commit, raises what refused it."""
+        agency_id = arrival.source.agency_id
+        fate: asyncio.Future[list[Receipt]] = asyncio.get_running_loop().create_future()
+        queue = self._queues.get(agency_id)
+        if queue is not None:
+            queue.append((arrival, fate))
+            return await fate
+        self._queues[agency_id] = deque([(arrival, fate)])
+        task = asyncio.create_task(self._drain(agency_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await fate
+
+    async def _drain(self, agency_id: UUID) -> None:
+        queue = self._queues[agency_id]
+        try:
+            while queue:
+                await self._commit(agency_id, _take_group(queue))
+        finally:
+            del self._queues[agency_id]
+
+    async def _commit(self, agency_id: UUID, group: list[Waiting]) -> None:
+        try:
+            answers = await self._store(agency_id, [arrival for arrival, _ in group])
+        except DBAPIError as error:
+            if len(group) > 1 and not error.connection_invalidated:
+                for waiting in group:
+                    await self._commit(agency_id, [waiting])
+                return
+            _settle_all(group, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the requests that wait
+            _settle_all(group, error)
+        else:
+            for (_, fate), answer in zip(group, answers, strict=True):
+                _settle(fate, answer)
+
+    async def _store(self, agency_id: UUID, arrivals: list[Arrival]) -> list[Answer]:
+        async with self._database.transaction(Scope(agency_id)) as session:
+            return await receive_group(session, agency_id, arrivals)
+
+
+def _take_group(queue: deque[Waiting]) -> list[Waiting]:
+    group: list[Waiting] = []
+    items = 0
+    while queue and len(group) < MAX_GROUP and (not group or items + len(queue[0][0].items) <= MAX_ITEMS):
+        group.append(queue.popleft())
+        items += len(group[-1][0].items)
+    return group
+
+
+def _settle(fate: "asyncio.Future[list[Receipt]]", answer: Answer | Exception) -> None:
+    if fate.done():
+        return
+    if isinstance(answer, Exception):
+        fate.set_exception(answer)
+    else:
+        fate.set_result(answer)
+
+
+def _settle_all(group: list[Waiting], error: Exception) -> None:
+    for _, fate in group:
+        _settle(fate, error)

@@ -1,0 +1,65 @@
+"""A platform's own webhook: verified on raw bytes, then stored, then answered."""
+
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import Response
+
+from veilleur.domain.intake.receive import Arrival, Receipt
+from veilleur.domain.intake.sources.protocol import SOURCE_KINDS
+from veilleur.infra.security.standard_webhooks import verify_dummy
+from veilleur.kernel.clock import now
+from veilleur.kernel.errors import NotFound
+from veilleur.kernel.ids import parse_id, show_id
+from veilleur.kernel.messages import msg
+from veilleur.kernel.strict_json import canonical_digest, strict_loads
+from veilleur_api.answers import JsonAnswer
+from veilleur_api.deps import PartsOf
+from veilleur_api.guard import PUBLIC, WEBHOOK_BODY, guarded_router, needs
+from veilleur_api.ingest.documents import RECEIPTS, WEBHOOK_REQUEST
+
+
+async def _signed_itself(_request: Request, _permission: str) -> None:
+    """A webhook carries its proof in its signature, which the endpoint checks."""
+
+
+router = guarded_router("/ingest/v1", _signed_itself, "webhooks")
+_gate = needs(PUBLIC, body=WEBHOOK_BODY)
+_gate["openapi_extra"] |= WEBHOOK_REQUEST
+
+
+@router.post("/sources/{source_id}", status_code=202, responses=RECEIPTS, **_gate)
+async def receive_webhook(source_id: str, request: Request, parts: PartsOf) -> Response:
+    """Take one signed event of a source. `202` means stored for good; the same event again is a `duplicate`."""
+    raw = await request.body()
+    found = parse_id("src", source_id)
+    source = await parts.lookups.find_source(found) if found is not None else None
+    if source is None:
+        verify_dummy(raw, request.headers, now())
+        raise NotFound(msg("There is no source {id}", id=source_id[:64]))
+    kind = SOURCE_KINDS[source.kind]
+    webhook_id = kind.verify(raw, request.headers, source.secrets, now())
+    payload = strict_loads(raw)
+    event_type, items = kind.map_items(payload)
+    digest = canonical_digest({"type": event_type, "data": _data_of(payload)})
+    receipts = await parts.intake.submit(Arrival(source, tuple(items), webhook_id, digest))
+    return answer_receipts(receipts)
+
+
+def answer_receipts(receipts: list[Receipt]) -> Response:
+    """`202 {"items": [...]}`"""
+    return JsonAnswer({"items": [_describe(receipt) for receipt in receipts]}, 202)
+
+
+def _data_of(payload: Any) -> Any:
+    return payload.get("data") if isinstance(payload, dict) else payload
+
+
+def _describe(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "id": show_id("itm", receipt.item_id),
+        "external_id": receipt.external_id,
+        "revision": receipt.revision,
+        "status": receipt.status,
+        "interim": receipt.interim,
+    }

@@ -1,0 +1,128 @@
+"""Claim, keep, release, decide."""
+
+import asyncio
+import random
+import time
+from typing import Any
+
+from fastapi import Request
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from veilleur.domain.catalogue.queries import load_catalogue
+from veilleur.domain.decisions.policy import Ruling
+from veilleur.domain.decisions.shape import decision_payload
+from veilleur.domain.review.claim import InHand, claim_next, list_held
+from veilleur.domain.review.context import describe_assignments
+from veilleur.domain.review.decide import Decided, DecisionRequest, decide_case
+from veilleur.domain.review.lease import beat, release
+from veilleur.domain.review.notes import add_note
+from veilleur.kernel.ids import read_id, show_id
+from veilleur.kernel.messages import choose_language
+from veilleur.kernel.strict_json import canonical_digest
+from veilleur_api.answers import JsonAnswer
+from veilleur_api.deps import Member, PartsOf, Tx
+from veilleur_api.guard import guarded_router, needs
+from veilleur_api.moderator.documents import BeatsOut, ClaimIn, DecisionIn, FenceIn, HeartbeatIn, InHandOut, NoteIn
+from veilleur_api.parts import Parts
+from veilleur_api.principals import MemberCaller, authorise_member
+from veilleur_api.problems import describe_problem
+
+router = guarded_router("/moderator/v1", authorise_member, "assignments")
+
+POLL_S = (0.2, 0.5)
+"""Between two looks of a long poll, jittered so that waiting moderators don't look together."""
+
+
+@router.post("/assignments", responses={200: {"model": InHandOut}}, **needs("cases:work"))
+async def claim_assignments(claim: ClaimIn, caller: Member, parts: PartsOf, request: Request) -> Response:
+    """Fill my hands up to `hold`, the most urgent first; what I already hold comes first and keeps its fence."""
+    until = time.monotonic() + claim.wait
+    while True:
+        answer = await _claim(parts, caller, claim.hold, claim.queues)
+        if answer["assignments"] or time.monotonic() >= until or await request.is_disconnected():
+            return JsonAnswer(answer)
+        await asyncio.sleep(min(random.uniform(*POLL_S), max(0.0, until - time.monotonic())))  # noqa: S311 - jitter
+
+
+@router.get("/assignments", responses={200: {"model": InHandOut}}, **needs("cases:work"))
+async def list_assignments(caller: Member, session: Tx) -> Response:
+    """What I hold."""
+    held = await list_held(session, caller.agency_id, caller.member_id)
+    assignments = await describe_assignments(session, caller.agency_id, held)
+    return JsonAnswer({"assignments": assignments, "reason": None})
+
+
+@router.post("/heartbeat", responses={200: {"model": BeatsOut}}, **needs("cases:work"))
+async def send_heartbeat(heartbeat: HeartbeatIn, caller: Member, session: Tx, request: Request) -> Response:
+    """Keep leases alive; one answer a lease."""
+    pairs = [(read_id("asg", held.id), held.fence) for held in heartbeat.assignments]
+    beats = await beat(session, caller.agency_id, caller.member_id, pairs)
+    language = choose_language(request.headers.get("accept-language"))
+    answers: list[dict[str, Any]] = []
+    for one in beats:
+        shown: dict[str, Any] = {"id": show_id("asg", one.assignment_id)}
+        if one.problem is not None:
+            shown["problem"] = describe_problem(one.problem, language)
+        else:
+            shown |= {"expires_at": one.expires_at, "item_revision": one.item_revision}
+        answers.append(shown)
+    return JsonAnswer({"assignments": answers})
+
+
+@router.post("/assignments/{assignment_id}/decision", status_code=201, **needs("cases:work"))
+async def decide_assignment(assignment_id: str, decision: DecisionIn, caller: Member, parts: PartsOf) -> Response:
+    """Decide the case. Sent again it answers `200` with the same decision; with `hold` the next comes along."""
+    identifier = read_id("asg", assignment_id)
+    request = _to_request(decision)
+    async with parts.database.transaction(caller.scope) as session:
+        decided = await decide_case(session, caller.agency_id, caller.member_id, identifier, request)
+        answer = await _describe_decision(session, caller, decided)
+    if decision.hold is not None:
+        answer |= await _claim(parts, caller, decision.hold, None)
+    return JsonAnswer(answer, 200 if decided.repeated else 201)
+
+
+@router.post("/assignments/{assignment_id}/release", status_code=204, **needs("cases:work"))
+async def release_assignment(assignment_id: str, fence: FenceIn, caller: Member, session: Tx) -> Response:
+    """Give the case back to its queue."""
+    await release(session, caller.agency_id, caller.member_id, read_id("asg", assignment_id), fence.fence)
+    return Response(status_code=204)
+
+
+@router.post("/assignments/{assignment_id}/notes", status_code=201, **needs("cases:work"))
+async def write_note(assignment_id: str, note: NoteIn, caller: Member, session: Tx) -> Response:
+    """Pin a note to the case or to its author, for colleagues only."""
+    identifier = read_id("asg", assignment_id)
+    written = await add_note(session, caller.agency_id, caller.member_id, identifier, note.text, note.pin)
+    return JsonAnswer({"text": written.text, "pin": note.pin, "by": caller.name, "at": written.created_at}, 201)
+
+
+async def _claim(parts: Parts, caller: MemberCaller, hold: int, queues: list[str] | None) -> dict[str, Any]:
+    async with parts.database.transaction(caller.scope) as session:
+        in_hand: InHand = await claim_next(session, caller.agency_id, caller.member_id, hold=hold, queues=queues)
+        assignments = await describe_assignments(session, caller.agency_id, in_hand.cases)
+    return {"assignments": assignments, "reason": in_hand.reason}
+
+
+async def _describe_decision(session: AsyncSession, caller: MemberCaller, decided: Decided) -> dict[str, Any]:
+    decision = decided.decision
+    catalogue = await load_catalogue(session, caller.agency_id, decision.client_id)
+    return decision_payload(decision, catalogue.policies) | {
+        "item_id": show_id("itm", decision.item_id),
+        "revision": decision.item_revision,
+        "note": decision.note,
+    }
+
+
+def _to_request(decision: DecisionIn) -> DecisionRequest:
+    document = decision.model_dump(mode="json", exclude_none=True)
+    asked = {name: value for name, value in document.items() if name != "hold"}
+    return DecisionRequest(
+        fence=decision.fence,
+        revision=decision.revision,
+        ruling=Ruling(decision.verdict, tuple(document["actions"]), tuple(decision.policies)),
+        explanation=decision.explanation,
+        note=decision.note,
+        digest=canonical_digest(asked),
+    )

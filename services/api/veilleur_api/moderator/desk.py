@@ -1,0 +1,49 @@
+"""Who I am, and the guides of the clients I serve."""
+
+from fastapi import Request
+from starlette.responses import Response
+
+from veilleur.domain.catalogue.queries import load_catalogue
+from veilleur.domain.review.claim import list_held
+from veilleur.domain.review.guide import describe_guide
+from veilleur.domain.tenancy.members import find_member, list_grants, require_service
+from veilleur.kernel.ids import read_id, show_id
+from veilleur_api.answers import JsonAnswer
+from veilleur_api.deps import Member, Tx
+from veilleur_api.guard import guarded_router, needs
+from veilleur_api.moderator.documents import GuideOut, MeOut
+from veilleur_api.principals import authorise_member
+
+router = guarded_router("/moderator/v1", authorise_member, "desk")
+
+
+@router.get("/me", responses={200: {"model": MeOut}}, **needs("cases:work"))
+async def get_me(caller: Member, session: Tx) -> Response:
+    """My own record and how many cases I hold."""
+    member = await find_member(session, caller.agency_id, caller.member_id)
+    grants = await list_grants(session, caller.agency_id, caller.member_id)
+    held = await list_held(session, caller.agency_id, caller.member_id)
+    return JsonAnswer(
+        {
+            "id": caller.name,
+            "name": member.name,
+            "email": member.email,
+            "roles": member.roles,
+            "languages": member.languages,
+            "skills": member.skills,
+            "capacity": member.capacity,
+            "clients": "all" if member.serves_all else [show_id("cli", client_id) for client_id in grants],
+            "held": len(held),
+        }
+    )
+
+
+@router.get("/clients/{client_id}/guide", responses={200: {"model": GuideOut}}, **needs("cases:work"))
+async def get_guide(client_id: str, caller: Member, session: Tx, request: Request) -> Response:
+    """The client's policies and actions. `If-None-Match` with the last ETag answers 304."""
+    client = await require_service(session, caller.agency_id, caller.member_id, read_id("cli", client_id))
+    guide = describe_guide(await load_catalogue(session, caller.agency_id, client.id))
+    headers = {"etag": f'"{guide["version"]}"'}
+    if request.headers.get("if-none-match") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    return JsonAnswer(guide, 200, headers)

@@ -1,0 +1,96 @@
+"""Shapes of the moderator audience."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from veilleur.domain.intake.envelope import Timestamp
+
+Text = Annotated[str, Field(max_length=10_000)]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ClaimIn(Shape):
+    """I want `hold` cases in hand; wait up to `wait` seconds for the first one."""
+
+    hold: int = Field(default=1, ge=1, le=10)
+    wait: int = Field(default=0, ge=0, le=30)
+    queues: list[Annotated[str, Field(max_length=64)]] | None = Field(default=None, min_length=1, max_length=50)
+
+
+class HeldIn(Shape):
+    id: str
+    fence: int
+
+
+class HeartbeatIn(Shape):
+    assignments: list[HeldIn] = Field(min_length=1, max_length=50)
+
+
+class ActionIn(Shape):
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+    target: Literal["item", "author"] = "item"
+    until: Timestamp | None = None
+    text: Text | None = None
+    params: dict[str, Any] | None = None
+
+
+class DecisionIn(Shape):
+    """A verdict about the revision that was looked at. `explanation` leaves the agency, `note` never does."""
+
+    fence: int
+    revision: int
+    verdict: Literal["allow", "restrict", "remove"]
+    actions: list[ActionIn] = Field(default_factory=list, max_length=20)
+    policies: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=20)
+    explanation: Text | None = None
+    note: Text | None = None
+    macro: None = None
+    hold: int | None = Field(default=None, ge=1, le=10)
+
+
+class FenceIn(Shape):
+    fence: int
+
+
+class NoteIn(Shape):
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    pin: Literal["case", "author"] = "case"
+
+
+class InHandOut(BaseModel):
+    assignments: list[dict[str, Any]]
+    reason: Literal["empty", "at_capacity"] | None
+
+
+class BeatOut(BaseModel):
+    id: str
+    expires_at: datetime | None = None
+    item_revision: int | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BeatsOut(BaseModel):
+    assignments: list[BeatOut]
+
+
+class GuideOut(BaseModel):
+    version: str
+    policies: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
+
+
+class MeOut(BaseModel):
+    id: str
+    name: str
+    email: str
+    roles: list[str]
+    languages: list[str]
+    skills: list[str]
+    capacity: int
+    clients: list[str] | Literal["all"]
+    held: int

@@ -1,0 +1,1 @@
+"""What owners, leads, auditors and accountants call."""

@@ -1,0 +1,93 @@
+"""A client's policies and actions."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.catalogue.models import Action, Policy
+from veilleur.kernel.errors import Conflict
+from veilleur.kernel.ids import new_id, show_id
+from veilleur.kernel.messages import msg
+from veilleur_api.answers import JsonAnswer
+from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.common import find_client, page_by_id
+from veilleur_api.owner.documents import CatalogueActionIn, PolicyIn
+from veilleur_api.principals import MemberCaller, authorise_member
+
+router = guarded_router("/owner/v1", authorise_member, "catalogue")
+
+
+@router.post("/clients/{client_id}/policies", status_code=201, **needs("catalogue:write"))
+async def create_policy(client_id: str, new: PolicyIn, caller: Member, session: Tx) -> Response:
+    """Add a policy that content may break."""
+    client = await find_client(session, caller.agency_id, client_id)
+    policy = Policy(agency_id=caller.agency_id, id=new_id(), client_id=client.id, **new.model_dump())
+    await _add(session, caller, policy, new.code)
+    return JsonAnswer(describe_policy(policy), 201)
+
+
+@router.get("/clients/{client_id}/policies", **needs("clients:read"))
+async def list_policies(
+    client_id: str, caller: Member, session: Tx, limit: Limit = 200, after: After = None
+) -> Response:
+    """The client's policies."""
+    client = await find_client(session, caller.agency_id, client_id)
+    query = select(Policy).where(Policy.agency_id == caller.agency_id, Policy.client_id == client.id)
+    return JsonAnswer(await page_by_id(session, query, Policy, limit, after, describe_policy))
+
+
+@router.post("/clients/{client_id}/actions", status_code=201, **needs("catalogue:write"))
+async def create_action(client_id: str, new: CatalogueActionIn, caller: Member, session: Tx) -> Response:
+    """Add something the client's platform can do."""
+    client = await find_client(session, caller.agency_id, client_id)
+    action = Action(agency_id=caller.agency_id, id=new_id(), client_id=client.id, **new.model_dump())
+    await _add(session, caller, action, new.code)
+    return JsonAnswer(describe_action(action), 201)
+
+
+@router.get("/clients/{client_id}/actions", **needs("clients:read"))
+async def list_actions(
+    client_id: str, caller: Member, session: Tx, limit: Limit = 200, after: After = None
+) -> Response:
+    """The client's actions."""
+    client = await find_client(session, caller.agency_id, client_id)
+    query = select(Action).where(Action.agency_id == caller.agency_id, Action.client_id == client.id)
+    return JsonAnswer(await page_by_id(session, query, Action, limit, after, describe_action))
+
+
+def describe_policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "code": policy.code,
+        "title": policy.title,
+        "definition": policy.definition,
+        "examples": policy.examples,
+        "severity": policy.severity,
+        "default_actions": policy.default_actions,
+    }
+
+
+def describe_action(action: Action) -> dict[str, Any]:
+    return {
+        "code": action.code,
+        "title": action.title,
+        "verdict": action.verdict,
+        "targets": action.targets,
+        "needs_until": action.needs_until,
+        "undo": action.undo,
+    }
+
+
+async def _add(session: AsyncSession, caller: MemberCaller, row: Policy | Action, code: str) -> None:
+    try:
+        async with session.begin_nested():
+            session.add(row)
+            await session.flush()
+    except IntegrityError:
+        raise Conflict(msg("The code {code} is taken", code=code), slug="code-taken") from None
+    deed = Deed(caller.name, "catalogue.changed", show_id("cli", row.client_id), row.client_id, {"code": code})
+    await record_deeds(session, caller.agency_id, [deed])

@@ -1,0 +1,55 @@
+"""What the owner's routers share: finding a client of the agency, versions as ETags, pages of rows."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from fastapi import Request
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.tenancy.models import Client
+from veilleur.kernel.errors import NotFound, PreconditionFailed
+from veilleur.kernel.ids import read_id
+from veilleur.kernel.messages import msg
+from veilleur.kernel.paging import PageRequest, cut_page, read_cursor
+
+Row = TypeVar("Row")
+
+
+async def find_client(session: AsyncSession, agency_id: UUID, shown: str) -> Client:
+    client = await session.get(Client, (agency_id, read_id("cli", shown)))
+    if client is None:
+        raise NotFound(msg("There is no {id} here", id=shown[:64]))
+    return client
+
+
+def require_match(request: Request, etag: str) -> None:
+    """Refuse a change whose `If-Match` names another version; without the header the last writer wins."""
+    wanted = request.headers.get("if-match")
+    if wanted is not None and wanted.strip() not in (etag, "*"):
+        raise PreconditionFailed(msg("It is now at version {etag}; read it again, then change it", etag=etag))
+
+
+async def page_by_id(
+    session: AsyncSession,
+    query: Select[Any],
+    table: Any,
+    limit: int,
+    after: str | None,
+    describe: Callable[[Any], dict[str, Any]],
+) -> dict[str, Any]:
+    """A keyset page over the rows of `table` in the order they were made."""
+    request = PageRequest(limit, read_cursor(after, parts=1) if after else None)
+    if request.after is not None:
+        query = query.where(table.id > _read_uuid(request.after[0]))
+    rows: Sequence[Any] = (await session.scalars(query.order_by(table.id).limit(limit + 1))).all()
+    page = cut_page(rows, request, lambda row: [str(row.id)])
+    return {"data": [describe(row) for row in page.data], "next": page.next}
+
+
+def _read_uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)

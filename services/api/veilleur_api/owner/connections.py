@@ -1,0 +1,210 @@
+"""How a client is connected: sources in, endpoints back, credentials for its engineers."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from starlette.responses import Response
+
+from veilleur.domain.outbox.announce import Announcement, announce
+from veilleur.domain.outbox.endpoints import add_endpoint
+from veilleur.domain.outbox.models import Endpoint
+from veilleur.domain.tenancy.connections import (
+    add_source,
+    issue_credential,
+    revoke_credential,
+    rotate_source_secret,
+)
+from veilleur.domain.tenancy.models import Credential, Source
+from veilleur.infra.outbound.egress import check_callback_url
+from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
+from veilleur.kernel.errors import Conflict, InputError, Invalid, NotFound
+from veilleur.kernel.ids import read_id, show_id
+from veilleur.kernel.messages import msg
+from veilleur_api.answers import JsonAnswer
+from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
+from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.common import find_client, page_by_id
+from veilleur_api.owner.documents import CredentialIn, EndpointIn, SecretIn, SourceIn
+from veilleur_api.parts import Parts
+from veilleur_api.principals import authorise_member
+
+router = guarded_router("/owner/v1", authorise_member, "connections")
+
+SETUP = (
+    "Sign every POST as Standard Webhooks 1.0.0 says: webhook-id, webhook-timestamp, webhook-signature.",
+    "The key is the part of the secret after `whsec_`, decoded from base64.",
+    'Send {"type": "item.created", "timestamp": …, "data": <item>} to the url; 202 means it is kept for good.',
+    "Repeat with the same webhook-id on any other answer than 2xx or 4xx.",
+)
+
+
+@router.post("/clients/{client_id}/sources", status_code=201, **needs("clients:write"))
+async def create_source(client_id: str, new: SourceIn, caller: Member, session: Tx, parts: PartsOf) -> Response:
+    """Open a source. The secret is shown this once."""
+    client = await find_client(session, caller.agency_id, client_id)
+    secret = _read_secret((new.settings or {}).get("secret"), new.settings)
+    try:
+        async with session.begin_nested():
+            source = await add_source(session, parts.sealer, client, new.kind, new.name, secret, caller.name)
+    except IntegrityError:
+        raise Conflict(msg("This client already has a source named {name}", name=new.name), slug="name-taken") from None
+    return JsonAnswer(describe_source(source, parts) | {"secret": secret, "setup": SETUP}, 201)
+
+
+@router.get("/clients/{client_id}/sources", **needs("clients:read"))
+async def list_sources(
+    client_id: str, caller: Member, session: Tx, parts: PartsOf, limit: Limit = 50, after: After = None
+) -> Response:
+    """The client's sources, without their secrets."""
+    client = await find_client(session, caller.agency_id, client_id)
+    query = select(Source).where(Source.agency_id == caller.agency_id, Source.client_id == client.id)
+    return JsonAnswer(
+        await page_by_id(session, query, Source, limit, after, lambda source: describe_source(source, parts))
+    )
+
+
+@router.post("/clients/{client_id}/sources/{source_id}/secrets", status_code=201, **needs("clients:write"))
+async def rotate_secret(
+    client_id: str, source_id: str, new: SecretIn, caller: Member, session: Tx, parts: PartsOf
+) -> Response:
+    """Issue a new secret; the old ones go on holding for `overlap_s`."""
+    client = await find_client(session, caller.agency_id, client_id)
+    source = await session.get(Source, (caller.agency_id, read_id("src", source_id)))
+    if source is None or source.client_id != client.id:
+        raise NotFound(msg("There is no {id} here", id=source_id[:64]))
+    secret = _read_secret(new.secret, None)
+    overlap = timedelta(seconds=new.overlap_s)
+    await rotate_source_secret(session, parts.sealer, source, secret, overlap, caller.name)
+    return JsonAnswer({"id": show_id("src", source.id), "secret": secret}, 201)
+
+
+@router.post("/clients/{client_id}/endpoints", status_code=201, **needs("clients:write"))
+async def create_endpoint(client_id: str, new: EndpointIn, caller: Member, session: Tx, parts: PartsOf) -> Response:
+    """Call the client back at `url`, for the events named or for all. The secret is shown this once."""
+    client = await find_client(session, caller.agency_id, client_id)
+    check_callback_url(new.url, parts.egress, "/url")
+    endpoint, secret = await add_endpoint(
+        session, parts.sealer, caller.agency_id, client.id, new.url, new.events or (), caller.name
+    )
+    return JsonAnswer(describe_endpoint(endpoint) | {"secret": secret}, 201)
+
+
+@router.get("/clients/{client_id}/endpoints", **needs("clients:read"))
+async def list_endpoints(
+    client_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
+) -> Response:
+    """The client's endpoints, without their secrets."""
+    client = await find_client(session, caller.agency_id, client_id)
+    query = select(Endpoint).where(Endpoint.agency_id == caller.agency_id, Endpoint.client_id == client.id)
+    return JsonAnswer(await page_by_id(session, query, Endpoint, limit, after, describe_endpoint))
+
+
+@router.post("/clients/{client_id}/endpoints/{endpoint_id}/ping", status_code=202, **needs("clients:write"))
+async def ping_endpoint(client_id: str, endpoint_id: str, caller: Member, session: Tx) -> Response:
+    """Send a signed `ping` to one endpoint; the answer names its delivery."""
+    endpoint = await _find_endpoint(session, caller, client_id, endpoint_id)
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    data = {"endpoint": show_id("end", endpoint.id)}
+    ping = Announcement(endpoint.client_id, "ping", data, present, endpoint_id=endpoint.id)
+    deliveries = await announce(session, caller.agency_id, [ping])
+    if not deliveries:
+        raise Conflict(msg("This endpoint is disabled"), slug="endpoint-disabled")
+    return JsonAnswer({"delivery_id": show_id("dlv", deliveries[0])}, 202)
+
+
+@router.delete("/clients/{client_id}/endpoints/{endpoint_id}", status_code=204, **needs("clients:write"))
+async def disable_endpoint(client_id: str, endpoint_id: str, caller: Member, session: Tx) -> Response:
+    """Stop calling this endpoint."""
+    endpoint = await _find_endpoint(session, caller, client_id, endpoint_id)
+    endpoint.disabled_at = (await session.execute(select(func.app_now()))).scalar_one()
+    await session.flush()
+    return Response(status_code=204)
+
+
+@router.post("/clients/{client_id}/credentials", status_code=201, **needs("credentials:write"))
+async def create_credential(client_id: str, new: CredentialIn, caller: Member, session: Tx) -> Response:
+    """Issue an API key or OAuth client. The secret is shown this once."""
+    client = await find_client(session, caller.agency_id, client_id)
+    if new.test:
+        error = InputError("/test", msg("test keys are not served yet"))
+        raise Invalid(msg("Test keys are not served yet"), slug="not-yet", errors=[error])
+    secret, credential = await issue_credential(session, client, new.kind, new.name, tuple(new.scopes), caller.name)
+    shown = describe_credential(credential)
+    if new.kind == "api_key":
+        return JsonAnswer(shown | {"api_key": secret, "secret": secret}, 201)
+    return JsonAnswer(shown | {"client_id": shown["id"], "client_secret": secret, "secret": secret}, 201)
+
+
+@router.get("/clients/{client_id}/credentials", **needs("clients:read"))
+async def list_credentials(
+    client_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
+) -> Response:
+    """The client's credentials, without their secrets."""
+    client = await find_client(session, caller.agency_id, client_id)
+    query = select(Credential).where(Credential.agency_id == caller.agency_id, Credential.client_id == client.id)
+    return JsonAnswer(await page_by_id(session, query, Credential, limit, after, describe_credential))
+
+
+@router.delete("/clients/{client_id}/credentials/{key_id}", status_code=204, **needs("credentials:write"))
+async def delete_credential(client_id: str, key_id: str, caller: Member, session: Tx) -> Response:
+    """Revoke a credential; it is refused everywhere within five seconds."""
+    client = await find_client(session, caller.agency_id, client_id)
+    await revoke_credential(session, client, read_id("key", key_id), caller.name)
+    return Response(status_code=204)
+
+
+def describe_source(source: Source, parts: Parts) -> dict[str, Any]:
+    shown = show_id("src", source.id)
+    return {
+        "id": shown,
+        "kind": source.kind,
+        "name": source.name,
+        "mode": source.mode,
+        "url": f"{parts.settings.issuer}/ingest/v1/sources/{shown}",
+        "created_at": source.created_at,
+    }
+
+
+def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "id": show_id("end", endpoint.id),
+        "url": endpoint.url,
+        "events": endpoint.events,
+        "created_at": endpoint.created_at,
+        "disabled_at": endpoint.disabled_at,
+    }
+
+
+def describe_credential(credential: Credential) -> dict[str, Any]:
+    return {
+        "id": show_id("key", credential.id),
+        "kind": credential.kind,
+        "name": credential.name,
+        "hint": credential.hint,
+        "scopes": credential.scopes,
+        "created_at": credential.created_at,
+        "revoked_at": credential.revoked_at,
+    }
+
+
+async def _find_endpoint(session: Tx, caller: Member, client_id: str, endpoint_id: str) -> Endpoint:
+    client = await find_client(session, caller.agency_id, client_id)
+    endpoint = await session.get(Endpoint, (caller.agency_id, read_id("end", endpoint_id)))
+    if endpoint is None or endpoint.client_id != client.id:
+        raise NotFound(msg("There is no {id} here", id=endpoint_id[:64]))
+    return endpoint
+
+
+def _read_secret(given: object, settings: dict[str, Any] | None) -> str:
+    unknown = sorted(set(settings or {}) - {"secret"})
+    if unknown:
+        errors = [InputError(f"/settings/{name}", msg("unknown field"), msg("allowed: secret")) for name in unknown]
+        raise Invalid(msg("The settings have mistakes"), errors=errors)
+    if given is None:
+        return new_webhook_secret()
+    if not isinstance(given, str):
+        raise Invalid(msg("The settings have mistakes"), errors=[InputError("/settings/secret", msg("not a string"))])
+    parse_webhook_secret(given, "/settings/secret" if settings is not None else "/secret")
+    return given

@@ -1,0 +1,164 @@
+"""Shapes of the owner audience."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
+from pydantic_core import PydanticCustomError
+
+from veilleur.domain.tenancy.models import Role
+
+
+def _require_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise PydanticCustomError("time_zone", "an IANA time zone such as Europe/Paris") from None
+    return value
+
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Zone = Annotated[str, Field(max_length=64), AfterValidator(_require_zone)]
+LanguageTag = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$")]
+Email = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
+Verdict = Literal["allow", "restrict", "remove"]
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ClientIn(Shape):
+    """`calendar` is the id of a calendar; without it the agency's first one counts."""
+
+    slug: Slug
+    name: Name
+    time_zone: Zone
+    languages: list[LanguageTag] = Field(default_factory=list, max_length=50)
+    interim: Literal["publish", "withhold"] = "publish"
+    calendar: str | None = None
+
+
+class ClientPatch(Shape):
+    name: Name | None = None
+    time_zone: Zone | None = None
+    languages: list[LanguageTag] | None = Field(default=None, max_length=50)
+    interim: Literal["publish", "withhold"] | None = None
+    calendar: str | None = None
+
+
+class SourceIn(Shape):
+    kind: Literal["standard"]
+    name: Name
+    mode: Literal["live"] = "live"
+    settings: dict[str, Any] | None = None
+
+
+class SecretIn(Shape):
+    """The old secrets go on holding for `overlap_s` seconds."""
+
+    secret: str | None = None
+    overlap_s: int = Field(default=86_400, ge=0, le=2_592_000)
+
+
+class EndpointIn(Shape):
+    url: Annotated[str, Field(min_length=1, max_length=2_048)]
+    events: list[Literal["decision.made", "item.held", "ping"]] | None = None
+
+
+class CredentialIn(Shape):
+    kind: Literal["api_key", "oauth_client"]
+    name: Name
+    scopes: list[
+        Literal["ingest:write", "items:read", "decisions:write", "endpoints:write", "billing:read", "erasure:write"]
+    ] = Field(min_length=1)
+    test: bool = False
+
+
+class PolicyIn(Shape):
+    code: Code
+    title: Name
+    definition: Annotated[str, Field(max_length=10_000)] = ""
+    examples: list[Annotated[str, Field(max_length=2_000)]] = Field(default_factory=list, max_length=50)
+    severity: int = Field(default=1, ge=1, le=5)
+    default_actions: list[Code] = Field(default_factory=list, max_length=10)
+
+
+class CatalogueActionIn(Shape):
+    code: Code
+    title: Name
+    verdict: Verdict
+    targets: list[Literal["item", "author"]] = Field(min_length=1, max_length=2)
+    needs_until: bool = False
+    undo: Code | None = None
+
+
+class RuleSetIn(Shape):
+    rule_set: dict[str, Any] | str
+    note: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class RuleCheckIn(Shape):
+    """`client` gives the catalogue to check against."""
+
+    client: str | None = None
+    rule_set: dict[str, Any] | str
+
+
+class RulePreviewIn(RuleCheckIn):
+    items: list[dict[str, Any]] = Field(min_length=1, max_length=200)
+
+
+class MemberIn(Shape):
+    email: Email
+    name: Name
+    roles: list[Role] = Field(min_length=1, max_length=5)
+    languages: list[LanguageTag] = Field(default_factory=list, max_length=50)
+    skills: list[Code] = Field(default_factory=list, max_length=50)
+    clients: list[str] | Literal["all"] = Field(default_factory=list)
+    capacity: int = Field(default=5, ge=1, le=50)
+
+
+class MemberPatch(Shape):
+    name: Name | None = None
+    roles: list[Role] | None = Field(default=None, min_length=1, max_length=5)
+    languages: list[LanguageTag] | None = Field(default=None, max_length=50)
+    skills: list[Code] | None = Field(default=None, max_length=50)
+    clients: list[str] | Literal["all"] | None = None
+    capacity: int | None = Field(default=None, ge=1, le=50)
+    active: bool | None = None
+
+
+class QueueIn(Shape):
+    code: Code
+    name: Name
+    lease_s: int = Field(default=600, ge=1, le=3_600)
+
+
+class CalendarIn(Shape):
+    name: Name
+    calendar: dict[str, Any]
+
+
+class CalendarPreviewIn(RootModel[dict[str, Any]]):
+    """`{"calendar", "op", …}`; see the contract for the arguments of each operation."""
+
+
+class UsageRow(BaseModel):
+    quantity: str
+    meter: str | None = None
+    client: str | None = None
+    source: str | None = None
+    day: date | None = None
+    member: str | None = None
+
+
+class UsageOut(BaseModel):
+    data: list[UsageRow]
+    # `from` is a keyword of Python
+    from_: date = Field(alias="from")
+    to: date
+    time_zone: str

@@ -1,0 +1,122 @@
+"""The people of the agency."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+from starlette.responses import Response
+
+from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.tenancy.members import (
+    NewMember,
+    add_member,
+    find_member,
+    issue_login_code,
+    list_grants,
+    set_grants,
+)
+from veilleur.domain.tenancy.models import Member as MemberRow
+from veilleur.kernel.errors import InputError, Invalid
+from veilleur.kernel.ids import parse_id, read_id, show_id
+from veilleur.kernel.messages import msg
+from veilleur_api.answers import JsonAnswer
+from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.guard import guarded_router, needs
+from veilleur_api.oauth import LOGIN_CODE
+from veilleur_api.owner.common import page_by_id
+from veilleur_api.owner.documents import MemberIn, MemberPatch
+from veilleur_api.principals import authorise_member
+
+router = guarded_router("/owner/v1", authorise_member, "members")
+
+
+@router.post("/members", status_code=201, **needs("members:write"))
+async def create_member(new: MemberIn, caller: Member, session: Tx) -> Response:
+    """Add a person; `clients` names those served, or `"all"`."""
+    wanted = NewMember(
+        email=new.email,
+        name=new.name,
+        roles=tuple(new.roles),
+        languages=tuple(new.languages),
+        skills=tuple(new.skills),
+        clients=_read_clients(new.clients),
+        capacity=new.capacity,
+    )
+    member = await add_member(session, caller.agency_id, wanted, caller.name)
+    return JsonAnswer(await _describe(session, member), 201)
+
+
+@router.get("/members", **needs("members:read"))
+async def list_members(caller: Member, session: Tx, limit: Limit = 50, after: After = None) -> Response:
+    """Everybody of the agency."""
+    query = select(MemberRow).where(MemberRow.agency_id == caller.agency_id)
+    return JsonAnswer(await page_by_id(session, query, MemberRow, limit, after, describe_member))
+
+
+@router.get("/members/{member_id}", **needs("members:read"))
+async def get_member(member_id: str, caller: Member, session: Tx) -> Response:
+    """One person, with the clients served."""
+    member = await find_member(session, caller.agency_id, read_id("mem", member_id))
+    return JsonAnswer(await _describe(session, member))
+
+
+@router.patch("/members/{member_id}", **needs("members:write"))
+async def change_member(member_id: str, patch: MemberPatch, caller: Member, session: Tx) -> Response:
+    """Change what is named. `active: false` shuts the person out within five seconds."""
+    member = await find_member(session, caller.agency_id, read_id("mem", member_id))
+    changes = patch.model_dump(exclude_unset=True, exclude_none=True)
+    for name in ("name", "roles", "languages", "skills", "capacity"):
+        if name in changes:
+            setattr(member, name, changes[name])
+    if patch.active is not None:
+        present = (await session.execute(select(func.app_now()))).scalar_one()
+        member.disabled_at = None if patch.active else present
+    if patch.clients is not None:
+        wanted = _read_clients(patch.clients)
+        member.serves_all = wanted is None
+        await set_grants(session, caller.agency_id, member.id, wanted or ())
+    await session.flush()
+    deed = Deed(caller.name, "member.changed", show_id("mem", member.id), None, {"fields": sorted(changes)})
+    await record_deeds(session, caller.agency_id, [deed])
+    return JsonAnswer(await _describe(session, member))
+
+
+@router.post("/members/{member_id}/tokens", status_code=201, **needs("members:write"))
+async def create_login_code(member_id: str, caller: Member, session: Tx) -> Response:
+    """A one-time code that the member trades for a token at `/oauth/token`."""
+    code, row = await issue_login_code(session, caller.agency_id, read_id("mem", member_id), caller.name)
+    return JsonAnswer({"code": code, "grant_type": LOGIN_CODE, "expires_at": row.expires_at}, 201)
+
+
+def describe_member(member: MemberRow) -> dict[str, Any]:
+    return {
+        "id": show_id("mem", member.id),
+        "email": member.email,
+        "name": member.name,
+        "roles": member.roles,
+        "languages": member.languages,
+        "skills": member.skills,
+        "capacity": member.capacity,
+        "active": member.disabled_at is None,
+        "created_at": member.created_at,
+    }
+
+
+async def _describe(session: Tx, member: MemberRow) -> dict[str, Any]:
+    await session.refresh(member)
+    grants = await list_grants(session, member.agency_id, member.id)
+    clients = "all" if member.serves_all else [show_id("cli", client_id) for client_id in grants]
+    return describe_member(member) | {"clients": clients}
+
+
+def _read_clients(shown: list[str] | str) -> Any:
+    if isinstance(shown, str):
+        return None
+    ids = [parse_id("cli", one) for one in shown]
+    errors = [
+        InputError(f"/clients/{position}", msg("there is no such client"))
+        for position, one in enumerate(ids)
+        if one is None
+    ]
+    if errors:
+        raise Invalid(msg("The member can't be kept like this"), errors=errors)
+    return tuple(ids)

@@ -1,0 +1,41 @@
+"""What an API process is made of, built once and reached through `request.app.state.parts`."""
+
+from dataclasses import dataclass
+
+from veilleur.domain.tenancy.issuer import Issuer
+from veilleur.domain.tenancy.lookup import Lookups
+from veilleur.infra.db.session import Database
+from veilleur.infra.doorbell import ArqBell
+from veilleur.infra.outbound.egress import EgressPolicy
+from veilleur.infra.security.sealing import Sealer
+from veilleur.infra.settings import Settings
+from veilleur_api.ingest.group_commit import GroupCommit
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    settings: Settings
+    bell: ArqBell
+    database: Database
+    sealer: Sealer
+    issuer: Issuer
+    lookups: Lookups
+    egress: EgressPolicy
+    intake: GroupCommit
+
+
+def build_parts(settings: Settings) -> Parts:
+    """Wire the parts; nothing is connected yet."""
+    bell = ArqBell(settings.redis_url.get_secret_value())
+    database = Database(settings.database_url.get_secret_value(), bell=bell, pool_size=settings.pool_size)
+    sealer = Sealer.from_master_key(settings.master_key.get_secret_value())
+    return Parts(
+        settings=settings,
+        bell=bell,
+        database=database,
+        sealer=sealer,
+        issuer=Issuer(database, sealer, settings.issuer),
+        lookups=Lookups(database, sealer),
+        egress=EgressPolicy(settings.egress_allow),
+        intake=GroupCommit(database),
+    )

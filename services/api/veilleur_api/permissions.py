@@ -1,0 +1,32 @@
+"""Who may do what. Members' permissions follow from their roles; clients' from the scopes of their credential."""
+
+from collections.abc import Mapping
+
+from veilleur.domain.tenancy.models import Role
+
+_CONFIGURE = frozenset({
+    "clients:read", "clients:write", "catalogue:write", "rules:read", "rules:write", "members:read", "members:write",
+    "queues:write", "calendars:write", "credentials:write", "deliveries:read",
+})  # fmt: skip
+
+ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {
+    "owner": _CONFIGURE | {"usage:read", "cases:work"},
+    "lead": frozenset({"clients:read", "rules:read", "rules:write", "catalogue:write", "members:read", "cases:work",
+                       "deliveries:read"}),
+    "moderator": frozenset({"cases:work"}),
+    "auditor": frozenset({"clients:read", "rules:read", "members:read", "deliveries:read", "usage:read"}),
+    "accountant": frozenset({"clients:read", "usage:read"}),
+}  # fmt: skip
+
+SCOPES = (
+    "ingest:write",
+    "items:read",
+    "decisions:write",
+    "endpoints:write",
+    "billing:read",
+    "erasure:write",
+)
+
+
+def member_may(roles: frozenset[str], permission: str) -> bool:
+    return any(permission in permissions for role, permissions in ROLE_PERMISSIONS.items() if role in roles)

@@ -1,0 +1,121 @@
+"""Draining: take one agency's work of one kind, batch by batch, until there is none.
+
+A drain is safe to run twice, in two processes, or to be killed anywhere: what it takes it locks, and what it does it
+commits whole. In one process the same drain never runs beside itself; a call meanwhile makes it look once more.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from uuid import UUID
+
+import structlog
+
+from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt, send
+from veilleur.domain.screening.overdue import raise_overdue
+from veilleur.domain.screening.screen import mark_attempts, screen_marked
+from veilleur.domain.sla.clocks import breach_due_clocks
+from veilleur.infra.db.session import Scope
+from veilleur.infra.worklist import WorkKind
+from veilleur_worker.parts import Parts
+
+SCREEN_BATCH = 200
+SEND_BATCH = 50
+SLA_BATCH = 500
+
+Drain = Callable[[Parts, UUID], Awaitable[None]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Drains:
+    """The drains of one process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._running: dict[tuple[WorkKind, UUID], bool] = {}
+
+    async def run(self, kind: WorkKind, agency_id: UUID) -> bool:
+        """Drain until empty; whether it is. A failure is logged and left to the next sweep."""
+        key = (kind, agency_id)
+        if key in self._running:
+            self._running[key] = True
+            return False
+        self._running[key] = True
+        try:
+            while self._running[key]:
+                self._running[key] = False
+                await DRAINS[kind](self._parts, agency_id)
+        except Exception as error:  # noqa: BLE001 - the sweep comes back in a second
+            _log.error("drain_failed", kind=kind, agency_id=str(agency_id), error=type(error).__name__, exc_info=error)
+            return False
+        finally:
+            del self._running[key]
+        return True
+
+
+async def drain_screening(parts: Parts, agency_id: UUID) -> None:
+    """Screen what was received: fresh items in batches, items that failed before one by one."""
+    while await _screen(parts, agency_id, fresh=True, limit=SCREEN_BATCH):
+        pass
+    while await _screen(parts, agency_id, fresh=False, limit=1):
+        pass
+
+
+async def drain_deliveries(parts: Parts, agency_id: UUID) -> None:
+    """Send what is due, many at once, each on its own."""
+    scope = Scope(agency_id)
+    while True:
+        async with parts.database.transaction(scope) as session:
+            attempts = await begin_attempts(session, agency_id, SEND_BATCH)
+        if not attempts:
+            return
+        await asyncio.gather(*(_deliver(parts, agency_id, attempt) for attempt in attempts))
+
+
+async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
+    """Stamp deadlines that have passed."""
+    while True:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            breached = await breach_due_clocks(session, agency_id, SLA_BATCH)
+        if breached < SLA_BATCH:
+            return
+
+
+async def drain_unscreened(parts: Parts, agency_id: UUID) -> None:
+    """Raise what is still unscreened past its target."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        await raise_overdue(session, agency_id)
+
+
+DRAINS: Mapping[WorkKind, Drain] = {
+    "screening": drain_screening,
+    "unscreened": drain_unscreened,
+    "delivery": drain_deliveries,
+    "sla": drain_clocks,
+}
+
+
+async def _screen(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> bool:
+    """One batch: the attempt is counted in a commit of its own, so that a crash is counted too."""
+    scope = Scope(agency_id)
+    async with parts.database.transaction(scope) as session:
+        marked = await mark_attempts(session, agency_id, fresh=fresh, limit=limit)
+    if not marked:
+        return False
+    try:
+        async with parts.database.transaction(scope) as session:
+            await screen_marked(session, agency_id, marked, parts.rule_sets)
+    except Exception as error:  # noqa: BLE001 - counted already; they come back one by one
+        _log.warning("screening_failed", agency_id=str(agency_id), items=len(marked), exc_info=error)
+    return True
+
+
+async def _deliver(parts: Parts, agency_id: UUID, attempt: Attempt) -> None:
+    result = await send(parts.http, parts.sealer, agency_id, attempt)
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        state = await finish_attempt(session, agency_id, attempt, result, jitter=random.random())  # noqa: S311
+    if state == "dead":
+        _log.warning(
+            "delivery_given_up", delivery_id=str(attempt.delivery_id), status=result.status, error=result.error
+        )

@@ -1,0 +1,42 @@
+"""What a worker process is made of."""
+
+from dataclasses import dataclass
+
+import httpx
+
+from veilleur.domain.screening.rule_sets import RuleSetCache
+from veilleur.infra.db.session import Database
+from veilleur.infra.doorbell import ArqBell
+from veilleur.infra.outbound.egress import EgressPolicy
+from veilleur.infra.outbound.http import build_client
+from veilleur.infra.security.sealing import Sealer
+from veilleur.infra.settings import Settings
+
+SEND_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    settings: Settings
+    bell: ArqBell
+    database: Database
+    sealer: Sealer
+    http: httpx.AsyncClient
+    rule_sets: RuleSetCache
+
+    async def close(self) -> None:
+        await self.bell.close()
+        await self.http.aclose()
+        await self.database.close()
+
+
+def build_parts(settings: Settings) -> Parts:
+    bell = ArqBell(settings.redis_url.get_secret_value())
+    return Parts(
+        settings=settings,
+        bell=bell,
+        database=Database(settings.database_url.get_secret_value(), bell=bell, pool_size=settings.pool_size),
+        sealer=Sealer.from_master_key(settings.master_key.get_secret_value()),
+        http=build_client(EgressPolicy(settings.egress_allow), SEND_TIMEOUT_S),
+        rule_sets=RuleSetCache(),
+    )

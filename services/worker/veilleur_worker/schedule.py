@@ -1,0 +1,34 @@
+"""The sweep: every second, drain what nobody rang for. Redis may be away for as long as it likes."""
+
+import asyncio
+
+import structlog
+
+from veilleur.infra.db.session import NOBODY
+from veilleur.infra.worklist import forget_work, list_due_work
+from veilleur_worker.drains import Drains
+from veilleur_worker.parts import Parts
+
+SWEEP_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def sweep_forever(parts: Parts, drains: Drains) -> None:
+    while True:
+        try:
+            await sweep(parts, drains)
+        except Exception as error:  # noqa: BLE001 - the database may be away; the next second tries again
+            _log.warning("sweep_failed", error=type(error).__name__)
+        await asyncio.sleep(SWEEP_S)
+
+
+async def sweep(parts: Parts, drains: Drains) -> None:
+    """Look at every agency that may have work, then forget the hints whose grace is over."""
+    async with parts.database.transaction(NOBODY) as session:
+        due = await list_due_work(session)
+    empty = await asyncio.gather(*(drains.run(kind, agency_id) for kind, agency_id, _ in due))
+    async with parts.database.transaction(NOBODY) as session:
+        for (kind, agency_id, looked_at), is_empty in zip(due, empty, strict=True):
+            if is_empty:
+                await forget_work(session, agency_id, kind, looked_at)

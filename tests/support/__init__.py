@@ -1,0 +1,1 @@
+"""What tests stand on: the world they run in and the people who act in it."""
