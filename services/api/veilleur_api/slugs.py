@@ -13,6 +13,7 @@ SLUGS = (
     "http",
     "internal",
     "invalid",
+    "invalid-rule-set",
     "item-changed",
     "item-withdrawn",
     "lease-lost",

@@ -11,13 +11,14 @@ from uuid import UUID
 
 import structlog
 
-from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt, send
+from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import mark_attempts, screen_marked
 from veilleur.domain.sla.clocks import breach_due_clocks
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind
 from veilleur_worker.parts import Parts
+from veilleur_worker.send import send
 
 SCREEN_BATCH = 200
 SEND_BATCH = 50
@@ -112,7 +113,7 @@ async def _screen(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> 
 
 
 async def _deliver(parts: Parts, agency_id: UUID, attempt: Attempt) -> None:
-    result = await send(parts.http, parts.sealer, agency_id, attempt)
+    result = await send(parts, agency_id, attempt)
     async with parts.database.transaction(Scope(agency_id)) as session:
         state = await finish_attempt(session, agency_id, attempt, result, jitter=random.random())  # noqa: S311
     if state == "dead":

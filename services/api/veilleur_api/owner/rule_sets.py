@@ -1,6 +1,141 @@
 """Rule sets: check, preview, save, publish."""
 
-from veilleur_api.guard import guarded_router
-from veilleur_api.principals import authorise_member
+from typing import Any
+
+from fastapi import Request
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from veilleur.domain.intake.envelope import read_item
+from veilleur.domain.rules.catalogue_view import Catalogue
+from veilleur.domain.rules.check import check_rule_set
+from veilleur.domain.rules.findings import Finding
+from veilleur.domain.rules.models import RuleSetVersion
+from veilleur.domain.rules.preview import preview_rule_set
+from veilleur.domain.rules.publish import find_version
+from veilleur.domain.screening.authoring import load_rule_catalogue, publish_rule_set, save_rule_set
+from veilleur.kernel.errors import InputError, Invalid
+from veilleur.kernel.ids import parse_id
+from veilleur.kernel.messages import Language, choose_language, msg
+from veilleur_api.answers import JsonAnswer
+from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.guard import BULK_BODY, guarded_router, needs
+from veilleur_api.owner.common import find_client, page_by_id
+from veilleur_api.owner.documents import RuleCheckIn, RulePreviewIn, RuleSetIn
+from veilleur_api.principals import MemberCaller, authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "rules")
+
+
+@router.post("/rule-sets/check", **needs("rules:read", body=BULK_BODY))
+async def check_rules(wanted: RuleCheckIn, caller: Member, session: Tx, request: Request) -> Response:
+    """Every mistake of a rule set at once, with path, line, column and hint; nothing is kept."""
+    catalogue = await _find_catalogue(session, caller, wanted.client)
+    checked = check_rule_set(wanted.rule_set, catalogue)
+    language = choose_language(request.headers.get("accept-language"))
+    return JsonAnswer(
+        {
+            "valid": not checked.errors,
+            "digest": checked.digest,
+            "errors": [show_finding(finding, language) for finding in checked.errors],
+            "warnings": [show_finding(finding, language) for finding in checked.warnings],
+        }
+    )
+
+
+@router.post("/rule-sets/preview", **needs("rules:read", body=BULK_BODY))
+async def preview_rules(wanted: RulePreviewIn, caller: Member, session: Tx) -> Response:
+    """What a rule set would do with these items; nothing is kept."""
+    catalogue = await _find_catalogue(session, caller, wanted.client)
+    _check_items(wanted.items)
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    return JsonAnswer({"results": preview_rule_set(wanted.rule_set, wanted.items, catalogue, present)})
+
+
+@router.post("/clients/{client_id}/rule-sets", status_code=201, **needs("rules:write", body=BULK_BODY))
+async def create_rule_set(client_id: str, new: RuleSetIn, caller: Member, session: Tx, request: Request) -> Response:
+    """Keep a rule set as the client's next version, a draft."""
+    client = await find_client(session, caller.agency_id, client_id)
+    saved = await save_rule_set(session, caller.agency_id, client.id, new.rule_set, new.note, caller.name)
+    language = choose_language(request.headers.get("accept-language"))
+    warnings = [show_finding(finding, language) for finding in saved.findings]
+    return JsonAnswer(describe_version(saved.version) | {"warnings": warnings}, 201)
+
+
+@router.get("/clients/{client_id}/rule-sets", **needs("rules:read"))
+async def list_rule_sets(
+    client_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
+) -> Response:
+    """The versions of a client's rule set, oldest first, without their documents."""
+    client = await find_client(session, caller.agency_id, client_id)
+    query = select(RuleSetVersion).where(
+        RuleSetVersion.agency_id == caller.agency_id, RuleSetVersion.client_id == client.id
+    )
+    return JsonAnswer(await page_by_id(session, query, RuleSetVersion, limit, after, describe_version))
+
+
+@router.get("/clients/{client_id}/rule-sets/{version}", **needs("rules:read"))
+async def get_rule_set(client_id: str, version: int, caller: Member, session: Tx) -> Response:
+    """One version with its document."""
+    client = await find_client(session, caller.agency_id, client_id)
+    row = await find_version(session, caller.agency_id, client.id, _bound(version))
+    return JsonAnswer(describe_version(row) | {"rule_set": row.document})
+
+
+@router.post("/clients/{client_id}/rule-sets/{version}/publish", **needs("rules:write"))
+async def publish_rules(client_id: str, version: int, caller: Member, session: Tx) -> Response:
+    """Let this version screen from now on; its tests must pass."""
+    client = await find_client(session, caller.agency_id, client_id)
+    row = await publish_rule_set(session, caller.agency_id, client.id, _bound(version), caller.name)
+    return JsonAnswer(describe_version(row))
+
+
+def describe_version(row: RuleSetVersion) -> dict[str, Any]:
+    return {
+        "version": row.version,
+        "digest": row.digest,
+        "state": row.state,
+        "note": row.note,
+        "author": row.author,
+        "created_at": row.created_at,
+        "published_at": row.published_at,
+    }
+
+
+def show_finding(finding: Finding, language: Language) -> dict[str, Any]:
+    return {
+        "path": finding.path,
+        "pointer": finding.pointer,
+        "line": finding.line,
+        "column": finding.column,
+        "detail": finding.message.render(language),
+        "hint": finding.hint.render(language) if finding.hint else None,
+        "slug": finding.slug,
+    }
+
+
+async def _find_catalogue(session: AsyncSession, caller: MemberCaller, client: str | None) -> Catalogue | None:
+    if client is None:
+        return None
+    client_id = parse_id("cli", client)
+    if client_id is None:
+        raise Invalid(msg("The client is unknown"), errors=[InputError("/client", msg("there is no such client"))])
+    found = await find_client(session, caller.agency_id, client)
+    return await load_rule_catalogue(session, caller.agency_id, found.id)
+
+
+def _check_items(items: list[dict[str, Any]]) -> None:
+    errors: list[InputError] = []
+    for position, item in enumerate(items):
+        try:
+            read_item(item, f"/items/{position}")
+        except Invalid as invalid:
+            errors.extend(invalid.errors)
+    if errors:
+        raise Invalid(msg("Some items have mistakes"), errors=errors)
+
+
+def _bound(version: int) -> int:
+    """A version number beyond the column's range names nothing rather than failing in the database."""
+    return version if 0 < version < 2**31 else 0

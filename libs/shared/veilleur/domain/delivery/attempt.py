@@ -1,4 +1,4 @@
-"""One attempt to deliver, in three steps: `begin_attempts` leases, `send` calls out, `finish_attempt` records.
+"""One attempt to deliver: `begin_attempts` leases, the worker sends, `finish_attempt` records.
 
 `begin` and `finish` are short transactions; nothing is open while the network is awaited. A sender that vanishes
 leaves a lease that ends; its fence keeps a late `finish` from overwriting the attempt that followed. The same
@@ -9,22 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-import httpx
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.delivery.backoff import OVERLOADED, ReplyOutcome, judge_reply, next_attempt, read_retry_after
-from veilleur.domain.outbox.endpoints import endpoint_aad
+from veilleur.domain.delivery.backoff import OVERLOADED, ReplyOutcome, judge_reply, next_attempt
 from veilleur.domain.outbox.models import Delivery, EndpointSecret
-from veilleur.infra.outbound.dial import EgressBlocked, OutboundError
-from veilleur.infra.outbound.http import post_capped
-from veilleur.infra.security.sealing import Sealer
-from veilleur.infra.security.standard_webhooks import sign_webhook
 from veilleur.infra.worklist import hint_work
-from veilleur.kernel.clock import now
-from veilleur.kernel.ids import show_id
 
-TIMEOUT_S = 15.0
 LEASE_S = 30
 
 
@@ -86,23 +77,6 @@ async def begin_attempts(session: AsyncSession, agency_id: UUID, limit: int) -> 
         )
         for row in rows
     ]
-
-
-async def send(client: httpx.AsyncClient, sealer: Sealer, agency_id: UUID, attempt: Attempt) -> Result:
-    """Sign with every live secret and POST; no transaction is open here."""
-    aad = endpoint_aad(agency_id, attempt.endpoint_id)
-    secrets = [sealer.open(sealed, aad) for sealed in attempt.sealed_secrets]
-    present = now()
-    body = attempt.body.encode()
-    signed = sign_webhook(body, show_id("evt", attempt.event_id), int(present.timestamp()), secrets)
-    headers = {**signed, "content-type": "application/json"}
-    try:
-        reply = await post_capped(client, attempt.url, body, headers, TIMEOUT_S)
-    except EgressBlocked as blocked:
-        return Result(error=blocked.reason, permanent=True)
-    except OutboundError as error:
-        return Result(error=error.reason)
-    return Result(status=reply.status, retry_after_s=read_retry_after(reply.headers.get("retry-after"), present))
 
 
 async def finish_attempt(

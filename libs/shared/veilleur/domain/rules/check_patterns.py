@@ -58,7 +58,7 @@ def _explain_limits(source: str) -> Message | None:
 
 
 def _lint(source: str, pattern: Pattern) -> Iterator[tuple[Message, Message]]:
-    if _WORD_BOUND.search(source) and not source.isascii():
+    if _WORD_BOUND.search(source) and any(letter.isalpha() and not letter.isascii() for letter in source):
         yield (
             msg("\\b knows letters without accents only: beside é it never matches"),
             msg("write the word without accents: patterns are also tried on the text without them"),

@@ -17,7 +17,7 @@ SLOTS: dict[str, FieldType] = {
     "_patterns": FieldType.FLAGS,
     "_linked": FieldType.FLAGS,
 }
-"""What calls become: `hits('insults')` reads `_hits[0]`, in the order of the names. No condition may say these names."""
+"""What calls become: `hits('insults')` reads `_hits[0]`. No condition can say these names itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,12 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """`leaves` are the bits of all conditions below; `calls` what they name, to show where it was found."""
+    """`leaves` are the bits of all conditions below; where one of `needed` is false the rule can't fire."""
 
     rule: Rule
     gate: Gate
     leaves: tuple[int, ...]
+    needed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ def _to_engine(condition: Expression, rule_set: RuleSet, places: Mapping[tuple[s
 
 def _compile_rule(rule: Rule, bits: Mapping[str, int]) -> CompiledRule:
     leaves = sorted({bits[leaf.expression] for leaf in list_leaves(rule.when)})
-    return CompiledRule(rule, _compile_gate(rule.when, bits), tuple(leaves))
+    gate = _compile_gate(rule.when, bits)
+    return CompiledRule(rule, gate, tuple(leaves), gate.mask if gate.kind == "all" else 0)
 
 
 def _compile_gate(condition: Condition, bits: Mapping[str, int]) -> Gate:

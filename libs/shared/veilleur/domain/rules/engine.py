@@ -29,8 +29,8 @@ class EngineError:
 class EngineCondition:
     """A condition in its form for the engine.
 
-    `reads` are the variables (or elements of list variables) it depends on; `alone` keeps it out of the common expression; a `strict` one is unknown as
-    soon as one of its variables is.
+    `reads` are the variables (or elements of list variables) it depends on; `alone` keeps it out of the common
+    expression; a `strict` one is unknown as soon as one of its variables is.
     """
 
     text: str

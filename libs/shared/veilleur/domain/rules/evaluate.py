@@ -83,7 +83,10 @@ _Fired = list[tuple[CompiledRule, bool]]
 
 def _find_fired(compiled: CompiledRuleSet, answers: Answers) -> _Fired:
     fired: _Fired = []
+    possible = answers.true | answers.unknown
     for rule in compiled.rules:
+        if rule.needed & possible != rule.needed:
+            continue
         known = resolve_gate(rule.gate, answers)
         if known:
             fired.append((rule, False))

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from veilleur.domain.rules.document import Param
 from veilleur.domain.rules.schema import FIELDS, FUNCTIONS, LATER_FUNCTIONS, ROOTS, FieldType
@@ -157,8 +158,8 @@ def _refuse_names(words: Sequence[Word]) -> Iterator[Objection]:
         if word.kind != "name":
             continue
         if word.text == "null":
-            hint = msg("what is not known is left to {field}", field="on_unknown")
-            yield Objection(word.start, msg("{name} has no use in a condition", name="null"), hint)
+            left = msg("what is not known is left to {field}", field="on_unknown")
+            yield Objection(word.start, msg("{name} has no use in a condition", name="null"), left)
         elif word.text.startswith("_"):
             yield Objection(word.start, msg("names that start with _ are reserved"))
         elif word.text in ROOTS and word.text not in FIELDS:
@@ -169,7 +170,7 @@ def _refuse_names(words: Sequence[Word]) -> Iterator[Objection]:
 
 def _refuse_calls(words: Sequence[Word]) -> Iterator[Objection]:
     read = {call.start for call in _find_calls(words)}
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         if word.kind == "name" and word.text in _CALLED and following.text == "(" and word.start not in read:
             example = f"{word.text}('name')"
             hint = msg("write it like {example}", example=example)

@@ -61,7 +61,7 @@ def show_action(action: RuleAction) -> dict[str, object]:
 
 
 def show_outcome(outcome: Outcome) -> dict[str, object]:
-    """`{"verdict", "actions", "policies"}` or `{"escalate": {"queue", "priority", "skills", "interim"}, "policies"}`."""
+    """`{"verdict", "actions", "policies"}` or `{"escalate": {"queue", "priority", "skills", "interim"}, "policies"}`"""
     if isinstance(outcome, Decide):
         return {
             "verdict": outcome.verdict,

@@ -19,7 +19,7 @@ from veilleur.domain.decisions.record import Detection, Verdict, record_decision
 from veilleur.domain.intake.models import Item, ItemState
 from veilleur.domain.review.open import Opening, open_cases, withdraw_cases
 from veilleur.domain.review.routing import UNSCREENED
-from veilleur.domain.rules.evaluate import Evaluation, evaluate
+from veilleur.domain.rules.evaluate import Evaluation, Match, evaluate
 from veilleur.domain.rules.facts import item_facts
 from veilleur.domain.rules.outcome import Decide, show_action
 from veilleur.domain.screening.rule_sets import Published, RuleSetCache
@@ -101,7 +101,7 @@ def _to_verdict(item: Item, outcome: Decide, evaluation: Evaluation, version: in
     return Verdict(
         item=item,
         ruling=Ruling(outcome.verdict, actions, outcome.policies),
-        detection=Detection(version, tuple(match.rule for match in evaluation.matched), evaluation.trace),
+        detection=Detection(version, tuple(match.rule for match in _live(evaluation)), dict(evaluation.trace)),
     )
 
 
@@ -116,8 +116,13 @@ def _to_opening(item: Item, evaluation: Evaluation, version: int) -> Opening:
         interim=escalate.interim,
         why=[
             {"rule": match.rule, "spans": [list(span) for span in match.spans], "policies": list(escalate.policies)}
-            for match in evaluation.matched
+            for match in _live(evaluation)
         ],
-        trace=evaluation.trace,
+        trace=dict(evaluation.trace),
         rule_set_version=version,
     )
+
+
+def _live(evaluation: Evaluation) -> list[Match]:
+    """Shadow rules are in the trace; they neither act nor explain."""
+    return [match for match in evaluation.matched if match.mode == "live"]

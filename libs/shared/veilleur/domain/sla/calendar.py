@@ -139,7 +139,7 @@ def _spans_after(calendar: Calendar, start: int) -> Iterator[Span]:
 
 def _spans_before(calendar: Calendar, start: int) -> Iterator[Span]:
     """Open time from `start` back, mirrored: each span as `(-closes, -opens)`."""
-    seen, block = start, (start - 1) // BLOCK
+    seen, block = start, start // BLOCK
     while (block + 1) * BLOCK >= seen - HORIZON and (block + 1) * BLOCK > FIRST_INSTANT:
         spans = open_block(calendar, block)
         for opens, closes in reversed(spans[: bisect_left(spans, start, key=itemgetter(0))]):

@@ -33,7 +33,7 @@ _BLOCK_DAYS = BLOCK // DAY
 _ONE_DAY = timedelta(days=1)
 # The days whose hours may reach into a block, numbered from its first: local time is less than a day away from UTC, and
 # hours end less than two days after the midnight their day starts with.
-_DAYS_OF_BLOCK = range(-3, _BLOCK_DAYS + 1)
+_DAYS_OF_BLOCK = range(-2, _BLOCK_DAYS + 1)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -78,12 +78,11 @@ _ONE_STROKE = str.maketrans("l", "i")
 _SIGN = r"0-9@$€£!|+"
 _JOINER = r"._*~·•"
 _EDGE = "!|+._*~·•"
-_FOREIGN = r"\x{370}-\x{3ff}\x{400}-\x{52f}\x{530}-\x{58f}"
 
 _SUSPECT = re2.compile(
     "|".join(letter * 3 for letter in ascii_lowercase)
     + rf"|\pL[{_SIGN}{_JOINER}]+[\pL\pN]|[0-9@$€£]\pL|\pL[0-9@$€£]"
-    + rf"|[a-z][{_FOREIGN}]|[{_FOREIGN}][a-z]"
+    + r"|[a-z][\x{370}-\x{58f}]|[\x{370}-\x{58f}][a-z]"
     + r"|(?:^|[^\pL\pN])(?:[\pL\pN][^\pL\pN_]){3}[\pL\pN](?:$|[^\pL\pN])"
 )
 """Cheap and generous: what it lets pass has nothing to undo."""
@@ -93,7 +92,7 @@ _SPACED = r"(?<![^\W_])(?:[^\W_][\W_]){3,}[^\W_](?![^\W_])"
 
 _CHUNK = re.compile(rf"(?P<spaced>{_SPACED})|\S+")
 _PART = re.compile(rf"[\w{_SIGN}{_JOINER}]+")
-_MIXED = re2.compile(rf"[a-z][{_FOREIGN}]|[{_FOREIGN}][a-z]")
+_MIXED = re.compile("[a-z][\u0370-\u058f]|[\u0370-\u058f][a-z]")
 _LATIN = re.compile("[a-z]")
 _ELONGATED = re.compile(r"([a-z])\1\1")
 _RUN = re.compile(r"([^\W_])\1+")
@@ -102,24 +101,29 @@ _MARKS = re.compile(r"[\W_]+")
 
 def _read_chunk(chunk: re.Match[str]) -> Iterator[HardWord]:
     """The words of a stretch without spaces, disguises undone."""
+    text = chunk.group()
+    if text.isascii() and text.isalpha():
+        yield _make_word(text, chunk.start(), undone=bool(_ELONGATED.search(text)))
+        return
     if chunk["spaced"]:
         yield _make_word(chunk["spaced"].translate(_LEET), chunk.start(), undone=True)
         return
-    for match in _PART.finditer(chunk.group()):
+    for match in _PART.finditer(text):
         part = match.group().lstrip(_EDGE)
         begin = chunk.start() + match.end() - len(part)
         part = part.rstrip(_EDGE)
         if not _LATIN.search(part):
             yield _make_word(part, begin, undone=False)
             continue
-        plain = part.translate(CONFUSABLES) if _MIXED.search(part) else part
+        plain = part if part.isascii() or not _MIXED.search(part) else part.translate(CONFUSABLES)
         plain = plain.translate(_LEET)
         undone = plain != part or not part.isalnum() or bool(_ELONGATED.search(plain))
         yield _make_word(plain, begin, undone=undone)
 
 
 def _make_word(written: str, begin: int, *, undone: bool) -> HardWord:
-    key = _RUN.sub(r"\1", _MARKS.sub("", written).translate(_ONE_STROKE))
+    letters = written if written.isalnum() else _MARKS.sub("", written)
+    key = _RUN.sub(r"\1", letters.translate(_ONE_STROKE))
     return HardWord(key, written, begin, undone)
 
 

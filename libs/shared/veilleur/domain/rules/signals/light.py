@@ -106,7 +106,7 @@ def _is_modifier(character: str) -> bool:
 
 
 def _split_clusters(text: str) -> Iterator[tuple[int, int]]:
-    """Spans of a text that normalise apart from each other: a character with the marks and jamo that compose with it."""
+    """Spans of a text that normalise apart from each other: a character and the marks and jamo that compose with it."""
     start = 0
     for position in range(1, len(text)):
         if position - start >= _MAX_CLUSTER or not _joins_cluster(text, start, position):

@@ -73,8 +73,8 @@ _SPELLED_DOT = re.compile(_DOT, re.IGNORECASE)
 
 _ALSO_WORDS = frozenset(
     {
-        "am", "as", "at", "be", "by", "ca", "de", "do", "es", "et", "id", "il", "im", "in", "is", "it", "je", "la", "li",
-        "lu", "ma", "me", "mu", "my", "ne", "no", "nu", "pas", "pm", "re", "sa", "se", "sh", "si", "so", "st", "tf",
+        "am", "as", "at", "be", "by", "ca", "de", "do", "es", "et", "id", "il", "im", "in", "is", "it", "je", "la",
+        "li", "lu", "ma", "me", "mu", "my", "ne", "no", "nu", "pas", "pm", "re", "sa", "se", "sh", "si", "so", "st", "tf",
         "tm", "tn", "to", "us", "va", "vu",
     }
 )  # fmt: skip

@@ -9,7 +9,7 @@ from veilleur.domain.rules.signals.soft import soften, soften_mapped
 
 
 class TextKeys:
-    """Keys are cheap; the ways back cost ten times as much and are made only for a text in which something was found."""
+    """Keys are cheap; the ways back cost ten times as much and are made only for texts in which something is found."""
 
     def __init__(self, text: str) -> None:
         self.text = text

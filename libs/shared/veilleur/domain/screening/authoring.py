@@ -1,0 +1,68 @@
+"""Writing rule sets for a client: checked against its catalogue and the agency's queues, then kept, then published."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.catalogue.queries import load_catalogue
+from veilleur.domain.review.models import Queue
+from veilleur.domain.rules.catalogue_view import ActionSpec, Catalogue
+from veilleur.domain.rules.check import CheckResult, check_rule_set
+from veilleur.domain.rules.document import digest_document
+from veilleur.domain.rules.findings import Finding
+from veilleur.domain.rules.language import parse_rule_set, refuse_rule_set
+from veilleur.domain.rules.models import RuleSetVersion
+from veilleur.domain.rules.publish import find_version, publish_version, save_version
+from veilleur.kernel.ids import show_id
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A draft, and what its author should look at before publishing: failed tests and warnings."""
+
+    version: RuleSetVersion
+    findings: tuple[Finding, ...]
+
+
+async def load_rule_catalogue(session: AsyncSession, agency_id: UUID, client_id: UUID) -> Catalogue:
+    """What a client's rules may say."""
+    catalogue = await load_catalogue(session, agency_id, client_id)
+    queues = await session.scalars(select(Queue.code).where(Queue.agency_id == agency_id))
+    actions: dict[str, Any] = {
+        code: ActionSpec(action.verdict, frozenset(action.targets), action.needs_until)  # type: ignore[arg-type]
+        for code, action in catalogue.actions.items()
+    }
+    return Catalogue(frozenset(catalogue.policies), actions, frozenset(queues))
+
+
+async def save_rule_set(
+    session: AsyncSession, agency_id: UUID, client_id: UUID, source: object, note: str, author: str
+) -> Saved:
+    """Keep a rule set as a draft. Mistakes refuse it, all at once; failed tests only keep it from being published."""
+    checked = check_rule_set(source, await load_rule_catalogue(session, agency_id, client_id))
+    mistakes = [finding for finding in checked.errors if finding.slug != "test-failed"]
+    if mistakes:
+        raise refuse_rule_set(mistakes)
+    document = parse_rule_set(source).document
+    version = await save_version(session, agency_id, client_id, document, digest_document(document), note, author)
+    return Saved(version, (*checked.errors, *checked.warnings))
+
+
+async def publish_rule_set(
+    session: AsyncSession, agency_id: UUID, client_id: UUID, number: int, author: str
+) -> RuleSetVersion:
+    """Let a version screen from now on, checked once more: the catalogue may have changed, and its tests must pass."""
+    draft = await find_version(session, agency_id, client_id, number)
+    checked: CheckResult = check_rule_set(draft.document, await load_rule_catalogue(session, agency_id, client_id))
+    if checked.errors:
+        raise refuse_rule_set(checked.errors)
+    version = await publish_version(session, agency_id, client_id, number)
+    details = {"version": number, "digest": version.digest}
+    await record_deeds(
+        session, agency_id, [Deed(author, "rule_set.published", show_id("cli", client_id), client_id, details)]
+    )
+    return version
