@@ -1,5 +1,6 @@
 """The agency's queues and calendars."""
 
+import asyncio
 from typing import Any
 
 from sqlalchemy import select
@@ -67,7 +68,7 @@ async def list_calendars(caller: Member, session: Tx, limit: Limit = 50, after: 
 @router.post("/calendars/preview", **needs("clients:read"))
 async def preview_calendar_operation(preview: CalendarPreviewIn) -> Response:
     """Try business-time arithmetic on a calendar: `add elapsed is_open next_periods clock_due clock_elapsed`."""
-    return JsonAnswer({"result": preview_calendar(preview.root)})
+    return JsonAnswer({"result": await asyncio.to_thread(preview_calendar, preview.root)})
 
 
 def _describe_queue(queue: Queue) -> dict[str, Any]:

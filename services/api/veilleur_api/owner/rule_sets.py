@@ -1,5 +1,6 @@
 """Rule sets: check, preview, save, publish."""
 
+import asyncio
 from typing import Any
 
 from fastapi import Request
@@ -32,7 +33,7 @@ router = guarded_router("/owner/v1", authorise_member, "rules")
 async def check_rules(wanted: RuleCheckIn, caller: Member, session: Tx, request: Request) -> Response:
     """Every mistake of a rule set at once, with path, line, column and hint; nothing is kept."""
     catalogue = await _find_catalogue(session, caller, wanted.client)
-    checked = check_rule_set(wanted.rule_set, catalogue)
+    checked = await asyncio.to_thread(check_rule_set, wanted.rule_set, catalogue)
     language = choose_language(request.headers.get("accept-language"))
     return JsonAnswer(
         {
@@ -50,7 +51,8 @@ async def preview_rules(wanted: RulePreviewIn, caller: Member, session: Tx) -> R
     catalogue = await _find_catalogue(session, caller, wanted.client)
     _check_items(wanted.items)
     present = (await session.execute(select(func.app_now()))).scalar_one()
-    return JsonAnswer({"results": preview_rule_set(wanted.rule_set, wanted.items, catalogue, present)})
+    results = await asyncio.to_thread(preview_rule_set, wanted.rule_set, wanted.items, catalogue, present)
+    return JsonAnswer({"results": results})
 
 
 @router.post("/clients/{client_id}/rule-sets", status_code=201, **needs("rules:write", body=BULK_BODY))

@@ -1,5 +1,6 @@
 """Writing rule sets for a client: checked against its catalogue and the agency's queues, then kept, then published."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.review.models import Queue
 from veilleur.domain.rules.catalogue_view import ActionSpec, Catalogue
-from veilleur.domain.rules.check import CheckResult, check_rule_set
+from veilleur.domain.rules.check import check_rule_set
 from veilleur.domain.rules.document import digest_document
 from veilleur.domain.rules.findings import Finding
 from veilleur.domain.rules.language import parse_rule_set, refuse_rule_set
@@ -43,7 +44,8 @@ async def save_rule_set(
     session: AsyncSession, agency_id: UUID, client_id: UUID, source: object, note: str, author: str
 ) -> Saved:
     """Keep a rule set as a draft. Mistakes refuse it, all at once; failed tests only keep it from being published."""
-    checked = check_rule_set(source, await load_rule_catalogue(session, agency_id, client_id))
+    catalogue = await load_rule_catalogue(session, agency_id, client_id)
+    checked = await asyncio.to_thread(check_rule_set, source, catalogue)
     mistakes = [finding for finding in checked.errors if finding.slug != "test-failed"]
     if mistakes:
         raise refuse_rule_set(mistakes)
@@ -57,7 +59,8 @@ async def publish_rule_set(
 ) -> RuleSetVersion:
     """Let a version screen from now on, checked once more: the catalogue may have changed, and its tests must pass."""
     draft = await find_version(session, agency_id, client_id, number)
-    checked: CheckResult = check_rule_set(draft.document, await load_rule_catalogue(session, agency_id, client_id))
+    catalogue = await load_rule_catalogue(session, agency_id, client_id)
+    checked = await asyncio.to_thread(check_rule_set, draft.document, catalogue)
     if checked.errors:
         raise refuse_rule_set(checked.errors)
     version = await publish_version(session, agency_id, client_id, number)

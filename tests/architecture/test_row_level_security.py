@@ -1,0 +1,252 @@
+"""What PostgreSQL itself says about the walls between agencies and between clients."""
+
+import re
+
+import asyncpg
+import pytest
+
+from veilleur.kernel.ids import parse_id
+
+AGENCY = "(agency_id = (NULLIF(current_setting('app.agency_id'::text, true), ''::text))::uuid)"
+CLIENT = "= (NULLIF(current_setting('app.client_id'::text, true), ''::text))::uuid)"
+AGENCY_ROLES = {"veilleur_app", "veilleur_worker", "veilleur_owner"}
+ROLES = {"veilleur_owner", "veilleur_app", "veilleur_worker", "veilleur_client"}
+
+UNTENANTED = {
+    "alembic_version": "the revision of the schema",
+    "issuer_keys": "the installation's token keys, private halves sealed",
+    "work_hints": "which agencies may have work: an agency's id, a kind and a time, no content",
+}
+LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
+LOOKUPS = {"find_source", "find_credential", "find_login_code", "list_agencies"}
+APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies"}
+
+NOT_AGENCY_FIRST = {
+    "uq_agencies_slug": "the operator names agencies by slug, before any agency is known",
+    "pk_issuer_keys": "untenanted",
+    "alembic_version_pkc": "untenanted",
+}
+"""Primary and unique keys that do not start with the agency, each with its reason."""
+
+INDEXES_NOT_AGENCY_FIRST = {
+    "ix_credentials_lookup": "a key is found by its hash before its agency is known; not unique",
+    "ix_login_codes_lookup": "a code is found by its hash before its agency is known; not unique",
+}
+
+
+async def list_tables(world):
+    rows = await world.fetch("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace")
+    return {row["relname"] for row in rows}
+
+
+async def list_tenanted(world):
+    return await list_tables(world) - UNTENANTED.keys()
+
+
+async def list_policies(world):
+    rows = await world.fetch(
+        "SELECT tablename, policyname, permissive, roles::text[], cmd, qual, with_check FROM pg_policies"
+        " WHERE schemaname = 'public' ORDER BY tablename, policyname"
+    )
+    return [dict(row) for row in rows]
+
+
+async def test_every_table_has_an_agency_unless_it_is_named_here_with_a_reason(world):
+    rows = await world.fetch(
+        "SELECT relname, (SELECT attnotnull FROM pg_attribute a WHERE a.attrelid = c.oid AND attname = 'agency_id') AS tenanted"
+        " FROM pg_class c WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+    )
+    assert len(rows) > 20
+    without = {row["relname"] for row in rows if not row["tenanted"]}
+    assert without | {"work_hints"} == set(UNTENANTED)
+
+
+async def test_every_tenanted_table_has_row_level_security_enabled_and_forced(world):
+    rows = await world.fetch(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+        " AND relrowsecurity AND relforcerowsecurity"
+    )
+    assert {row["relname"] for row in rows} == await list_tenanted(world)
+
+
+async def test_every_tenanted_table_has_one_policy_of_the_agency_for_all_commands(world):
+    mine = [policy for policy in await list_policies(world) if policy["policyname"] == "agency"]
+    assert {policy["tablename"] for policy in mine} == await list_tenanted(world)
+    for policy in mine:
+        assert (policy["cmd"], policy["permissive"], set(policy["roles"])) == ("ALL", "PERMISSIVE", AGENCY_ROLES)
+        assert policy["qual"] == policy["with_check"] == AGENCY, policy["tablename"]
+
+
+async def test_a_clients_policy_demands_the_agency_and_the_client(world):
+    mine = [policy for policy in await list_policies(world) if policy["policyname"] == "client"]
+    assert {"items", "decisions", "usage_records", "clients"} <= {policy["tablename"] for policy in mine}
+    for policy in mine:
+        column = "id" if policy["tablename"] == "clients" else "client_id"
+        assert (policy["cmd"], policy["roles"]) == ("ALL", ["veilleur_client"])
+        assert policy["qual"] == policy["with_check"] == f"({AGENCY} AND ({column} {CLIENT})", policy["tablename"]
+
+
+async def test_only_what_is_looked_up_before_the_tenant_is_known_is_open_to_the_owner_for_reading(world):
+    mine = [policy for policy in await list_policies(world) if policy["policyname"] == "lookup"]
+    assert {policy["tablename"] for policy in mine} == LOOKED_UP
+    for policy in mine:
+        assert (policy["cmd"], policy["roles"], policy["qual"]) == ("SELECT", ["veilleur_owner"], "true")
+
+
+async def test_there_are_no_other_policies(world):
+    assert {policy["policyname"] for policy in await list_policies(world)} == {"agency", "client", "lookup"}
+
+
+async def test_a_client_may_only_read_and_only_what_a_client_policy_confines(world):
+    rows = await world.fetch(
+        "SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a"
+        " WHERE c.relnamespace = 'public'::regnamespace AND a.grantee IN ('veilleur_client'::regrole, 0)"
+    )
+    columns = await world.fetch("SELECT attname FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid >= 16384")
+    assert {row["privilege_type"] for row in rows} == {"SELECT"}
+    confined = {policy["tablename"] for policy in await list_policies(world) if policy["policyname"] == "client"}
+    assert {row["relname"] for row in rows} <= confined
+    assert columns == []
+
+
+async def test_every_primary_and_unique_key_starts_with_the_agency(world):
+    rows = await world.fetch(
+        "SELECT i.relname AS name, t.relname AS of, a.attname AS leading FROM pg_index x"
+        " JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid"
+        " LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]"
+        " WHERE x.indisunique AND t.relnamespace = 'public'::regnamespace"
+    )
+    assert len(rows) > 30
+    assert {row["name"] for row in rows if row["leading"] != "agency_id"} == set(NOT_AGENCY_FIRST)
+
+
+async def test_every_other_index_of_a_tenanted_table_starts_with_the_agency(world):
+    rows = await world.fetch(
+        "SELECT i.relname AS name, a.attname AS leading FROM pg_index x"
+        " JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid"
+        " LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]"
+        " WHERE NOT x.indisunique AND t.relnamespace = 'public'::regnamespace"
+    )
+    assert {row["name"] for row in rows if row["leading"] != "agency_id"} == set(INDEXES_NOT_AGENCY_FIRST)
+
+
+async def test_every_foreign_key_goes_from_agency_to_the_same_agency(world):
+    rows = await world.fetch(
+        "SELECT conname, pg_get_constraintdef(oid) AS text FROM pg_constraint"
+        " WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
+    )
+    assert len(rows) > 30
+    for row in rows:
+        assert re.fullmatch(
+            r"FOREIGN KEY \(agency_id(, \w+)?\) REFERENCES \w+\(agency_id(, id)?\)", row["text"]
+        ), row["conname"]
+
+
+async def test_every_id_of_a_client_is_a_foreign_key_unless_it_may_be_empty(world):
+    """A row can't name a client of another agency. The audit trail alone keeps a name without a key."""
+    rows = await world.fetch(
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'client_id'"
+        " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_constraint f"
+        "   WHERE f.contype = 'f' AND f.conrelid = c.oid AND f.confrelid = 'clients'::regclass AND a.attnum = ANY(f.conkey))"
+    )
+    assert {row["relname"] for row in rows} == {"audit_entries"}
+
+
+async def test_no_role_may_pass_the_walls_or_make_others_that_could(world):
+    rows = await world.fetch("SELECT * FROM pg_roles WHERE rolname LIKE 'veilleur%'")
+    assert {row["rolname"] for row in rows} == ROLES
+    for row in rows:
+        powers = [name for name in ("rolsuper", "rolbypassrls", "rolcreatedb", "rolcreaterole", "rolreplication") if row[name]]
+        assert powers == [], row["rolname"]
+        assert row["rolcanlogin"] == (row["rolname"] != "veilleur_client")
+
+
+async def test_the_api_becomes_the_clients_role_and_inherits_nothing_from_it(world):
+    rows = await world.fetch(
+        "SELECT r.rolname AS role, m.rolname AS member, x.inherit_option, x.set_option, x.admin_option FROM pg_auth_members x"
+        " JOIN pg_roles r ON r.oid = x.roleid JOIN pg_roles m ON m.oid = x.member WHERE r.rolname LIKE 'veilleur%'"
+        " OR m.rolname LIKE 'veilleur%'"
+    )
+    assert [tuple(row) for row in rows] == [("veilleur_client", "veilleur_app", False, True, False)]
+
+
+async def test_everything_belongs_to_the_owner_and_no_view_hides_whose_rights_it_uses(world):
+    rows = await world.fetch(
+        "SELECT relname, relkind, pg_get_userbyid(relowner) AS owner, coalesce(reloptions::text, '') AS options"
+        " FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    )
+    assert {row["owner"] for row in rows} == {"veilleur_owner"}
+    assert [row["relname"] for row in rows if row["relkind"] == "m"] == []
+    for row in rows:
+        assert row["relkind"] != "v" or "security_invoker=true" in row["options"], row["relname"]
+
+
+async def test_only_the_look_ups_run_with_the_owners_rights_and_with_a_fixed_search_path(world):
+    rows = await world.fetch(
+        "SELECT p.proname, pg_get_userbyid(p.proowner) AS owner, p.proconfig,"
+        "   ARRAY(SELECT a.grantee::regrole::text FROM aclexplode(p.proacl) a WHERE a.grantee <> p.proowner) AS callers"
+        " FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef"
+    )
+    assert {row["proname"] for row in rows} == LOOKUPS
+    for row in rows:
+        assert (row["owner"], row["proconfig"]) == ("veilleur_owner", ["search_path=public"])
+        assert row["callers"] == ["veilleur_app"], row["proname"]
+
+
+async def test_nobody_but_the_owner_may_put_a_function_in_the_way_of_a_look_up(world):
+    for role in ROLES - {"veilleur_owner"}:
+        (row,) = await world.fetch("SELECT has_schema_privilege($1, 'public', 'CREATE') AS may", role)
+        assert not row["may"], role
+
+
+@pytest.fixture(scope="session")
+async def recorded(world):
+    """An agency with at least one row in every append-only table."""
+    agency = await world.operator.found_agency()
+    client = await agency.add_client()
+    await client.accept()
+    await world.drain()
+    return parse_id("agc", agency.id)
+
+
+@pytest.mark.parametrize("table", sorted(APPEND_ONLY))
+@pytest.mark.parametrize("command", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+async def test_what_is_append_only_refuses_change_even_to_its_owner(world, recorded, table, command):
+    connection = await asyncpg.connect(world.owner_url)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL app.agency_id = '{recorded}'")
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") > 0
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match=f"{table} is append-only"):
+                await connection.execute(command.format(table))
+            raise asyncpg.exceptions.QueryCanceledError("leave the transaction behind")
+    except asyncpg.exceptions.QueryCanceledError:
+        pass
+    finally:
+        await connection.close()
+
+
+async def test_the_processes_are_not_even_granted_what_is_append_only_to_change(world):
+    rows = await world.fetch(
+        "SELECT c.relname FROM pg_class c, unnest($1::text[]) AS role(name), unnest($2::text[]) AS power(name)"
+        " WHERE c.relname = ANY($3) AND has_table_privilege(role.name, c.oid, power.name)",
+        sorted(ROLES - {"veilleur_owner"}),
+        ["UPDATE", "DELETE", "TRUNCATE"],
+        sorted(APPEND_ONLY),
+    )
+    assert rows == []
+
+
+async def test_nobody_may_delete_or_truncate_a_tenants_rows_but_a_members_grants(world):
+    rows = await world.fetch(
+        "SELECT c.relname, role.name AS role, power.name AS power"
+        " FROM pg_class c, unnest($1::text[]) AS role(name), unnest($2::text[]) AS power(name)"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'"
+        " AND has_table_privilege(role.name, c.oid, power.name)",
+        sorted(ROLES - {"veilleur_owner"}),
+        ["DELETE", "TRUNCATE", "TRIGGER", "REFERENCES"],
+    )
+    assert {tuple(row) for row in rows} == {
+        ("grants", "veilleur_app", "DELETE"),
+        ("work_hints", "veilleur_worker", "DELETE"),
+    }
