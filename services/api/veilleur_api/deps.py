@@ -2,6 +2,9 @@
 
 `Tx` is committed before the answer leaves (`scope="function"`): FastAPI's default would commit after it, and an error
 then could no longer be told. Endpoints raise, they never return errors: a returned one would commit.
+
+All of these are coroutines, those that wait for nothing as well: FastAPI sends plain functions to a thread and back,
+which costs more than all the rest of a webhook.
 """
 
 from collections.abc import AsyncIterator
@@ -15,29 +18,33 @@ from veilleur_api.parts import Parts
 from veilleur_api.principals import ClientCaller, MemberCaller, get_parts
 
 
-def get_caller(request: Request) -> ClientCaller | MemberCaller:
+async def share_parts(request: Request) -> Parts:
+    return get_parts(request)
+
+
+async def get_caller(request: Request) -> ClientCaller | MemberCaller:
     caller: ClientCaller | MemberCaller = request.state.caller
     return caller
 
 
-def get_client_caller(request: Request) -> ClientCaller:
+async def get_client_caller(request: Request) -> ClientCaller:
     caller: ClientCaller = request.state.caller
     return caller
 
 
-def get_member_caller(request: Request) -> MemberCaller:
+async def get_member_caller(request: Request) -> MemberCaller:
     caller: MemberCaller = request.state.caller
     return caller
 
 
 async def transaction(
-    parts: Annotated[Parts, Depends(get_parts)], caller: Annotated[ClientCaller | MemberCaller, Depends(get_caller)]
+    parts: Annotated[Parts, Depends(share_parts)], caller: Annotated[ClientCaller | MemberCaller, Depends(get_caller)]
 ) -> AsyncIterator[AsyncSession]:
     async with parts.database.transaction(caller.scope) as session:
         yield session
 
 
-PartsOf = Annotated[Parts, Depends(get_parts)]
+PartsOf = Annotated[Parts, Depends(share_parts)]
 Client = Annotated[ClientCaller, Depends(get_client_caller)]
 Member = Annotated[MemberCaller, Depends(get_member_caller)]
 Tx = Annotated[AsyncSession, Depends(transaction, scope="function")]

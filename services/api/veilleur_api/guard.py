@@ -40,10 +40,10 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str) -> APIRouter:
 
     class GuardedRoute(APIRoute):
         def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-            super().__init__(path, endpoint, **options)
-            if "x-permission" not in (self.openapi_extra or {}):
+            if "x-permission" not in (options.get("openapi_extra") or {}):
                 message = f"{endpoint.__name__} declares no permission"
                 raise TypeError(message)
+            super().__init__(path, endpoint, **options)
 
         def get_route_handler(self) -> Handler:
             handle = super().get_route_handler()

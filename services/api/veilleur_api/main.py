@@ -5,6 +5,7 @@ import signal
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.loops.auto import auto_loop_factory
 
 from veilleur.infra.db.guard import refuse_unsafe_role
 from veilleur.infra.settings import Settings
@@ -16,7 +17,8 @@ from veilleur_api.parts import build_parts
 def run(_arguments: list[str]) -> int:
     settings = Settings()
     set_up_logs(settings.log_format)
-    asyncio.run(_serve(settings))
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:  # uvloop where there is one
+        runner.run(_serve(settings))
     return 0
 
 

@@ -85,6 +85,8 @@ async def _find_client(parts: Parts, bearer: str) -> ClientCaller:
     claims: TokenClaims = parts.issuer.read(bearer)
     if claims.client_id is None or claims.credential_id is None:
         raise Unauthenticated(msg("This token is a member's; clients use an API key or their own token"))
+    if not await parts.lookups.is_live(claims.agency_id, claims.credential_id):
+        raise Unauthenticated(msg("This key is unknown, expired or revoked"))
     return ClientCaller(claims.agency_id, claims.client_id, claims.credential_id, claims.scopes)
 
 

@@ -20,8 +20,10 @@ GRACE_S = 30
 
 _INSERT = text("""
 INSERT INTO work_hints (agency_id, kind, due_at)
-VALUES (:agency_id, :kind,
-        date_trunc('second', coalesce(CAST(:due_at AS timestamptz), app_now() + make_interval(secs => :in_s))))
+SELECT DISTINCT agency_id, kind, date_trunc('second', coalesce(due_at, app_now() + make_interval(secs => in_s)))
+FROM unnest(CAST(:agencies AS uuid[]), CAST(:kinds AS text[]), CAST(:due AS timestamptz[]), CAST(:waits AS integer[]))
+  AS t(agency_id, kind, due_at, in_s)
+ORDER BY 1, 2, 3
 ON CONFLICT DO NOTHING
 """)
 
@@ -30,9 +32,21 @@ async def hint_work(
     session: AsyncSession, agency_id: UUID, kind: WorkKind, *, due_at: datetime | None = None, in_s: int = 0
 ) -> None:
     """Note work of `kind`: now (the bell rings after the commit), at `due_at`, or `in_s` seconds from now."""
-    await session.execute(_INSERT, {"agency_id": agency_id, "kind": kind, "due_at": due_at, "in_s": in_s})
+    session.info.setdefault("hints", set()).add((agency_id, kind, due_at, in_s))
     if due_at is None and in_s == 0:
         session.info.setdefault("rings", set()).add((kind, agency_id))
+
+
+async def write_hints(session: AsyncSession) -> None:
+    """Write what this session noted, last of all and in one order.
+
+    Two transactions that note the same second wait for each other: for one statement, and never in a circle.
+    """
+    hints = list(session.info.pop("hints", ()))
+    if hints:
+        agencies, kinds, due, waits = zip(*hints, strict=True)
+        values = {"agencies": agencies, "kinds": kinds, "due": due, "waits": waits}
+        await session.execute(_INSERT, {name: list(column) for name, column in values.items()})
 
 
 def pop_rings(session: AsyncSession) -> Iterable[tuple[WorkKind, UUID]]:

@@ -68,7 +68,7 @@ def _read_items(raw_items: list[dict[str, Any]]) -> list[InboundItem]:
     for position, raw in enumerate(raw_items):
         pointer = f"/items/{position}"
         try:
-            _check_type(raw.get("type", "item.created"), f"{pointer}/type")
+            errors.extend(_check_type(raw.get("type", "item.created"), f"{pointer}/type"))
             items.append(read_item({name: value for name, value in raw.items() if name != "type"}, pointer))
         except Invalid as invalid:
             if invalid.slug == "not-yet":
@@ -79,10 +79,8 @@ def _read_items(raw_items: list[dict[str, Any]]) -> list[InboundItem]:
     return items
 
 
-def _check_type(event_type: object, pointer: str) -> None:
+def _check_type(event_type: object, pointer: str) -> list[InputError]:
     if event_type not in EVENT_TYPES:
-        raise Invalid(
-            msg("Some items have mistakes; none was stored"),
-            errors=[InputError(pointer, msg("not an event type"), msg("allowed: {codes}", codes=EVENT_TYPES))],
-        )
+        return [InputError(pointer, msg("not an event type"), msg("allowed: {codes}", codes=EVENT_TYPES))]
     refuse_not_yet(str(event_type), pointer)
+    return []

@@ -43,13 +43,15 @@ class Result:
     retry_after_s: int | None = None
 
 
+# Materialized: as a plain subquery a nested loop would run it again for every row and lease more than `wanted`.
 _BEGIN = text(f"""
+WITH chosen AS MATERIALIZED (
+  SELECT id FROM deliveries WHERE agency_id = :agency_id AND due_at <= app_now()
+  ORDER BY due_at LIMIT :wanted FOR UPDATE SKIP LOCKED)
 UPDATE deliveries SET state = 'sending', attempts = attempts + 1, fence = fence + 1,
   due_at = app_now() + interval '{LEASE_S} seconds'
-FROM endpoints e, events v
-WHERE deliveries.agency_id = :agency_id AND deliveries.id IN (
-    SELECT id FROM deliveries WHERE agency_id = :agency_id AND due_at <= app_now()
-    ORDER BY due_at LIMIT :wanted FOR UPDATE SKIP LOCKED)
+FROM chosen, endpoints e, events v
+WHERE deliveries.agency_id = :agency_id AND deliveries.id = chosen.id
   AND e.agency_id = deliveries.agency_id AND e.id = deliveries.endpoint_id
   AND v.agency_id = deliveries.agency_id AND v.id = deliveries.event_id
 RETURNING deliveries.id, deliveries.fence, deliveries.attempts, deliveries.endpoint_id, e.url, v.id AS event_id, v.body,

@@ -5,7 +5,7 @@ untouched), because spans, digests and replays refer to what was sent.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -116,7 +116,11 @@ class InboundItem:
 
 def read_envelope(payload: object) -> tuple[str, InboundItem]:
     """The event type and the item of a Standard Webhooks body; `Invalid` lists every mistake."""
-    envelope = _validate(EnvelopeIn, payload, "")
+    try:
+        envelope = _validate(EnvelopeIn, payload, "")
+    except Invalid as invalid:
+        data = payload.get("data") if isinstance(payload, dict) else None
+        raise Invalid(invalid.detail, errors=[*invalid.errors, *_find_mistakes(data, "/data")]) from None
     refuse_not_yet(envelope.type, "/type")
     return envelope.type, read_item(envelope.data, "/data")
 
@@ -152,6 +156,16 @@ def refuse_not_yet(event_type: str, pointer: str) -> None:
             slug="not-yet",
             errors=[InputError(pointer, msg("{type} is not served yet", type=event_type))],
         )
+
+
+def _find_mistakes(data: object, pointer: str) -> Sequence[InputError]:
+    if not isinstance(data, dict):
+        return ()
+    try:
+        _validate(ItemIn, data, pointer)
+    except Invalid as invalid:
+        return invalid.errors
+    return ()
 
 
 def _validate(shape: type[Any], value: object, pointer: str) -> Any:

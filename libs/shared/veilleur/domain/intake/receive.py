@@ -80,10 +80,10 @@ async def receive_group(session: AsyncSession, agency_id: UUID, group: Sequence[
 
     An arrival whose webhook id was used before for something else is answered with a `Conflict` and stores nothing.
     """
-    contradicted = await _note_webhooks(session, agency_id, group)
+    contradicted, repeated = await _note_webhooks(session, agency_id, group)
     entries = sorted(
         (
-            _Entry(position, arrival.source, item)
+            _Entry(position, arrival.source, item, position in repeated)
             for position, arrival in enumerate(group)
             if position not in contradicted
             for item in arrival.items
@@ -105,20 +105,24 @@ class _Entry:
     position: int
     source: FoundSource
     item: InboundItem
+    repeated: bool
+    """Its webhook was taken before: a sender that tries again must not undo a newer edit."""
 
     @property
     def key(self) -> tuple[UUID, str]:
         return self.source.source_id, self.item.external_id
 
 
-async def _note_webhooks(session: AsyncSession, agency_id: UUID, group: Sequence[Arrival]) -> dict[int, Conflict]:
-    """Keep each webhook id with its digest; the positions whose id already stands for something else."""
+async def _note_webhooks(
+    session: AsyncSession, agency_id: UUID, group: Sequence[Arrival]
+) -> tuple[dict[int, Conflict], frozenset[int]]:
+    """Keep each webhook id with its digest; the positions whose id stands for something else, and those seen before."""
     hooks: dict[tuple[UUID, str], Arrival] = {}
     for arrival in sorted(group, key=lambda arrival: (arrival.source.source_id, arrival.webhook_id or "")):
         if arrival.webhook_id is not None:
             hooks.setdefault((arrival.source.source_id, arrival.webhook_id), arrival)
     if not hooks:
-        return {}
+        return {}, frozenset()
     keys = {
         "agency_id": agency_id,
         "sources": [source_id for source_id, _ in hooks],
@@ -128,17 +132,24 @@ async def _note_webhooks(session: AsyncSession, agency_id: UUID, group: Sequence
         "clients": [arrival.source.client_id for arrival in hooks.values()],
         "digests": [arrival.digest for arrival in hooks.values()],
     }
-    fresh = {tuple(row) for row in await session.execute(_INSERT_RECEIPTS, keys | values)}
+    fresh = {(row.source_id, row.webhook_id) for row in await session.execute(_INSERT_RECEIPTS, keys | values)}
     known = {key: arrival.digest for key, arrival in hooks.items()}
     if len(fresh) < len(hooks):
         known |= {(row.source_id, row.webhook_id): row.digest for row in await session.execute(_SELECT_RECEIPTS, keys)}
-    return {
+    contradicted = {
         position: Conflict(
             msg("webhook-id {id} was already used for another event", id=arrival.webhook_id), slug="event-conflict"
         )
         for position, arrival in enumerate(group)
         if known.get((arrival.source.source_id, arrival.webhook_id or ""), arrival.digest) != arrival.digest
     }
+    first = {id(hooks[key]) for key in fresh}
+    repeated = (
+        position
+        for position, arrival in enumerate(group)
+        if arrival.webhook_id is not None and id(arrival) not in first
+    )
+    return contradicted, frozenset(repeated)
 
 
 async def _store(session: AsyncSession, agency_id: UUID, entries: Sequence[_Entry]) -> dict[int, Receipt]:
@@ -196,6 +207,8 @@ async def _weigh(session: AsyncSession, agency_id: UUID, entry: _Entry) -> Recei
         sent_revision=entry.item.revision,
         sent_digest=entry.item.digest,
     )
+    if weighed.status == "accepted" and entry.repeated:
+        weighed = Weighed("duplicate", known.revision)
     if weighed.status == "accepted":
         await _replace(session, agency_id, known.id, entry, weighed.revision)
     return _receipt(entry, known.id, weighed)

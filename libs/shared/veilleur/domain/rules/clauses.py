@@ -177,4 +177,4 @@ def _read_escalate(place: Place, policies: tuple[str, ...]) -> EscalateClause | 
     interim = read_choice(fields["interim"], _INTERIMS) if "interim" in fields else None
     if queue is None:
         return None
-    return EscalateClause(Escalate(queue, priority or "normal", skills, interim, policies), place.path)
+    return EscalateClause(Escalate(queue, priority or "normal", skills, interim, policies), place.path[:-1])

@@ -23,17 +23,20 @@ from veilleur.domain.rules.evaluate import Evaluation, Match, evaluate
 from veilleur.domain.rules.facts import item_facts
 from veilleur.domain.rules.outcome import Decide, show_action
 from veilleur.domain.screening.rule_sets import Published, RuleSetCache
+from veilleur.infra.worklist import hint_work
 
 MAX_ATTEMPTS = 5
 RETRY_AFTER_MS = 500
 """An attempt younger than this may still be under way in another process."""
 
+# A materialized list: as a plain subquery a nested loop runs it again for every row, each time past the locked ones.
 _MARK = """
-UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
-WHERE agency_id = :agency_id AND id IN (
+WITH chosen AS MATERIALIZED (
   SELECT id FROM items WHERE agency_id = :agency_id AND state = 'received' AND {condition}
   ORDER BY received_at LIMIT :wanted FOR UPDATE SKIP LOCKED)
-RETURNING id
+UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
+FROM chosen WHERE items.agency_id = :agency_id AND items.id = chosen.id
+RETURNING items.id
 """
 _MARK_FRESH = text(_MARK.format(condition="attempts = 0"))
 _MARK_AGAIN = text(
@@ -41,10 +44,21 @@ _MARK_AGAIN = text(
 )
 
 
+# Markers take turns: one that looked before another's commit would hold that one's items just when it screens them.
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended('screening:' || CAST(:agency_id AS text), 0))")
+
+
 async def mark_attempts(session: AsyncSession, agency_id: UUID, *, fresh: bool, limit: int) -> list[UUID]:
-    """Count an attempt for up to `limit` items: fresh ones, or such as were begun and not finished."""
+    """Count an attempt for up to `limit` items: fresh ones, or such as were begun and not finished.
+
+    A hint goes with it: whoever fails or dies now has a sweep look again, however old the hint that led here.
+    """
+    await session.execute(_TAKE_TURNS, {"agency_id": str(agency_id)})
     statement = _MARK_FRESH if fresh else _MARK_AGAIN
-    return list(await session.scalars(statement, {"agency_id": agency_id, "wanted": limit}))
+    marked = list(await session.scalars(statement, {"agency_id": agency_id, "wanted": limit}))
+    if marked:
+        await hint_work(session, agency_id, "screening", in_s=1)
+    return marked
 
 
 async def screen_marked(

@@ -67,12 +67,13 @@ async def breach_due_clocks(session: AsyncSession, agency_id: UUID, limit: int) 
 
 
 _BREACH = text("""
-UPDATE sla_clocks SET breached_at = due_at, next_event_at = NULL
-WHERE agency_id = :agency_id AND id IN (
+WITH chosen AS MATERIALIZED (
   SELECT id FROM sla_clocks
   WHERE agency_id = :agency_id AND state = 'running' AND next_event_at <= app_now()
   ORDER BY next_event_at LIMIT :wanted FOR UPDATE SKIP LOCKED)
-RETURNING agency_id, id, client_id, due_at
+UPDATE sla_clocks SET breached_at = due_at, next_event_at = NULL
+FROM chosen WHERE sla_clocks.agency_id = :agency_id AND sla_clocks.id = chosen.id
+RETURNING sla_clocks.agency_id, sla_clocks.id, sla_clocks.client_id, sla_clocks.due_at
 """)
 
 _STOP = text("""

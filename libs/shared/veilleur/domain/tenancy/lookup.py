@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
-from veilleur.domain.tenancy.models import Member
+from veilleur.domain.tenancy.models import Credential, Member
 from veilleur.infra.db.session import NOBODY, Database, Scope
 from veilleur.infra.security.sealing import Sealer
 
@@ -68,6 +68,7 @@ class Lookups:
         self._sealer = sealer
         self._sources: _Kept[UUID, FoundSource] = _Kept(self._load_source)
         self._credentials: _Kept[bytes, FoundCredential] = _Kept(self._load_credential)
+        self._issued: _Kept[tuple[UUID, UUID], UUID] = _Kept(self._load_issued)
         self._members: _Kept[tuple[UUID, UUID], FoundMember] = _Kept(self._load_member)
 
     async def find_source(self, source_id: UUID) -> FoundSource | None:
@@ -75,6 +76,10 @@ class Lookups:
 
     async def find_credential(self, secret_hash: bytes) -> FoundCredential | None:
         return await self._credentials.get(secret_hash)
+
+    async def is_live(self, agency_id: UUID, credential_id: UUID) -> bool:
+        """Whether the credential that a token was issued to still holds."""
+        return await self._issued.get((agency_id, credential_id)) is not None
 
     async def find_member(self, agency_id: UUID, member_id: UUID) -> FoundMember | None:
         return await self._members.get((agency_id, member_id))
@@ -100,6 +105,17 @@ class Lookups:
         if row is None:
             return None
         return FoundCredential(row.id, row.agency_id, row.client_id, row.kind, frozenset(row.scopes), row.test)
+
+    async def _load_issued(self, key: tuple[UUID, UUID]) -> UUID | None:
+        agency_id, credential_id = key
+        live = select(Credential.id).where(
+            Credential.agency_id == agency_id,
+            Credential.id == credential_id,
+            Credential.revoked_at.is_(None),
+            func.coalesce(Credential.expires_at > func.app_now(), True),
+        )
+        async with self._database.transaction(Scope(agency_id)) as session:
+            return (await session.scalars(live)).one_or_none()
 
     async def _load_member(self, key: tuple[UUID, UUID]) -> FoundMember | None:
         agency_id, member_id = key

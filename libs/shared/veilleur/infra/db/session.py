@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from veilleur.infra.doorbell import Doorbell
-from veilleur.infra.worklist import pop_rings
+from veilleur.infra.worklist import pop_rings, write_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
+            hide_parameters=True,  # errors are logged, and parameters are content
             connect_args={"connection_class": ScopedConnection, "timeout": 5, "command_timeout": 20},
         )
         event.listen(self.engine.sync_engine, "checkin", _forget_scope)
@@ -75,6 +76,7 @@ class Database:
             session.info["scope"] = scope
             async with session.begin():
                 yield session
+                await write_hints(session)
         for kind, agency_id in pop_rings(session):
             self._bell.ring(kind, agency_id)
 

@@ -83,12 +83,15 @@ _SUSPECT = re2.compile(
     "|".join(letter * 3 for letter in ascii_lowercase)
     + rf"|\pL[{_SIGN}{_JOINER}]+[\pL\pN]|[0-9@$€£]\pL|\pL[0-9@$€£]"
     + r"|[a-z][\x{370}-\x{58f}]|[\x{370}-\x{58f}][a-z]"
-    + r"|(?:^|[^\pL\pN])(?:[\pL\pN][^\pL\pN_]){3}[\pL\pN](?:$|[^\pL\pN])"
+    + r"|(?:^|[^\pL\pN])(?:[\pL\pN][^\pL\pN]){3}[\pL\pN](?:$|[^\pL\pN])"
 )
 """Cheap and generous: what it lets pass has nothing to undo."""
 
-_SPACED = r"(?<![^\W_])(?:[^\W_][\W_]){3,}[^\W_](?![^\W_])"
+_SINGLE = r"[a-z0-9\u0400-\u04ff]"
+_SPACED = rf"(?<![^\W_])(?:{_SINGLE}[ -/:-@\[-`{{-~·•\n]){{3,}}{_SINGLE}(?![^\W_])"
 """Four letters or more with one other character between each: fewer are initials."""
+
+_LEAST_JOINED = 4
 
 _CHUNK = re.compile(rf"(?P<spaced>{_SPACED})|\S+")
 _PART = re.compile(rf"[\w{_SIGN}{_JOINER}]+")
@@ -117,7 +120,8 @@ def _read_chunk(chunk: re.Match[str]) -> Iterator[HardWord]:
             continue
         plain = part if part.isascii() or not _MIXED.search(part) else part.translate(CONFUSABLES)
         plain = plain.translate(_LEET)
-        undone = plain != part or not part.isalnum() or bool(_ELONGATED.search(plain))
+        joined = not part.isalnum() and sum(map(str.isalnum, part)) >= _LEAST_JOINED
+        undone = plain != part or joined or bool(_ELONGATED.search(plain))
         yield _make_word(plain, begin, undone=undone)
 
 

@@ -40,13 +40,14 @@ class _LightTable(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        if _IDEOGRAPHS <= code <= _HANGUL_END or unicodedata.category(character) in {"Cn", "Co"}:
+        if _is_within(code, _PLAIN_RANGES) or unicodedata.category(character) in {"Cn", "Co"}:
             return character  # nothing to fold, and too many to remember
         folded = self[code] = _fold_character(character)
         return folded
 
 
-_IDEOGRAPHS, _HANGUL_END = 0x3400, 0xD7A3
+_PLAIN_RANGES = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7A3), (0x20000, 0x2F7FF))
+"""Ideographs and Hangul syllables."""
 
 _MAX_CLUSTER = 32
 """Unicode's stream-safe limit (UAX 15) is 30 marks; without one, putting marks in order takes quadratic time."""

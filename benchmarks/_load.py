@@ -1,0 +1,135 @@
+"""A load generator that costs little: requests are bytes made beforehand, answers are read no further than needed.
+
+It runs in a process of its own (`send_all`, `send_paced`), so that it shares no interpreter with what it measures.
+"""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import cast
+
+import uvloop
+
+CONNECTIONS = 48
+
+
+@dataclass(slots=True)
+class Sent:
+    """What came of a load: seconds from the first byte to the last answer, and the answers by status."""
+
+    seconds: float = 0.0
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    def require(self, status: int) -> "Sent":
+        """Fail the benchmark when anything else came back."""
+        assert set(self.statuses) == {status}, self.statuses
+        return self
+
+    @property
+    def per_second(self) -> float:
+        return self.statuses.total() / self.seconds
+
+
+def send_all(port: int, requests: Sequence[bytes], connections: int = CONNECTIONS) -> Sent:
+    """All requests as fast as they are answered: each connection sends the next one after its answer."""
+    return _in_process(port, requests, connections, None)
+
+
+def send_paced(port: int, requests: Sequence[bytes], per_second: float, connections: int = CONNECTIONS) -> Sent:
+    """One request every `1 / per_second`, whatever the answers do, as long as a connection is free."""
+    return _in_process(port, requests, connections, per_second)
+
+
+def _in_process(port: int, requests: Sequence[bytes], connections: int, per_second: float | None) -> Sent:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(_run, port, requests, connections, per_second).result()
+
+
+def _run(port: int, requests: Sequence[bytes], connections: int, per_second: float | None) -> Sent:
+    return uvloop.run(_send(port, requests, connections, per_second))
+
+
+async def _send(port: int, requests: Sequence[bytes], connections: int, per_second: float | None) -> Sent:
+    loop = asyncio.get_running_loop()
+    load = _Load(deque(requests), per_second)
+    made = [await loop.create_connection(lambda: _Connection(load), "127.0.0.1", port) for _ in range(connections)]
+    began = load.begin()
+    for _, protocol in made:
+        protocol.send_next()
+    await load.done
+    sent = Sent(time.perf_counter() - began, load.statuses)
+    for transport, _ in made:
+        transport.close()
+    return sent
+
+
+class _Load:
+    """What is left to send, and when."""
+
+    def __init__(self, waiting: deque[bytes], per_second: float | None) -> None:
+        self.waiting = waiting
+        self.open = len(waiting)
+        self.statuses: Counter[int] = Counter()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._gap = 1 / per_second if per_second else 0.0
+        self._next_at = 0.0
+
+    def begin(self) -> float:
+        self._next_at = time.perf_counter()
+        return self._next_at
+
+    def reserve(self) -> float:
+        """Take a turn; seconds to wait for it."""
+        wait = self._next_at - time.perf_counter()
+        self._next_at += self._gap
+        return wait
+
+    def count(self, status: int) -> None:
+        self.statuses[status] += 1
+        self.open -= 1
+        if self.open == 0:
+            self.done.set_result(None)
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection with one request under way."""
+
+    def __init__(self, load: _Load) -> None:
+        self._load = load
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._load.done.done():
+            self._load.done.set_exception(exc or ConnectionError("the server hung up"))
+
+    def send_next(self) -> None:
+        if not self._load.waiting:
+            return
+        request = self._load.waiting.popleft()
+        wait = self._load.reserve()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._transport.write, request)
+        else:
+            self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        received = self._received + data if self._received else data
+        head = received.find(b"\r\n\r\n")
+        if head < 0 or len(received) < head + 4 + _content_length(received[:head]):
+            self._received = received
+            return
+        self._received = b""
+        self._load.count(int(received[9:12]))
+        self.send_next()
+
+
+def _content_length(head: bytes) -> int:
+    start = head.lower().find(b"content-length:")
+    return int(head[start + 15 :].split(b"\r\n", 1)[0])

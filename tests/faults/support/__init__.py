@@ -1,0 +1,1 @@
+"""A real installation, load on it, and one reckoning at the end."""

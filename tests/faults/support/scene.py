@@ -1,0 +1,185 @@
+"""One agency on a running installation: its load, the fault it has to survive, and the row that is printed."""
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from statistics import quantiles
+from uuid import UUID
+
+import asyncpg
+
+from tests.faults.support.installation import Installation, open_http, wait_until
+from tests.faults.support.invariants import Stock, assert_invariants, take_stock
+from tests.faults.support.load import Ledger, Sent, compose, deliver, moderate
+from tests.faults.support.receiver import Endpoint, Receiver
+from tests.support.desk import ASK_RULES, Moderator
+from tests.support.people import Agency, Client
+from veilleur.kernel.ids import read_id
+
+FULL = os.environ.get("VEILLEUR_CHAOS") == "full"
+"""`make chaos`: every fault often and long. Otherwise each of them a few times, with fixed seeds."""
+
+RATE = 80
+"""Events a second, when a fault is to be met under load."""
+SETTLE_S = 30.0
+LEASE_S = 31
+"""Past the lease of a callback whose sender has vanished."""
+
+HEADER = (
+    f"{'fault':<58} {'times':>5} {'sent':>6} {'acked':>6} {'lost':>4} {'twice':>5} {'503':>5} {'mute':>5} {'recalled':>8}"
+    f" {'p50 s':>6} {'p99 s':>6} {'max s':>6} {'ack s':>6}"
+)
+
+
+def few_or_many(few: int, many: int) -> int:
+    return many if FULL else few
+
+
+@dataclass(slots=True)
+class Scene:
+    installation: Installation
+    agency: Agency
+    client: Client
+    moderators: list[Moderator]
+    endpoint: Endpoint
+    rng: random.Random
+    report: Callable[[str], None]
+    ledger: Ledger = field(default_factory=Ledger)
+
+    @property
+    def agency_id(self) -> UUID:
+        return read_id("agc", self.agency.id)
+
+    async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
+        """Rows of this agency, which is `$1` of the query."""
+        return await self.installation.fetch(query, self.agency_id, *values)
+
+    async def count(self, table: str, condition: str = "true") -> int:
+        [row] = await self.fetch(f"SELECT count(*) FROM {table} WHERE agency_id = $1 AND {condition}")
+        number: int = row[0]
+        return number
+
+    async def until_some(self, table: str, condition: str) -> None:
+        """Watch closely, so as to strike in the very moment."""
+        query = f"SELECT EXISTS (SELECT FROM {table} WHERE agency_id = $1 AND {condition})"
+        async with self.installation.connect() as connection:
+
+            async def seen() -> bool:
+                return bool(await connection.fetchval(query, self.agency_id))
+
+            await wait_until(seen, f"{table} where {condition}", every=0.001)
+
+    async def send(self, count: int, kind: str | None = None, client: Client | None = None) -> list[Sent]:
+        """Send that many events at once and wait for their receipts."""
+        batch = [compose(self.rng, kind) for _ in range(count)]
+        self.ledger.sent += batch
+        await asyncio.gather(*(deliver(client or self.client, self.ledger, sent) for sent in batch))
+        return batch
+
+    async def survive(self, name: str, fault: Callable[[], Awaitable[int]], *, seconds: float = 1.5) -> Stock:
+        """Let the fault happen under load, let everything settle, reckon, and report one row.
+
+        `fault` returns how often it struck. The load lasts as long as it does, and `seconds` at least.
+        """
+        async with self._load(seconds):
+            times = await fault()
+        return await self.reckon(name, times)
+
+    async def reckon(self, name: str, times: int) -> Stock:
+        await self.settle()
+        async with self.installation.connect() as connection:
+            stock = await take_stock(connection, self.agency_id)
+        unsent = [sent for sent in self.ledger.sent if not sent.receipts]
+        try:
+            findings = assert_invariants(self.ledger, self.endpoint, stock)
+            lost, doubled = len(findings.lost), len(findings.doubled)
+        except AssertionError:
+            lost = doubled = -1
+            raise
+        finally:
+            self.report(self._row(name, times, stock, lost, doubled))
+        assert not unsent, f"{len(unsent)} events were never acknowledged"
+        return stock
+
+    async def settle(self) -> None:
+        """Wait until nothing is left to do, with moderators at work; then let the leases of the vanished end."""
+        await self.installation.healthy()
+        stop = asyncio.Event()
+        people = [asyncio.create_task(moderate(moderator, self.ledger, stop)) for moderator in self.moderators]
+        try:
+            await wait_until(self._is_idle, "an empty backlog", SETTLE_S, every=0.1)
+            if await self.count("deliveries", "due_at IS NOT NULL"):
+                await self.installation.pass_time(LEASE_S)
+                await wait_until(self._has_told, "all callbacks", SETTLE_S, every=0.1)
+        finally:
+            stop.set()
+            await asyncio.gather(*people)
+
+    async def _is_idle(self) -> bool:
+        """Nothing waits but callbacks whose sender vanished."""
+        open_items = "state = 'received'" + (" OR state = 'in_review'" if self.moderators else "")
+        return not await self.count("items", f"({open_items})") and not await self.count(
+            "deliveries", "due_at <= app_now() + interval '25 seconds'"
+        )
+
+    async def _has_told(self) -> bool:
+        return not await self.count("deliveries", "due_at IS NOT NULL")
+
+    @asynccontextmanager
+    async def _load(self, seconds: float) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        people = [asyncio.create_task(moderate(moderator, self.ledger, stop)) for moderator in self.moderators]
+        pump = asyncio.create_task(self._pump(stop))
+        until = time.monotonic() + seconds
+        try:
+            yield
+            await asyncio.sleep(until - time.monotonic())
+        finally:
+            stop.set()
+            await asyncio.gather(pump, *people)
+
+    async def _pump(self, stop: asyncio.Event) -> None:
+        sending = set()
+        while not stop.is_set():
+            sent = compose(self.rng)
+            self.ledger.sent.append(sent)
+            sending.add(asyncio.create_task(deliver(self.client, self.ledger, sent)))
+            await asyncio.sleep(self.rng.expovariate(RATE))
+        await asyncio.gather(*sending)
+
+    def _row(self, name: str, times: int, stock: Stock, lost: int, doubled: int) -> str:
+        received = {row["id"]: row["received_at"] for row in stock.all("items")}
+        lags = [
+            (row["made_at"] - received[row["item_id"]]).total_seconds() for row in stock.all("decisions", automated=True)
+        ]
+        cuts = quantiles(lags, n=100) if len(lags) > 1 else [0.0] * 99
+        waits = [sent.waited_s for sent in self.ledger.acked]
+        repeats = self.endpoint.calls - len(self.endpoint.bodies)
+        return (
+            f"{name:<58} {times:>5} {len(self.ledger.sent):>6} {len(self.ledger.acked):>6} {lost:>4} {doubled:>5}"
+            f" {self.ledger.refused:>5} {self.ledger.unanswered:>5} {repeats:>8}"
+            f" {cuts[49]:>6.2f} {cuts[98]:>6.2f} {max(lags, default=0.0):>6.2f} {max(waits, default=0.0):>6.2f}"
+        )
+
+
+@asynccontextmanager
+async def open_scene(
+    installation: Installation, receiver: Receiver, report: Callable[[str], None], *, seed: int, moderators: int = 2
+) -> AsyncIterator[Scene]:
+    """A fresh agency with a client whose rules decide, remove or ask, its endpoint, and its moderators."""
+    await installation.healthy()
+    async with installation.operator() as operator:
+        agency = await operator.found_agency()
+        client = await agency.add_client(ASK_RULES)
+        endpoint = await receiver.open_endpoint(client)
+        people = [Moderator(await agency.add_moderator(capacity=5)) for _ in range(moderators)]
+        yield Scene(installation, agency, client, people, endpoint, random.Random(seed), report)
+
+
+def through(client: Client, url: str) -> Client:
+    """The same client, talking to another API process. The caller closes `http`."""
+    return Client(open_http(url), client.owner, client.id, client.source, client.api)

@@ -1,0 +1,185 @@
+"""Drains: each safe beside itself; and the hints that lead to them, never forgotten too early."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from tests.support.desk import ASK_RULES, open_desk
+from veilleur.infra.db.session import NOBODY
+from veilleur.infra.worklist import GRACE_S, hint_work
+from veilleur_worker import drains as module
+from veilleur_worker.drains import Drains
+from veilleur_worker.schedule import sweep
+
+GRACE = timedelta(seconds=GRACE_S)
+
+
+class Counted:
+    """A drain that says when it runs and ends when told."""
+
+    def __init__(self):
+        self.runs = 0
+        self.side_by_side = 0
+        self.most = 0
+        self.gate = asyncio.Event()
+
+    async def __call__(self, parts, agency_id):
+        self.runs += 1
+        self.side_by_side += 1
+        self.most = max(self.most, self.side_by_side)
+        await self.gate.wait()
+        self.side_by_side -= 1
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    drain = Counted()
+    monkeypatch.setattr(module, "DRAINS", {**module.DRAINS, "sla": drain, "delivery": drain})
+    return drain
+
+
+async def count_hints(desk, kind):
+    return await desk.count("work_hints", f"kind = '{kind}'")
+
+
+# --- One process's drains
+
+
+async def test_calls_while_a_drain_runs_become_one_more_look(world, counted):
+    desk = await open_desk(world)
+    drains = Drains(world.worker)
+    first = asyncio.create_task(drains.run("sla", desk.agency_id))
+    await asyncio.sleep(0)
+    assert await asyncio.gather(*(drains.run("sla", desk.agency_id) for _ in range(5))) == [False] * 5
+    counted.gate.set()
+    assert await first is True
+    assert (counted.runs, counted.most) == (2, 1)
+
+
+async def test_other_kinds_and_agencies_run_side_by_side(world, counted):
+    desk, other = await open_desk(world), await open_desk(world)
+    drains = Drains(world.worker)
+    pairs = [("sla", desk.agency_id), ("sla", other.agency_id), ("delivery", desk.agency_id)]
+    running = [asyncio.create_task(drains.run(kind, agency_id)) for kind, agency_id in pairs]
+    await asyncio.sleep(0)
+    counted.gate.set()
+    assert await asyncio.gather(*running) == [True] * 3
+    assert counted.most == 3
+
+
+async def test_a_drain_that_fails_says_so_and_may_run_again(world, monkeypatch):
+    desk = await open_desk(world)
+    failures = [ConnectionError("the database is away")]
+
+    async def fail_once(parts, agency_id):
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(module, "DRAINS", {**module.DRAINS, "sla": fail_once})
+    drains = Drains(world.worker)
+    assert await drains.run("sla", desk.agency_id) is False
+    assert await drains.run("sla", desk.agency_id) is True
+
+
+# --- Hints
+
+
+async def test_a_sweep_finds_what_nobody_rang_for(world):
+    desk = await open_desk(world, ASK_RULES)
+    item = (await desk.client.accept())["id"]
+    await sweep(world.worker, Drains(world.worker))
+    assert (await desk.client.look(item))["state"] == "decided"
+
+
+async def test_a_hint_outlives_its_grace_and_is_then_forgotten(world):
+    desk = await open_desk(world)
+    async with world.worker.database.transaction(desk.scope) as session:
+        await hint_work(session, desk.agency_id, "sla")
+    await world.move_clock(GRACE - timedelta(seconds=2))
+    await world.drain()
+    assert await count_hints(desk, "sla") == 1
+    await world.move_clock(GRACE + timedelta(seconds=2))
+    await world.drain()
+    assert await count_hints(desk, "sla") == 0
+
+
+async def test_a_hint_for_later_is_neither_followed_nor_forgotten_before_its_time(world, counted):
+    desk = await open_desk(world)
+    counted.gate.set()
+    async with world.worker.database.transaction(desk.scope) as session:
+        await hint_work(session, desk.agency_id, "sla", in_s=3_600)
+    await world.move_clock(timedelta(seconds=3_590))
+    await world.drain()
+    assert (counted.runs, await count_hints(desk, "sla")) == (0, 1)
+    await world.move_clock(timedelta(seconds=3_601))
+    await sweep(world.worker, Drains(world.worker))
+    assert (counted.runs, await count_hints(desk, "sla")) == (1, 1)
+
+
+async def test_a_hint_is_kept_when_its_drain_failed(world, monkeypatch):
+    desk = await open_desk(world)
+
+    async def fail(parts, agency_id):
+        raise ConnectionError
+
+    async with world.worker.database.transaction(desk.scope) as session:
+        await hint_work(session, desk.agency_id, "sla")
+    await world.move_clock(GRACE * 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "DRAINS", {**module.DRAINS, "sla": fail})
+        await world.drain()
+    assert await count_hints(desk, "sla") == 1
+    await world.drain()
+    assert await count_hints(desk, "sla") == 0
+
+
+async def test_a_hint_is_kept_while_its_drain_still_runs(world, counted):
+    desk = await open_desk(world)
+    async with world.worker.database.transaction(desk.scope) as session:
+        await hint_work(session, desk.agency_id, "sla")
+    await world.move_clock(GRACE * 2)
+    drains = Drains(world.worker)
+    running = asyncio.create_task(drains.run("sla", desk.agency_id))
+    await asyncio.sleep(0)
+    await sweep(world.worker, drains)
+    assert await count_hints(desk, "sla") == 1
+    counted.gate.set()
+    await running
+
+
+async def test_work_that_was_rolled_back_leaves_no_hint(world):
+    desk = await open_desk(world)
+    with pytest.raises(ConnectionError):
+        async with world.worker.database.transaction(desk.scope) as session:
+            await hint_work(session, desk.agency_id, "sla")
+            raise ConnectionError
+    assert await count_hints(desk, "sla") == 0
+
+
+async def test_transactions_that_leave_the_same_hints_never_wait_in_a_circle(world):
+    desk = await open_desk(world)
+    noted = [asyncio.Event(), asyncio.Event()]
+
+    async def leave(mine, kinds):
+        async with world.worker.database.transaction(desk.scope) as session:
+            await hint_work(session, desk.agency_id, kinds[0], in_s=3_600)
+            noted[mine].set()
+            await noted[1 - mine].wait()
+            await hint_work(session, desk.agency_id, kinds[1], in_s=3_600)
+
+    async with asyncio.timeout(0.9):
+        await asyncio.gather(leave(0, ("sla", "delivery")), leave(1, ("delivery", "sla")))
+    assert await count_hints(desk, "sla") == await count_hints(desk, "delivery") == 1
+
+
+# --- What a failure says
+
+
+async def test_a_database_error_repeats_no_values(world):
+    with pytest.raises(DBAPIError) as raised:
+        async with world.worker.database.transaction(NOBODY) as session:
+            await session.execute(text("SELECT 1 / length(left(:words, 0))"), {"words": "SECRET"})
+    assert "SECRET" not in str(raised.value)
