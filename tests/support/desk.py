@@ -1,5 +1,7 @@
 """An agency at work: a client, its moderators, and what a moderator does over HTTP."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -136,6 +138,27 @@ async def open_desk(world: World, rules: Json | None = None, **moderator: Any) -
     agency = await world.operator.found_agency()
     client = await agency.add_client(rules)
     return Desk(world, agency, client, Moderator(await agency.add_moderator(**moderator)))
+
+
+@asynccontextmanager
+async def refused_decisions(desk: Desk, condition: str = "true", *, at_commit: bool = False) -> AsyncIterator[None]:
+    """The database refuses decisions of this agency that meet `condition`: when written, or only at the very COMMIT."""
+    name = f"refuse_{desk.agency_id.hex}"
+    when = f"FOR EACH ROW WHEN (NEW.agency_id = '{desk.agency_id}' AND {condition}) EXECUTE FUNCTION {name}()"
+    trigger = (
+        f"CREATE CONSTRAINT TRIGGER {name} AFTER INSERT ON decisions DEFERRABLE INITIALLY DEFERRED {when}"
+        if at_commit
+        else f"CREATE TRIGGER {name} BEFORE INSERT ON decisions {when}"
+    )
+    await desk.world.fetch(
+        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'insufficient_resources'; END $$"
+    )
+    await desk.world.fetch(trigger)
+    try:
+        yield
+    finally:
+        await desk.world.fetch(f"DROP FUNCTION {name} CASCADE")
 
 
 def slug(answer: httpx.Response | Json) -> str:

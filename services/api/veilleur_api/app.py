@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from veilleur.infra.settings import Settings
 from veilleur_api import docs, health, metrics, oauth
@@ -44,7 +43,6 @@ def _create(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextMana
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        generate_unique_id_function=_name_operation,
     )
     app.state.parts = parts
     install_problem_handlers(app)
@@ -60,7 +58,3 @@ def _running(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[No
         await parts.database.close()
 
     return run
-
-
-def _name_operation(route: APIRoute) -> str:
-    return route.name

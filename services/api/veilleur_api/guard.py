@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from veilleur.kernel.errors import InputError, Invalid, TooLarge, Unsupported
 from veilleur.kernel.messages import msg
-from veilleur.kernel.strict_json import strict_loads
+from veilleur.kernel.strict_json import extend_pointer, strict_loads
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -54,6 +54,7 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str) -> APIRouter:
             async def guarded(request: Request) -> Response:
                 raw = await read_body(request, limit)
                 await authorise(request, permission)
+                _check_query(request)
                 if reads_json and raw:
                     _require_json(request)
                     request._json = strict_loads(raw, max_nodes=_max_nodes(limit))  # noqa: SLF001 - Starlette's own cache
@@ -67,7 +68,7 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str) -> APIRouter:
 async def read_body(request: Request, limit: int) -> bytes:
     """The raw body, at most `limit` bytes and not encoded; kept for whoever asks the request again."""
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdecimal() and int(declared[:20]) > limit:
         raise _too_large(limit)
     raw = bytearray()
     async for chunk in request.stream():
@@ -83,6 +84,17 @@ async def read_body(request: Request, limit: int) -> bytes:
 def require_body(value: object, pointer: str = "") -> None:
     if value is None:
         raise Invalid(msg("A body is needed"), errors=[InputError(pointer, msg("A body is needed"))])
+
+
+def _check_query(request: Request) -> None:
+    """No text of the database can hold a NUL; in a body strict JSON refuses it, in a query nobody else does."""
+    errors = [
+        InputError(extend_pointer("", name), msg("holds a NUL or half a surrogate pair"), msg("remove the character"))
+        for name, value in request.query_params.multi_items()
+        if "\0" in value
+    ]
+    if errors:
+        raise Invalid(msg("Some values can't be accepted"), errors=errors)
 
 
 def _require_json(request: Request) -> None:

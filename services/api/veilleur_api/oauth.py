@@ -15,7 +15,7 @@ from veilleur.domain.tenancy.issuer import TokenClaims
 from veilleur.domain.tenancy.models import LoginCode
 from veilleur.infra.db.session import NOBODY, Scope
 from veilleur.infra.security.api_keys import hash_secret
-from veilleur.kernel.errors import TooLarge
+from veilleur.kernel.errors import TooLarge, Unsupported
 from veilleur.kernel.ids import parse_id
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import PartsOf
@@ -68,6 +68,8 @@ async def issue_token(request: Request, parts: PartsOf) -> Response:
             claims = await _client_claims(request, parts, form)
         elif form.get("grant_type") == LOGIN_CODE:
             claims = await _member_claims(parts, form)
+        elif "grant_type" not in form:
+            raise _OAuthError("invalid_request", "grant_type is missing")
         else:
             raise _OAuthError("unsupported_grant_type", f"use {CLIENT_CREDENTIALS} or {LOGIN_CODE}")
     except _OAuthError as error:
@@ -112,6 +114,8 @@ async def _read_form(request: Request) -> dict[str, str]:
         await read_body(request, FORM_BODY)
     except TooLarge:
         raise _OAuthError("invalid_request", "the form is too large", 413) from None
+    except Unsupported:
+        raise _OAuthError("invalid_request", "send the form as it is, without Content-Encoding", 415) from None
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise _OAuthError("invalid_request", "send a form: Content-Type: application/x-www-form-urlencoded")

@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
 from veilleur_api import health, metrics, oauth
@@ -61,10 +62,11 @@ def build_documents() -> dict[str, dict[str, Any]]:
 
 
 def _build(name: str, routers: tuple[APIRouter, ...], extra: tuple[type[Any], ...] = ()) -> dict[str, Any]:
+    routes = [route for router in routers for route in router.routes]
     document = get_openapi(
         title=_TITLES[name],
         version=VERSION,
-        routes=[route for router in routers for route in router.routes],
+        routes=routes,
         summary="Everything is JSON in UTF-8; refusals are RFC 9457 problems.",
     )
     components = document.setdefault("components", {})
@@ -76,13 +78,15 @@ def _build(name: str, routers: tuple[APIRouter, ...], extra: tuple[type[Any], ..
         schemas.pop(shape, None)
     schemas["Problem"] = _problem_schema()
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            _finish(operation)
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                _finish(document["paths"][route.path_format][method.lower()], route.name)
     return document
 
 
-def _finish(operation: dict[str, Any]) -> None:
+def _finish(operation: dict[str, Any], name: str) -> None:
+    operation["operationId"] = name
     permission = operation.get("x-permission", "public")
     operation["security"] = [] if permission == "public" else [{"bearer": []}]
     operation["responses"].pop("422", None)

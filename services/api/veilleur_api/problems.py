@@ -77,8 +77,9 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 async def _on_validation(request: Request, error: Exception) -> Response:
     """FastAPI's own 422 in our shape: a pointer into the body, or the name of the parameter."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    problem = invalid_from_pydantic(error.errors(), drop=1)
-    return render_problem(request, problem)
+    found = error.errors()
+    document = error.body if all(one["loc"][:1] == ("body",) for one in found) else None
+    return render_problem(request, invalid_from_pydantic(found, drop=1, document=document))
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

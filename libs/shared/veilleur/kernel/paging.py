@@ -43,12 +43,17 @@ def read_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
         key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         key = None
-    if not isinstance(key, list) or len(key) != parts or not all(isinstance(part, str) for part in key):
+    if not isinstance(key, list) or len(key) != parts or not all(map(_is_plain, key)):
         raise Invalid(
             msg("The cursor is not one that was given out here"),
             errors=[InputError("/after", msg("not a cursor"), msg("use the value of `next` as it came"))],
         )
     return tuple(key)
+
+
+def _is_plain(part: object) -> bool:
+    """Text that a database takes: no NUL, no half surrogate pair."""
+    return isinstance(part, str) and part.isprintable()
 
 
 def cut_page(rows: Sequence[T], request: PageRequest, key: Callable[[T], Sequence[str]]) -> Page[T]:

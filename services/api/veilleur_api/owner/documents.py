@@ -5,16 +5,16 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
-from pydantic_core import PydanticCustomError
 
 from veilleur.domain.tenancy.models import Role
+from veilleur.kernel.messages import msg
 
 
 def _require_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise PydanticCustomError("time_zone", "an IANA time zone such as Europe/Paris") from None
+        raise ValueError(msg("must be an IANA time zone, such as Europe/Paris")) from None
     return value
 
 

@@ -75,7 +75,7 @@ async def list_usage_records(  # noqa: PLR0917 - query parameters
     """The proof: one row a fact, with the decision behind it."""
     wanted, _ = await _read_filter(session, caller, client, first, past, billable, meter)
     page_request = PageRequest(limit, read_cursor(after, parts=2) if after else None)
-    cursor = (page_request.after[0], page_request.after[1]) if page_request.after else None
+    cursor = _read_position(page_request.after) if page_request.after else None
     rows = await list_usage(session, wanted, limit=limit + 1, after=cursor)
     page = cut_page(rows, page_request, lambda row: [row.local_date.isoformat(), str(row.id)])
     shown = [_show_record(row) for row in page.data]
@@ -85,6 +85,14 @@ async def list_usage_records(  # noqa: PLR0917 - query parameters
             answer.headers["link"] = f'<{request.url.include_query_params(after=page.next)}>; rel="next"'
         return answer
     return JsonAnswer({"data": shown, "next": page.next})
+
+
+def _read_position(key: Sequence[str]) -> tuple[date, UUID]:
+    """The day and id of the last record seen; a cursor that names none begins at the first."""
+    try:
+        return date.fromisoformat(key[0]), UUID(key[1])
+    except ValueError:
+        return date.min, UUID(int=0)
 
 
 def _read_keys(group_by: str) -> list[GroupKey]:

@@ -12,7 +12,6 @@ from hashlib import blake2b
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
 
 from veilleur.infra.validation import invalid_from_pydantic
 from veilleur.kernel.errors import InputError, Invalid
@@ -30,7 +29,7 @@ def _require_rfc3339(value: object) -> object:
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise PydanticCustomError("rfc3339", "an RFC 3339 time with its offset, such as 2026-11-22T10:00:00Z")
+        raise ValueError(msg("must be an RFC 3339 time with its offset, such as 2026-11-22T10:00:00Z"))
     return value
 
 
@@ -89,7 +88,7 @@ class ItemIn(Shape):
     @model_validator(mode="after")
     def _require_content(self) -> Self:
         if not self.text and not self.media:
-            raise PydanticCustomError("content_missing", "an item needs `text` or `media`")
+            raise ValueError(msg("an item needs `text` or `media`"))
         return self
 
 
@@ -247,4 +246,4 @@ def _validate(shape: type[Any], value: object, pointer: str) -> Any:
     try:
         return shape.model_validate(value)
     except ValidationError as error:
-        raise invalid_from_pydantic(error.errors(include_url=False), prefix=pointer) from None
+        raise invalid_from_pydantic(error.errors(include_url=False), prefix=pointer, document=value) from None

@@ -44,13 +44,13 @@ async def sum_usage(session: AsyncSession, wanted: UsageFilter, group_by: Sequen
 
 
 async def list_usage(
-    session: AsyncSession, wanted: UsageFilter, *, limit: int, after: tuple[str, str] | None
+    session: AsyncSession, wanted: UsageFilter, *, limit: int, after: tuple[date, UUID] | None
 ) -> list[UsageRecord]:
     """Records in the order of their days, then ids; `after` is the day and id of the last one seen."""
     query = _narrow(select(UsageRecord), wanted)
     if after is not None:
         key = tuple_(UsageRecord.local_date, UsageRecord.id)
-        query = query.where(key > (date.fromisoformat(after[0]), UUID(after[1])))
+        query = query.where(key > after)
     query = query.order_by(UsageRecord.local_date, UsageRecord.id).limit(limit)
     return list(await session.scalars(query))
 

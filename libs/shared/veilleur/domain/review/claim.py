@@ -71,7 +71,10 @@ _KEEP_EXPIRED = text("""
 UPDATE cases SET lease_expires_at = app_now() + make_interval(secs => q.lease_s)
 FROM queues q
 WHERE q.agency_id = cases.agency_id AND q.id = cases.queue_id AND cases.agency_id = :agency_id
-  AND cases.holder_id = :member_id AND cases.state = 'leased' AND cases.lease_expires_at <= app_now()
+  AND cases.id IN (
+    SELECT id FROM cases
+    WHERE agency_id = :agency_id AND holder_id = :member_id AND state = 'leased' AND lease_expires_at <= app_now()
+    ORDER BY id FOR NO KEY UPDATE)
 """)
 
 

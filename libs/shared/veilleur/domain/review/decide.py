@@ -14,7 +14,7 @@ from veilleur.domain.decisions.policy import Ruling, check_ruling
 from veilleur.domain.decisions.record import Detection, Verdict, record_decisions
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_content
-from veilleur.domain.review.lease import lock_held, lock_member, require_lease
+from veilleur.domain.review.lease import find_assignment, lock_held, lock_member, require_lease
 from veilleur.domain.review.models import Assignment, Case, CaseState
 from veilleur.domain.tenancy.models import Member
 from veilleur.kernel.errors import Conflict, Invalid
@@ -44,11 +44,13 @@ async def decide_case(
 ) -> Decided:
     """Decide the case behind an assignment; the same request again answers the same decision."""
     member = await lock_member(session, agency_id, member_id)
+    # The item before its case, as screening does: an edit under way and a decision would wait for each other for ever.
+    found = await find_assignment(session, agency_id, member_id, assignment_id)
+    item = await _lock_item(session, agency_id, found.case_id)
     assignment, case = await lock_held(session, agency_id, member_id, assignment_id)
     if assignment.outcome == "decided":
         return await _repeat(session, agency_id, assignment, request)
     require_lease(assignment, case, request.fence)
-    item = await _lock_item(session, agency_id, case.item_id)
     if request.revision != item.revision:
         raise Conflict(
             msg("The item was edited while you looked at it; your lease is kept"),
@@ -74,8 +76,9 @@ async def _repeat(session: AsyncSession, agency_id: UUID, assignment: Assignment
     return Decided(decision, repeated=True)
 
 
-async def _lock_item(session: AsyncSession, agency_id: UUID, item_id: UUID) -> Item:
-    query = select(Item).where(Item.agency_id == agency_id, Item.id == item_id)
+async def _lock_item(session: AsyncSession, agency_id: UUID, case_id: UUID) -> Item:
+    of_case = select(Case.item_id).where(Case.agency_id == agency_id, Case.id == case_id).scalar_subquery()
+    query = select(Item).where(Item.agency_id == agency_id, Item.id == of_case)
     return (await session.scalars(query.with_for_update(key_share=True))).one()
 
 

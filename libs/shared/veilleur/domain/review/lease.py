@@ -36,7 +36,13 @@ RETURNING cases.lease_expires_at, cases.item_revision
 
 async def beat(session: AsyncSession, agency_id: UUID, member_id: UUID, held: Sequence[tuple[UUID, int]]) -> list[Beat]:
     """Renew the leases of `(assignment, fence)` pairs; one answer each, in order."""
-    return [await _beat_one(session, agency_id, member_id, assignment_id, fence) for assignment_id, fence in held]
+    ids = [assignment_id for assignment_id, _ in held]
+    query = select(Assignment).where(Assignment.agency_id == agency_id, Assignment.id.in_(ids))
+    cases = {assignment.id: assignment.case_id for assignment in await session.scalars(query)}
+    # Whatever was asked, cases are locked in the order of their ids: two tabs would wait for each other for ever.
+    ordered = sorted(set(held), key=lambda pair: cases.get(pair[0], pair[0]))
+    beats = {pair: await _beat_one(session, agency_id, member_id, *pair) for pair in ordered}
+    return [beats[pair] for pair in held]
 
 
 async def release(session: AsyncSession, agency_id: UUID, member_id: UUID, assignment_id: UUID, fence: int) -> None:

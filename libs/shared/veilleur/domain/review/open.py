@@ -42,7 +42,7 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
     """Open a case an item, or renew the open one of an item that was edited meanwhile."""
     if not openings:
         return
-    standing = await _find_open(session, agency_id, [opening.item.id for opening in openings])
+    standing = await lock_open_cases(session, agency_id, [opening.item.id for opening in openings])
     for opening in openings:
         if opening.item.id in standing:
             await _renew(session, agency_id, opening)
@@ -65,6 +65,19 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
         await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
     await record_deeds(session, agency_id, [_to_deed(case) for case in prepared])
     await announce(session, agency_id, [_tell(case, present) for case in prepared])
+
+
+async def lock_open_cases(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> set[UUID]:
+    """Lock the open cases of items, in the order of their ids; the items that have one.
+
+    Items are locked before cases, here and in decisions. Whoever writes to several cases locks them all at once first.
+    """
+    query = select(Case.item_id).where(
+        Case.agency_id == agency_id,
+        Case.item_id.in_(item_ids),
+        Case.state.in_([CaseState.READY, CaseState.LEASED]),
+    )
+    return set(await session.scalars(query.order_by(Case.id).with_for_update(key_share=True)))
 
 
 async def withdraw_cases(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> None:
@@ -105,15 +118,6 @@ def _prepare(opening: Opening, terms: Terms, queue_id: UUID) -> _Prepared:
         priority=opening.priority, queue=opening.queue or "", received_at=opening.item.received_at
     )
     return _Prepared(new_id(), opening, queue_id, terms, target, due_at)
-
-
-async def _find_open(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> set[UUID]:
-    query = select(Case.item_id).where(
-        Case.agency_id == agency_id,
-        Case.item_id.in_(item_ids),
-        Case.state.in_([CaseState.READY, CaseState.LEASED]),
-    )
-    return set(await session.scalars(query))
 
 
 async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> None:

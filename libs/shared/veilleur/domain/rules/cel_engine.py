@@ -171,7 +171,7 @@ stdlib:
 _MAX_BATCH = 80_000
 """Characters of one list expression; the binding refuses more than 100,000."""
 
-_ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*?)(?=\n \||\nERROR: | \[[A-Z_]+\]$|$)", re.DOTALL)
+_ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*?)(?=\n \||\nERROR: | \[[A-Z_]+\]$|$)", re.DOTALL)
 
 
 def _make_environment(variables: Mapping[str, FieldType]) -> _Environment:
@@ -200,7 +200,9 @@ def _check_condition(environment: _Environment, text: str) -> list[EngineError]:
 
 
 def _read_errors(report: str) -> list[EngineError]:
-    errors = [EngineError(int(line), int(column), text) for line, column, text in _ERROR.findall(report)]
+    errors = [
+        EngineError(max(int(line), 1), max(int(column), 1), text) for line, column, text in _ERROR.findall(report)
+    ]
     return errors or [EngineError(1, 1, report.partition("\n")[0])]
 
 

@@ -3,6 +3,7 @@
 The rules' own tests are part of the check: a rule set whose tests fail is not fit to be published.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,10 +110,13 @@ def _find_unused(rule_set: RuleSet) -> list[Mistake]:
     ]
 
 
+_STEP = re.compile(r"/(\d+)(?=/|$)")
+
+
 def _to_findings(problem: Invalid) -> Iterator[Finding]:
     for error in problem.errors:
         yield Finding(
-            path=error.pointer.removeprefix("/").replace("/", "."),
+            path=_STEP.sub(r"[\1]", error.pointer).replace("/", ".").removeprefix("."),
             pointer=error.pointer,
             line=error.line,
             column=error.column,

@@ -1,7 +1,7 @@
 """Conditions checked against the schema and the names of the rule set, in words its authors understand."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from veilleur.domain.rules.cel_engine import CelEngine
 from veilleur.domain.rules.document import Leaf, Param, RuleSet, list_leaves
@@ -34,7 +34,7 @@ def check_conditions(rule_set: RuleSet, engine: ConditionEngine | None = None) -
     for leaf in leaves:
         expression = read[leaf.expression]
         found = [*_check_words(leaf, expression), *_check_calls(leaf, expression, names)]
-        mistakes += found or [_translate(leaf, error, variables) for error in _drop_echoes(said[leaf.expression])]
+        mistakes += found or _translate(leaf, said[leaf.expression], variables)
     reads = sum(expression.text_reads for expression in read.values())
     if reads > MAX_TEXT_READS:
         message = msg(
@@ -93,17 +93,18 @@ def _explain_missing(function: str, name: str, names: Mapping[str, list[str]]) -
     return message, hint
 
 
-def _drop_echoes(errors: list[EngineError]) -> list[EngineError]:
-    """Without those that only say what follows from an unknown name."""
-    return [error for error in errors if "*error*" not in error.text] or errors
+def _translate(leaf: Leaf, errors: Sequence[EngineError], variables: Collection[str]) -> list[Mistake]:
+    """Without those that only say what follows from an unknown name, and each once a place."""
+    telling = [error for error in errors if "*error*" not in error.text] or errors
+    mistakes: dict[tuple[int, int], Mistake] = {}
+    for error in telling:
+        message, hint, slug = _explain_error(error.text, variables)
+        within = (error.line, error.column)
+        mistakes.setdefault(within, Mistake(leaf.path, message, hint, slug, within=within))
+    return list(mistakes.values())
 
 
-def _translate(leaf: Leaf, error: EngineError, variables: Iterable[str]) -> Mistake:
-    message, hint, slug = _explain_error(error.text, variables)
-    return Mistake(leaf.path, message, hint, slug, within=(error.line, error.column))
-
-
-def _explain_error(text: str, variables: Iterable[str]) -> tuple[Message, Message | None, str]:
+def _explain_error(text: str, variables: Collection[str]) -> tuple[Message, Message | None, str]:
     unknown = _UNDECLARED.match(text)
     if unknown:
         return _explain_unknown(unknown[1], variables)
@@ -122,7 +123,7 @@ def _explain_syntax(text: str) -> Message:
     unexpected = _UNEXPECTED.search(text)
     if unexpected:
         return msg("{found} is not expected here", found=unexpected[1])
-    if "recursion limit" in text or "size exceeds" in text:
+    if "recursion" in text:
         return msg("is nested too deeply")
     return msg("is not a condition: {reason}", reason=text.removeprefix("Syntax error: "))
 
@@ -138,7 +139,7 @@ _HINTS = {
 }
 
 
-def _explain_unknown(name: str, variables: Iterable[str]) -> tuple[Message, Message | None, str]:
+def _explain_unknown(name: str, variables: Collection[str]) -> tuple[Message, Message | None, str]:
     if name in LATER_FIELDS or name.partition(".")[0] in LATER_ROOTS:
         return msg("{name} is part of the format but can't run yet", name=name), None, "not-yet"
     hint = _HINTS.get(name) or suggest_name(name, [*variables, *FUNCTIONS])

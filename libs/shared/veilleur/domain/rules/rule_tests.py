@@ -10,7 +10,7 @@ from veilleur.domain.rules.document import RuleTest
 from veilleur.domain.rules.findings import suggest_name
 from veilleur.domain.rules.reading import Place, read_fields, read_flag, read_items, read_object
 from veilleur.domain.rules.schema import FIELDS, FieldType, fits_type
-from veilleur.kernel.messages import msg
+from veilleur.kernel.messages import Message, msg
 
 MAX_TESTS = 50
 
@@ -42,7 +42,7 @@ def _read_section(section: str, place: Place, item: dict[str, object], facts: di
             if isinstance(member.value, _CONTRACT_FIELDS[name]):
                 item[name] = member.value
             else:
-                member.complain(msg("must be {kind}", kind=_KINDS[_CONTRACT_FIELDS[name]]), slug="type")
+                member.complain(_MUST_BE[_CONTRACT_FIELDS[name]], slug="type")
         elif field_type is None:
             known = [field.partition(".")[2] for field in FIELDS if field.startswith(f"{section}.")]
             hint = suggest_name(name, [*known, *(_CONTRACT_FIELDS if section == "item" else ())])
@@ -63,16 +63,16 @@ def _read_fact(name: str, field_type: FieldType, place: Place, facts: dict[str, 
     if fits_type(value, field_type):
         facts[name] = value
     else:
-        place.complain(msg("must be {kind}", kind=_KINDS[field_type]), slug="type")
+        place.complain(_MUST_BE[field_type], slug="type")
 
 
-_KINDS: Mapping[object, object] = {
-    str: msg("text"),
-    dict: msg("an object"),
-    FieldType.TEXT: msg("text"),
-    FieldType.INT: msg("a whole number"),
-    FieldType.DOUBLE: msg("a decimal number"),
-    FieldType.BOOL: msg("true or false"),
-    FieldType.TEXTS: msg("a list of texts"),
-    FieldType.MAP: msg("an object"),
+_MUST_BE: Mapping[object, Message] = {
+    str: msg("must be text"),
+    dict: msg("must be an object"),
+    FieldType.TEXT: msg("must be text"),
+    FieldType.INT: msg("must be a whole number"),
+    FieldType.DOUBLE: msg("must be a decimal number"),
+    FieldType.BOOL: msg("must be true or false"),
+    FieldType.TEXTS: msg("must be a list of texts"),
+    FieldType.MAP: msg("must be an object"),
 }

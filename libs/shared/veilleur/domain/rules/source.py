@@ -19,7 +19,9 @@ from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import Message, msg
 
 MAX_CHARACTERS = 16 << 20
-MAX_DEPTH = 32
+MAX_DEPTH = 48
+"""A condition nested sixteen times is an object and a list each time."""
+
 MAX_VALUES = 300_000
 MAX_NUMBER = 2**53
 """Beyond it a number is not the same to every reader of JSON."""
@@ -56,7 +58,7 @@ def locate_in_source(source: Source, paths: Collection[Path]) -> dict[Path, Spot
 
 def _read_text(text: str) -> Source:
     if len(text) > MAX_CHARACTERS:
-        raise _refuse(msg("is longer than {limit} characters", limit=MAX_CHARACTERS), "too-long")
+        raise _refuse(msg("is longer than {limit} characters", limit=MAX_CHARACTERS), "rule-set-too-long")
     looks_like_json = text.lstrip()[:1] in {"{", "["}
     json_mistake: UnreadableError | None = None
     if looks_like_json:
@@ -69,14 +71,14 @@ def _read_text(text: str) -> Source:
     except UnreadableError as mistake:
         # `{format: …}` is YAML; what is neither was most likely meant as JSON
         told = json_mistake if json_mistake is not None and json_mistake.line else mistake
-        raise _refuse(told.message, "syntax", (), told.line, told.column) from mistake
+        raise _refuse(told.message, "rule-set-syntax", (), told.line, told.column) from mistake
 
 
 def _refuse(
     message: Message, slug: str, path: Path = (), line: int | None = None, column: int | None = None
 ) -> Invalid:
     error = InputError(write_pointer(path), message, None, line, column)
-    return Invalid(msg("The rule set can't be read"), slug=f"rule-set-{slug}", errors=[error])
+    return Invalid(msg("The rule set can't be read"), slug=slug, errors=[error])
 
 
 _Foreign = tuple[Path, Message, str]
@@ -91,10 +93,10 @@ def _find_foreign(value: object) -> _Foreign | None:
         here, path = waiting.pop()
         values += 1
         if len(path) >= MAX_DEPTH:
-            return path, msg("is nested deeper than {limit}", limit=MAX_DEPTH), "too-deep"
+            return path, msg("is nested deeper than {limit}", limit=MAX_DEPTH), "rule-set-too-deep"
         if isinstance(here, dict):
             if not all(isinstance(name, str) for name in here):
-                return path, msg("a key must be text"), "type"
+                return path, msg("a key must be text"), "rule-set-type"
             waiting.extend((member, (*path, name)) for name, member in here.items())
             characters += sum(map(len, here))
         elif isinstance(here, list):
@@ -102,7 +104,7 @@ def _find_foreign(value: object) -> _Foreign | None:
         elif isinstance(here, str):
             characters += len(here)
         if values + len(waiting) > MAX_VALUES or characters > MAX_CHARACTERS:
-            return path, msg("holds more than {limit} values", limit=MAX_VALUES), "too-large"
+            return path, msg("holds more than {limit} values", limit=MAX_VALUES), "rule-set-too-large"
         foreign = _judge_scalar(here, path)
         if foreign is not None:
             return foreign
@@ -112,13 +114,13 @@ def _find_foreign(value: object) -> _Foreign | None:
 def _judge_scalar(value: object, path: Path) -> _Foreign | None:
     texts = value if isinstance(value, dict) else [value] if isinstance(value, str) else ()
     if any("\0" in text or _SURROGATE.search(text) for text in texts):
-        return path, msg("holds a character that can't be stored"), "character"
+        return path, msg("holds a character that can't be stored"), "rule-set-character"
     if isinstance(value, float) and not math.isfinite(value):
-        return path, msg("NaN and Infinity are no JSON numbers"), "number"
+        return path, msg("NaN and Infinity are no JSON numbers"), "rule-set-number"
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
-        return path, msg("holds a whole number beyond {limit}", limit="±2^53"), "number"
+        return path, msg("holds a whole number beyond {limit}", limit="±2^53"), "rule-set-number"
     if value is not None and not isinstance(value, dict | list | str | int | float):
-        return path, msg("holds something that is not JSON"), "type"
+        return path, msg("holds something that is not JSON"), "rule-set-type"
     return None
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.record import Detection, Verdict, record_decisions
 from veilleur.domain.intake.models import Item, ItemState
-from veilleur.domain.review.open import Opening, open_cases, withdraw_cases
+from veilleur.domain.review.open import Opening, lock_open_cases, open_cases, withdraw_cases
 from veilleur.domain.review.routing import UNSCREENED
 from veilleur.domain.rules.evaluate import Evaluation, Match, evaluate
 from veilleur.domain.rules.facts import item_facts
@@ -60,6 +60,9 @@ async def screen_marked(
     items = list(await session.scalars(query))
     if not items:
         return
+    edited = [item.id for item in items if item.revision > 1]
+    if edited:
+        await lock_open_cases(session, agency_id, edited)
     present = (await session.execute(select(func.app_now()))).scalar_one()
     exhausted = [item for item in items if item.attempts > MAX_ATTEMPTS]
     sound = [item for item in items if item.attempts <= MAX_ATTEMPTS]
@@ -67,9 +70,9 @@ async def screen_marked(
     batch = _Batch([Opening(item, "screening_failed", queue=UNSCREENED) for item in exhausted])
     for item in sound:
         batch.add(item, published.get(item.client_id), present)
-    edited = [verdict.item.id for verdict in batch.verdicts if verdict.item.revision > 1]
-    if edited:
-        await withdraw_cases(session, agency_id, edited)
+    answered = [verdict.item.id for verdict in batch.verdicts if verdict.item.revision > 1]
+    if answered:
+        await withdraw_cases(session, agency_id, answered)
     await record_decisions(session, agency_id, batch.verdicts, present)
     await open_cases(session, agency_id, batch.openings, present)
 

@@ -91,7 +91,7 @@ class Issuer:
             raise _refusal()
         try:
             decoded = jwt.decode(token, self._public, algorithms=ALGORITHMS)
-            if decoded.header.get("typ") not in ("at+jwt", "JWT"):
+            if decoded.header.get("typ") not in ("at+jwt", "application/at+jwt"):
                 raise _refusal()
             _check_times(decoded.claims, self.issuer, now())
             return _read_claims(decoded.claims)

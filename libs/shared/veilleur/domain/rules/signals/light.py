@@ -25,8 +25,7 @@ def lighten_mapped(text: str) -> MappedText:
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for start, end in _split_clusters(text):
-        folded = unicodedata.normalize("NFC", text[start:end]).translate(_TABLE)
+    for start, end, folded in _fold_clusters(text):
         if not folded and ends and _is_modifier(text[start]):
             ends[-1] = end
         for character in folded:
@@ -103,6 +102,16 @@ def _is_within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 def _is_modifier(character: str) -> bool:
     return unicodedata.category(character) in {"Mn", "Me", "Sk"}
+
+
+def _fold_clusters(text: str) -> Iterator[tuple[int, int, str]]:
+    """Stretches of a text with what they fold to; where all is composed already, each character is one."""
+    if unicodedata.is_normalized("NFC", text):
+        for position, character in enumerate(text):
+            yield position, position + 1, _TABLE[ord(character)]
+        return
+    for start, end in _split_clusters(text):
+        yield start, end, unicodedata.normalize("NFC", text[start:end]).translate(_TABLE)
 
 
 def _split_clusters(text: str) -> Iterator[tuple[int, int]]:

@@ -74,8 +74,8 @@ _SPELLED_DOT = re.compile(_DOT, re.IGNORECASE)
 _ALSO_WORDS = frozenset(
     {
         "am", "as", "at", "be", "by", "ca", "de", "do", "es", "et", "id", "il", "im", "in", "is", "it", "je", "la",
-        "li", "lu", "ma", "me", "mu", "my", "ne", "no", "nu", "pas", "pm", "re", "sa", "se", "sh", "si", "so", "st", "tf",
-        "tm", "tn", "to", "us", "va", "vu",
+        "li", "lu", "ma", "me", "mu", "my", "ne", "no", "nu", "pas", "pm", "re", "sa", "se", "sh", "si", "so", "st",
+        "tf", "tm", "tn", "to", "us", "va", "vu",
     }
 )  # fmt: skip
 """Endings that are words: `fin.je` is a missing space unless a scheme, `www` or a path says otherwise."""

@@ -1,5 +1,6 @@
 """The three keys of one text, each made when first asked for, and the way back to the text as sent."""
 
+import unicodedata
 from functools import cached_property
 
 from veilleur.domain.rules.signals.hard import HardKey, harden
@@ -16,7 +17,9 @@ class TextKeys:
 
     @cached_property
     def light(self) -> str:
-        return lighten(self.text)
+        """Where the text is not composed, making the key makes the way back as well."""
+        composed = self.text.isascii() or unicodedata.is_normalized("NFC", self.text)
+        return lighten(self.text) if composed or self._light_map is None else self._light_map.text
 
     @cached_property
     def soft(self) -> str:
