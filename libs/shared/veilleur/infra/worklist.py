@@ -14,23 +14,35 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-WorkKind = Literal["screening", "unscreened", "delivery", "sla"]
+WorkKind = Literal["screening", "unscreened", "delivery", "sla", "feed", "retention"]
 
 GRACE_S = 30
 
 _INSERT = text("""
 INSERT INTO work_hints (agency_id, kind, due_at)
 VALUES (:agency_id, :kind,
-        date_trunc('second', coalesce(CAST(:due_at AS timestamptz), app_now() + make_interval(secs => :in_s))))
+        date_trunc(CAST(:unit AS text),
+                   coalesce(CAST(:due_at AS timestamptz), app_now() + make_interval(secs => :in_s))))
 ON CONFLICT DO NOTHING
 """)
 
 
 async def hint_work(
-    session: AsyncSession, agency_id: UUID, kind: WorkKind, *, due_at: datetime | None = None, in_s: int = 0
+    session: AsyncSession,
+    agency_id: UUID,
+    kind: WorkKind,
+    *,
+    due_at: datetime | None = None,
+    in_s: int = 0,
+    daily: bool = False,
 ) -> None:
-    """Note work of `kind`: now (the bell rings after the commit), at `due_at`, or `in_s` seconds from now."""
-    await session.execute(_INSERT, {"agency_id": agency_id, "kind": kind, "due_at": due_at, "in_s": in_s})
+    """Note work of `kind`: now (the bell rings after the commit), at `due_at`, or `in_s` seconds from now.
+
+    Hints of one second (of one day, when `daily`) are one.
+    """
+    unit = "day" if daily else "second"
+    values = {"agency_id": agency_id, "kind": kind, "due_at": due_at, "in_s": in_s, "unit": unit}
+    await session.execute(_INSERT, values)
     if due_at is None and in_s == 0:
         session.info.setdefault("rings", set()).add((kind, agency_id))
 

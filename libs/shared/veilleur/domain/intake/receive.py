@@ -16,6 +16,7 @@ from veilleur.domain.intake.changes import delete_item, edit_item, report_item
 from veilleur.domain.intake.envelope import InboundDeletion, InboundItem, InboundReport
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.receipts import note_webhooks
+from veilleur.domain.intake.retention import KEPT_S
 from veilleur.domain.intake.store import insert_items
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.errors import InputError, Invalid, Problem
@@ -48,6 +49,7 @@ async def receive_group(session: AsyncSession, agency_id: UUID, group: Sequence[
     if any(receipt.status == "accepted" for receipt in receipts.values()):
         await hint_work(session, agency_id, "screening")
         await hint_work(session, agency_id, "unscreened", in_s=LOOK_FOR_OVERDUE_S)
+        await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
     return [
         refused.get(position) or [receipts[id(event)] for event in arrival.events]
         for position, arrival in enumerate(group)
@@ -96,7 +98,9 @@ async def _refuse_unknown_reports(
     for position, arrival, event in bare:
         brought = {other.external_id for other in arrival.events if not isinstance(other, InboundReport)}
         if (arrival.source.source_id, event.external_id) not in known and event.external_id not in brought:
-            error = InputError(f"{event.pointer}/text", msg("this item is not known yet"), msg("send its content along"))
+            error = InputError(
+                f"{event.pointer}/text", msg("this item is not known yet"), msg("send its content along")
+            )
             refused.setdefault(position, []).append(error)
     return {
         position: Invalid(msg("A report names an item that is not known"), errors=errors)
@@ -104,9 +108,7 @@ async def _refuse_unknown_reports(
     }
 
 
-async def _list_known(
-    session: AsyncSession, agency_id: UUID, keys: set[tuple[UUID, str]]
-) -> set[tuple[UUID, str]]:
+async def _list_known(session: AsyncSession, agency_id: UUID, keys: set[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
     query = select(Item.source_id, Item.external_id).where(
         Item.agency_id == agency_id, tuple_(Item.source_id, Item.external_id).in_(sorted(keys))
     )

@@ -20,12 +20,12 @@ async def raise_overdue(session: AsyncSession, agency_id: UUID) -> int:
     """Open a case for every received item whose deadline has passed unscreened; how many there were."""
     waiting = [Item.agency_id == agency_id, Item.state == ItemState.RECEIVED]
     present = (await session.execute(select(func.app_now()))).scalar_one()
-    query = select(Item).where(*waiting).order_by(Item.received_at).limit(BATCH)
+    query = select(Item).where(*waiting).order_by(Item.asked_at).limit(BATCH)
     items = list(await session.scalars(query.with_for_update(skip_locked=True)))
     terms = await load_terms(session, agency_id, {item.client_id for item in items})
 
     def due_at(item: Item) -> datetime:
-        _, due = terms[item.client_id].promise(priority="normal", queue=UNSCREENED, received_at=item.received_at)
+        _, due = terms[item.client_id].promise(priority="normal", queue=UNSCREENED, received_at=item.asked_at)
         return due
 
     overdue = [item for item in items if due_at(item) < present]
