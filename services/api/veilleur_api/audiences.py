@@ -3,13 +3,13 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
-from veilleur_api.ingest import items, webhooks
+from veilleur_api.ingest import account, feed, items, webhooks
 from veilleur_api.moderator import assignments
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import catalogue, clients, connections, deliveries, members, rule_sets, usage
 from veilleur_api.owner import desk as owner_desk
 
-INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router)
+INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,

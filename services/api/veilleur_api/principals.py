@@ -24,6 +24,7 @@ class ClientCaller:
     client_id: UUID
     credential_id: UUID
     scopes: frozenset[str]
+    test: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -94,4 +95,4 @@ async def _find_by_hash(parts: Parts, secret: str, kind: Literal["api_key", "oau
     found = await parts.lookups.find_credential(hash_api_key(secret))
     if found is None or found.kind != kind:
         raise Unauthenticated(msg("This key is unknown, expired or revoked"))
-    return ClientCaller(found.agency_id, found.client_id, found.credential_id, found.scopes)
+    return ClientCaller(found.agency_id, found.client_id, found.credential_id, found.scopes, found.test)

@@ -12,6 +12,9 @@ from uuid import UUID
 import structlog
 
 from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
+from veilleur.domain.intake.retention import drop_old_receipts
+from veilleur.domain.outbox.retention import drop_old_events
+from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import mark_attempts, screen_marked
 from veilleur.domain.sla.clocks import breach_due_clocks
@@ -23,6 +26,8 @@ from veilleur_worker.send import send
 SCREEN_BATCH = 200
 SEND_BATCH = 50
 SLA_BATCH = 500
+FEED_BATCH = 1_000
+RETENTION_BATCH = 1_000
 
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
@@ -89,11 +94,31 @@ async def drain_unscreened(parts: Parts, agency_id: UUID) -> None:
         await raise_overdue(session, agency_id)
 
 
+async def drain_feed(parts: Parts, agency_id: UUID) -> None:
+    """Give committed events their place in the feed."""
+    while True:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            placed = await sequence_events(session, agency_id, FEED_BATCH)
+        if placed < FEED_BATCH:
+            return
+
+
+async def drain_retention(parts: Parts, agency_id: UUID) -> None:
+    """Delete what is past keeping."""
+    for drop in (drop_old_events, drop_old_receipts):
+        dropped = RETENTION_BATCH
+        while dropped == RETENTION_BATCH:
+            async with parts.database.transaction(Scope(agency_id)) as session:
+                dropped = await drop(session, agency_id, RETENTION_BATCH)
+
+
 DRAINS: Mapping[WorkKind, Drain] = {
     "screening": drain_screening,
     "unscreened": drain_unscreened,
     "delivery": drain_deliveries,
     "sla": drain_clocks,
+    "feed": drain_feed,
+    "retention": drain_retention,
 }
 
 

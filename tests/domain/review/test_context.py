@@ -116,7 +116,9 @@ async def test_the_guide_named_is_the_one_that_is_served(world):
 async def test_what_rules_suspect_sets_how_hard_it_may_be_to_look_at(world):
     desk = await open_desk(world)
     assert (await show(desk))["wellness"] == {"blur": True, "severity": 1}
-    rules = ASK_RULES | {"rules": [ASK_RULES["rules"][0] | {"then": {"escalate": {"queue": "default"}, "policies": ["threat"]}}]}
+    rules = ASK_RULES | {
+        "rules": [ASK_RULES["rules"][0] | {"then": {"escalate": {"queue": "default"}, "policies": ["threat"]}}]
+    }
     suspicious = await desk.agency.add_client(rules)
     [item] = await desk.receive(client=suspicious, text="doubtful")
     held = (await desk.moderator.claim(5))["assignments"]

@@ -378,7 +378,9 @@ async def test_a_storm_at_the_desk_leaves_everything_counted_once(world):
     until = time.monotonic() + STORM_S
     statuses: list[int] = []
     await asyncio.gather(
-        *(work(moderator, until, statuses) for moderator in moderators), edit_on(desk, names, until), drain_on(desk, until)
+        *(work(moderator, until, statuses) for moderator in moderators),
+        edit_on(desk, names, until),
+        drain_on(desk, until),
     )
     assert set(statuses) <= {200, 201, 204, 409}, statuses
     assert statuses.count(201) > 20
@@ -426,4 +428,3 @@ async def drain_on(desk, until):
         await desk.world.drain()
         await asyncio.sleep(0.02)
     await desk.world.drain()
-

@@ -89,10 +89,26 @@ def use(pattern):
     ("pattern", "message", "hint"),
     [
         ("(a", "RE2 can't read this: missing ): (a", None),
-        ("a(?=b)", "RE2 can't read this: invalid perl operator: (?=", "RE2 has no look-ahead and look-behind: it stays linear without"),
-        ("(?<!a)b", "RE2 can't read this: invalid perl operator: (?<!", "RE2 has no look-ahead and look-behind: it stays linear without"),
-        (r"(a)\1", r"RE2 can't read this: invalid escape sequence: \1", "RE2 has no references back to a group: it stays linear without"),
-        ("(?>a)", "RE2 can't read this: invalid perl operator: (?>", "RE2 has no atomic groups and possessive repetitions: it stays linear without"),
+        (
+            "a(?=b)",
+            "RE2 can't read this: invalid perl operator: (?=",
+            "RE2 has no look-ahead and look-behind: it stays linear without",
+        ),
+        (
+            "(?<!a)b",
+            "RE2 can't read this: invalid perl operator: (?<!",
+            "RE2 has no look-ahead and look-behind: it stays linear without",
+        ),
+        (
+            r"(a)\1",
+            r"RE2 can't read this: invalid escape sequence: \1",
+            "RE2 has no references back to a group: it stays linear without",
+        ),
+        (
+            "(?>a)",
+            "RE2 can't read this: invalid perl operator: (?>",
+            "RE2 has no atomic groups and possessive repetitions: it stays linear without",
+        ),
         ("a{1001}", "RE2 can't read this: invalid repetition size: {1001}", None),
         (".{0,200}", "takes too many steps to look for", "shorten its repetitions: {0,50}"),
     ],
@@ -103,7 +119,9 @@ def test_a_pattern_re2_can_not_take_is_an_error_with_the_reason(pattern, message
 
 
 def test_patterns_that_do_not_mean_what_they_seem_to_are_warned_of():
-    assert warnings(use(r"\bété\b")) == [("patterns.p", "\\b knows letters without accents only: beside é it never matches")]
+    assert warnings(use(r"\bété\b")) == [
+        ("patterns.p", "\\b knows letters without accents only: beside é it never matches")
+    ]
     assert warnings(use("a*")) == [("patterns.p", "matches every text")]
     assert warnings(use(r"\b\d+ ?€")) == []
     assert warnings(use(r"\\bété")) == []

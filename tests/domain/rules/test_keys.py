@@ -29,7 +29,7 @@ NATIVE = [
 MIXED_TEXT = st.text(
     alphabet=st.one_of(
         st.sampled_from("aàçé́̈œß ſﬁｃＯ①ⓐ𝓬🅰 \u200b\u200d\ufe0f👍🏽👩‍👧€$@0134.-_'!?\nаеоіјмйё̆αοςΣıİİl"),
-        st.characters(),
+        st.characters(exclude_categories=["Cs"]),
     ),
     max_size=60,
 )
@@ -58,7 +58,12 @@ def test_native_scripts_are_left_as_they_are_written(text):
     assert lighten(text) == unicodedata.normalize("NFKC", text)
     assert soften(lighten(text)).split() == [
         "".join(letter for letter in word if unicodedata.category(letter)[0] in "LNM").replace("ς", "σ")
-        for word in unicodedata.normalize("NFKC", text).lower().replace("،", " ").replace("，", " ").replace(",", " ").split()
+        for word in unicodedata.normalize("NFKC", text)
+        .lower()
+        .replace("،", " ")
+        .replace("，", " ")
+        .replace(",", " ")
+        .split()
     ]
     assert harden(lighten(text)) is None
 
@@ -97,7 +102,9 @@ def test_the_hard_key_undoes_disguises(text):
     assert harden_phrase(" connard ") in key.text
 
 
-@pytest.mark.parametrize("text", ["Il est 14 h 30, le 3 mai.", "U.S.A.", "e.g. this", "rue du 11 novembre", "aa bb 12,50 €", "- a b c -"])
+@pytest.mark.parametrize(
+    "text", ["Il est 14 h 30, le 3 mai.", "U.S.A.", "e.g. this", "rue du 11 novembre", "aa bb 12,50 €", "- a b c -"]
+)
 def test_what_is_not_disguised_has_no_hard_key(text):
     assert harden(lighten(text)) is None
 

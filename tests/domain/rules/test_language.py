@@ -63,7 +63,9 @@ def test_a_document_is_read_whole():
     (first,) = rule_set.rules
     assert (first.id, first.title, first.mode, first.severity) == ("r1", "Un", "shadow", 60)
     none = Branch("none", (Leaf("pattern('tel')", ()),))
-    assert first.when == Branch("all", (Leaf("hits('insultes') > 0", ()), Branch("any", (Leaf("links.count > 0", ()), none))))
+    assert first.when == Branch(
+        "all", (Leaf("hits('insultes') > 0", ()), Branch("any", (Leaf("links.count > 0", ()), none)))
+    )
     assert isinstance(first.then, DecideClause)
     assert (first.then.verdict, first.then.policies) == ("restrict", ("insult",))
     (action,) = first.then.actions
@@ -73,7 +75,11 @@ def test_a_document_is_read_whole():
     assert (escalate.queue, escalate.priority, escalate.skills) == ("default", "high", ("fr",))
     assert (escalate.interim, escalate.policies) == ("withhold", ("spam",))
     (test,) = first.tests
-    assert (test.item, test.facts, test.fires) == ({"text": "x", "language": "fr"}, {"author.account_age_days": 1}, False)
+    assert (test.item, test.facts, test.fires) == (
+        {"text": "x", "language": "fr"},
+        {"author.account_age_days": 1},
+        False,
+    )
 
 
 def test_what_is_left_out_has_a_default():

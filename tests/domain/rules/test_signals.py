@@ -126,13 +126,22 @@ def test_a_pattern_not_found_in_a_text_too_long_to_read_whole_is_unknown():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("https://www.Example.co.uk/a?b=c.", [("www.example.co.uk", "example.co.uk", "https://www.Example.co.uk/a?b=c")]),
+        (
+            "https://www.Example.co.uk/a?b=c.",
+            [("www.example.co.uk", "example.co.uk", "https://www.Example.co.uk/a?b=c")],
+        ),
         ("voir exemple.fr, merci", [("exemple.fr", "exemple.fr", "exemple.fr")]),
         ("(t.me/canal)", [("t.me", "t.me", "t.me/canal")]),
         ("http://127.0.0.1:8080/x", [("127.0.0.1", "127.0.0.1", "http://127.0.0.1:8080/x")]),
         ("FreePsnCodes.ｃｏｍ 🙂", [("freepsncodes.com", "freepsncodes.com", "FreePsnCodes.ｃｏｍ")]),
-        ("site(.)com et site [dot] com", [("site.com", "site.com", "site(.)com"), ("site.com", "site.com", "site [dot] com")]),
-        ("https://promo.gagnez.example/x", [("promo.gagnez.example", "gagnez.example", "https://promo.gagnez.example/x")]),
+        (
+            "site(.)com et site [dot] com",
+            [("site.com", "site.com", "site(.)com"), ("site.com", "site.com", "site [dot] com")],
+        ),
+        (
+            "https://promo.gagnez.example/x",
+            [("promo.gagnez.example", "gagnez.example", "https://promo.gagnez.example/x")],
+        ),
         ("jean@example.com", []),
         ("c'est la fin.La suite demain.je reviens", []),
         ("version 1.2.3, 10.05.2024, etc.", []),
@@ -147,10 +156,16 @@ def test_links_are_found_with_host_domain_and_place(text, expected):
 def test_a_domain_list_covers_what_is_below_it_and_nothing_beside_it():
     domains = collect_domains(DomainList("d", ("Example.com.", "t.me")))
     text = "https://a.b.example.com/x https://notexample.com t.me/x https://example.com.evil.org"
-    assert [text[slice(*span)] for span in find_listed(find_links(text), domains)] == ["https://a.b.example.com/x", "t.me/x"]
+    assert [text[slice(*span)] for span in find_listed(find_links(text), domains)] == [
+        "https://a.b.example.com/x",
+        "t.me/x",
+    ]
 
 
-@pytest.mark.parametrize("text", ["a." * 25_000, "1." * 25_000, "www." * 12_000, "https://" * 6_000, "a(.)" * 12_000, "a-" * 25_000, "a@" * 25_000])
+@pytest.mark.parametrize(
+    "text",
+    ["a." * 25_000, "1." * 25_000, "www." * 12_000, "https://" * 6_000, "a(.)" * 12_000, "a-" * 25_000, "a@" * 25_000],
+)
 def test_no_text_makes_links_slow(text):
     started = time.process_time()
     assert len(find_links(text)) <= MAX_LINKS

@@ -97,5 +97,7 @@ def test_too_many_values_and_too_long_a_text_are_refused():
 
 
 def test_an_alias_bomb_is_refused_at_its_first_anchor():
-    bomb = "a: &a [x, x]\n" + "".join(f"{name}: &{name} [*{last}, *{last}]\n" for last, name in zip("abcdefg", "bcdefgh"))
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{name}: &{name} [*{last}, *{last}]\n" for last, name in zip("abcdefg", "bcdefgh")
+    )
     assert refusal(bomb)[2:] == (1, 4, "anchors and aliases are not read here")

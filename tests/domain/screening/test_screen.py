@@ -76,7 +76,9 @@ async def test_attempts_are_counted_although_the_screening_rolled_back(world):
 async def test_one_clients_broken_rule_set_stops_no_other_client(world):
     desk = await open_desk(world, ASK_RULES)
     broken = await desk.agency.add_client(ASK_RULES)
-    await world.fetch("UPDATE rule_sets SET document = '{}', digest = 'x' WHERE client_id = $1", read_id("cli", broken.id))
+    await world.fetch(
+        "UPDATE rule_sets SET document = '{}', digest = 'x' WHERE client_id = $1", read_id("cli", broken.id)
+    )
     sound, lost = (await desk.client.accept())["id"], (await broken.accept())["id"]
     await work_for(desk, MAX_ATTEMPTS + 2)
     assert (await desk.client.look(sound))["state"] == "decided"

@@ -86,7 +86,7 @@ class Installation:
         pids = self.credentials["pids"][name]
         return next(iter(pids), None) if isinstance(pids, list) else pids
 
-    def signal(self, name: str, number: signal.Signals) -> int:
+    def hit(self, name: str, number: signal.Signals) -> int:
         """Send a signal to the program that lives now; its pid."""
         pid = self.pid(name)
         assert pid is not None, f"{name} is not running"
@@ -95,7 +95,7 @@ class Installation:
 
     async def strike(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End a program by a signal, and wait until the supervisor has started the next."""
-        old = self.signal(name, number)
+        old = self.hit(name, number)
         await wait_until(lambda: self.pid(name) not in (old, None), f"{name} to be started again")
 
     async def healthy(self) -> None:

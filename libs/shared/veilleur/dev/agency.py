@@ -23,7 +23,7 @@ from veilleur.domain.onboarding.start import NewAgency, NewClient, start_agency,
 from veilleur.domain.outbox.endpoints import add_endpoint
 from veilleur.domain.outbox.models import Endpoint
 from veilleur.domain.screening.authoring import publish_rule_set, save_rule_set
-from veilleur.domain.tenancy.connections import add_source, issue_credential
+from veilleur.domain.tenancy.connections import NewCredential, NewSource, add_source, issue_credential
 from veilleur.domain.tenancy.issuer import Issuer, TokenClaims
 from veilleur.domain.tenancy.members import NewMember, add_member
 from veilleur.domain.tenancy.models import Agency
@@ -108,9 +108,10 @@ async def _add_client(
 ) -> dict[str, Any]:
     client = await start_client(session, agency_id, demo.new, ACTOR)
     secret = new_webhook_secret()
-    source = await add_source(session, sealer, client, "standard", "main", secret, ACTOR)
-    api_key, _ = await issue_credential(session, client, "api_key", "server", SCOPES, ACTOR)
-    client_secret, oauth = await issue_credential(session, client, "oauth_client", "engineer", SCOPES, ACTOR)
+    source = await add_source(session, sealer, client, NewSource("standard", "main"), secret, ACTOR)
+    api_key, _ = await issue_credential(session, client, NewCredential("api_key", "server", SCOPES), ACTOR)
+    oauth_client = NewCredential("oauth_client", "engineer", SCOPES)
+    client_secret, oauth = await issue_credential(session, client, oauth_client, ACTOR)
     url = _callback_url(context, client.slug)
     endpoint, endpoint_secret = await add_endpoint(session, sealer, agency_id, client.id, url, (), ACTOR)
     rules = (find_samples() / "rules" / demo.rules).read_text(encoding="utf-8")

@@ -14,25 +14,35 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-WorkKind = Literal["screening", "unscreened", "delivery", "sla"]
+WorkKind = Literal["screening", "unscreened", "delivery", "sla", "feed", "retention"]
 
 GRACE_S = 30
 
 _INSERT = text("""
 INSERT INTO work_hints (agency_id, kind, due_at)
-SELECT DISTINCT agency_id, kind, date_trunc('second', coalesce(due_at, app_now() + make_interval(secs => in_s)))
-FROM unnest(CAST(:agencies AS uuid[]), CAST(:kinds AS text[]), CAST(:due AS timestamptz[]), CAST(:waits AS integer[]))
-  AS t(agency_id, kind, due_at, in_s)
+SELECT DISTINCT agency_id, kind, date_trunc(unit, coalesce(due_at, app_now() + make_interval(secs => in_s)))
+FROM unnest(CAST(:agencies AS uuid[]), CAST(:kinds AS text[]), CAST(:due AS timestamptz[]), CAST(:waits AS integer[]),
+            CAST(:units AS text[])) AS t(agency_id, kind, due_at, in_s, unit)
 ORDER BY 1, 2, 3
 ON CONFLICT DO NOTHING
 """)
 
 
 async def hint_work(
-    session: AsyncSession, agency_id: UUID, kind: WorkKind, *, due_at: datetime | None = None, in_s: int = 0
+    session: AsyncSession,
+    agency_id: UUID,
+    kind: WorkKind,
+    *,
+    due_at: datetime | None = None,
+    in_s: int = 0,
+    daily: bool = False,
 ) -> None:
-    """Note work of `kind`: now (the bell rings after the commit), at `due_at`, or `in_s` seconds from now."""
-    session.info.setdefault("hints", set()).add((agency_id, kind, due_at, in_s))
+    """Note work of `kind`: now (the bell rings after the commit), at `due_at`, or `in_s` seconds from now.
+
+    Hints of one second (of one day, when `daily`) are one.
+    """
+    unit = "day" if daily else "second"
+    session.info.setdefault("hints", set()).add((agency_id, kind, due_at, in_s, unit))
     if due_at is None and in_s == 0:
         session.info.setdefault("rings", set()).add((kind, agency_id))
 
@@ -44,8 +54,8 @@ async def write_hints(session: AsyncSession) -> None:
     """
     hints = list(session.info.pop("hints", ()))
     if hints:
-        agencies, kinds, due, waits = zip(*hints, strict=True)
-        values = {"agencies": agencies, "kinds": kinds, "due": due, "waits": waits}
+        agencies, kinds, due, waits, units = zip(*hints, strict=True)
+        values = {"agencies": agencies, "kinds": kinds, "due": due, "waits": waits, "units": units}
         await session.execute(_INSERT, {name: list(column) for name, column in values.items()})
 
 

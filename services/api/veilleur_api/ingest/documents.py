@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from veilleur.domain.intake.envelope import EnvelopeIn, ItemIn
+from veilleur.domain.intake.envelope import DeletionIn, EnvelopeIn, ItemIn, ReportedIn
 
 
 class BulkIn(BaseModel):
@@ -25,6 +25,14 @@ class ReceiptOut(BaseModel):
     revision: int
     status: Literal["accepted", "duplicate", "superseded", "conflict"]
     interim: Literal["publish", "withhold"]
+
+
+class DecidedItemOut(ReceiptOut):
+    decision: dict[str, Any] | None
+
+
+class DecidedOut(BaseModel):
+    items: list[DecidedItemOut]
 
 
 class ReceiptsOut(BaseModel):
@@ -48,12 +56,40 @@ class ItemOut(BaseModel):
     revision: int
     source_id: str
     state: Literal["received", "in_review", "decided", "deleted"]
+    mode: Literal["live", "test", "observe"]
     interim: Literal["publish", "withhold"]
     received_at: datetime
     decision: dict[str, Any] | None
     case: dict[str, Any] | None
     clocks: list[ClockOut]
+    observed: dict[str, Any] | None
     history: list[dict[str, Any]]
+
+
+class EventOut(BaseModel):
+    """A callback body with its id."""
+
+    id: str
+    type: str
+    timestamp: datetime
+    data: dict[str, Any]
+
+
+class FeedOut(BaseModel):
+    data: list[EventOut]
+    next: str
+
+
+class MeOut(BaseModel):
+    client: dict[str, Any]
+    credential: dict[str, Any]
+    limits: dict[str, int]
+    sources: list[dict[str, Any]]
+
+
+class CatalogueOut(BaseModel):
+    policies: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
 
 
 RECEIPTS: dict[int | str, dict[str, Any]] = {202: {"model": ReceiptsOut, "description": "Stored for good"}}
@@ -69,5 +105,5 @@ WEBHOOK_REQUEST: dict[str, Any] = {
     ],
 }
 
-EXTRA_SCHEMAS: tuple[type[BaseModel], ...] = (EnvelopeIn, ItemIn)
+EXTRA_SCHEMAS: tuple[type[BaseModel], ...] = (EnvelopeIn, ItemIn, DeletionIn, ReportedIn)
 """Read by hand from raw bytes, so FastAPI does not see them."""

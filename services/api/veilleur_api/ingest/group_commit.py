@@ -10,7 +10,8 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
-from veilleur.domain.intake.receive import Answer, Arrival, Receipt, receive_group
+from veilleur.domain.intake.arrival import Arrival, Receipt
+from veilleur.domain.intake.receive import Answer, receive_group
 from veilleur.infra.db.session import Database, Scope
 
 MAX_GROUP = 128
@@ -73,9 +74,9 @@ class GroupCommit:
 def _take_group(queue: deque[Waiting]) -> list[Waiting]:
     group: list[Waiting] = []
     items = 0
-    while queue and len(group) < MAX_GROUP and (not group or items + len(queue[0][0].items) <= MAX_ITEMS):
+    while queue and len(group) < MAX_GROUP and (not group or items + len(queue[0][0].events) <= MAX_ITEMS):
         group.append(queue.popleft())
-        items += len(group[-1][0].items)
+        items += len(group[-1][0].events)
     return group
 
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Header, Query
 from starlette.responses import Response
 
-from veilleur.domain.intake.envelope import InboundItem, read_item, refuse_not_yet
-from veilleur.domain.intake.receive import Arrival
+from veilleur.domain.intake.arrival import Arrival
+from veilleur.domain.intake.envelope import InboundEvent, read_bulk_event
 from veilleur.domain.screening.history import describe_item, find_item
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.kernel.errors import InputError, Invalid, NotFound
@@ -15,22 +15,43 @@ from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Client, PartsOf, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
-from veilleur_api.ingest.documents import RECEIPTS, BulkIn, ItemOut
-from veilleur_api.ingest.webhooks import answer_receipts
+from veilleur_api.ingest.documents import RECEIPTS, BulkIn, DecidedOut, ItemOut
+from veilleur_api.ingest.waiting import await_decisions, read_wait
+from veilleur_api.ingest.webhooks import answer_receipts, describe_receipt, refuse_paused
 from veilleur_api.parts import Parts
 from veilleur_api.principals import ClientCaller, authorise_client
 
 router = guarded_router("/ingest/v1", authorise_client, "items")
 
-EVENT_TYPES = ("item.created", "item.updated", "item.deleted", "item.reported", "appeal.created")
 
-
-@router.post("/items", status_code=202, responses=RECEIPTS, **needs("ingest:write", body=BULK_BODY))
-async def send_items(bulk: BulkIn, caller: Client, parts: PartsOf) -> Response:
-    """Take 1 to 1,000 items of one of your sources, all or nothing."""
+@router.post(
+    "/items",
+    status_code=202,
+    responses=RECEIPTS | {200: {"model": DecidedOut, "description": "All were decided within `Prefer: wait`"}},
+    **needs("ingest:write", body=BULK_BODY),
+)
+async def send_items(
+    bulk: BulkIn,
+    caller: Client,
+    parts: PartsOf,
+    prefer: Annotated[
+        str | None, Header(description="`wait=5`: answer 200 with decisions if all fall within 5 s")
+    ] = None,
+) -> Response:
+    """Take 1 to 1,000 items or events of one of your sources, all or nothing."""
     source = await _find_source(parts, caller, bulk.source)
-    items = _read_items(bulk.items)
-    return answer_receipts(await parts.intake.submit(Arrival(source, tuple(items))))
+    events = _read_events(bulk.items)
+    refuse_paused(source)
+    receipts = await parts.intake.submit(Arrival(source, tuple(events), test=caller.test))
+    wait_s = read_wait(prefer)
+    if wait_s:
+        decisions = await await_decisions(
+            parts.database, caller.scope, [receipt.item_id for receipt in receipts], wait_s
+        )
+        if decisions is not None:
+            shown = [describe_receipt(one) | {"decision": decisions[one.item_id]} for one in receipts]
+            return JsonAnswer({"items": shown}, 200, {"preference-applied": f"wait={wait_s}"})
+    return answer_receipts(receipts)
 
 
 @router.get("/items/{item_id}", responses={200: {"model": ItemOut}}, **needs("items:read"))
@@ -61,26 +82,17 @@ async def _find_source(parts: Parts, caller: ClientCaller, shown: str) -> FoundS
     return source
 
 
-def _read_items(raw_items: list[dict[str, Any]]) -> list[InboundItem]:
-    """Every item checked; all mistakes of all items at once."""
-    items: list[InboundItem] = []
+def _read_events(raw_events: list[dict[str, Any]]) -> list[InboundEvent]:
+    """Every event checked; all mistakes of all of them at once."""
+    events: list[InboundEvent] = []
     errors: list[InputError] = []
-    for position, raw in enumerate(raw_items):
-        pointer = f"/items/{position}"
+    for position, raw in enumerate(raw_events):
         try:
-            errors.extend(_check_type(raw.get("type", "item.created"), f"{pointer}/type"))
-            items.append(read_item({name: value for name, value in raw.items() if name != "type"}, pointer))
+            events.append(read_bulk_event(raw, f"/items/{position}"))
         except Invalid as invalid:
             if invalid.slug == "not-yet":
                 raise
             errors.extend(invalid.errors)
     if errors:
         raise Invalid(msg("Some items have mistakes; none was stored"), errors=errors)
-    return items
-
-
-def _check_type(event_type: object, pointer: str) -> list[InputError]:
-    if event_type not in EVENT_TYPES:
-        return [InputError(pointer, msg("not an event type"), msg("allowed: {codes}", codes=EVENT_TYPES))]
-    refuse_not_yet(str(event_type), pointer)
-    return []
+    return events

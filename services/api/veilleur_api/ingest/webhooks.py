@@ -5,11 +5,12 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from veilleur.domain.intake.receive import Arrival, Receipt
+from veilleur.domain.intake.arrival import Arrival, Receipt
 from veilleur.domain.intake.sources.protocol import SOURCE_KINDS
+from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.infra.security.standard_webhooks import verify_dummy
 from veilleur.kernel.clock import now
-from veilleur.kernel.errors import NotFound
+from veilleur.kernel.errors import NotFound, Unavailable
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur.kernel.messages import msg
 from veilleur.kernel.strict_json import canonical_digest, strict_loads
@@ -17,6 +18,8 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import PartsOf
 from veilleur_api.guard import PUBLIC, WEBHOOK_BODY, guarded_router, needs
 from veilleur_api.ingest.documents import RECEIPTS, WEBHOOK_REQUEST
+
+PAUSED_RETRY_S = 60
 
 
 async def _signed_itself(_request: Request, _permission: str) -> None:
@@ -40,22 +43,29 @@ async def receive_webhook(source_id: str, request: Request, parts: PartsOf) -> R
     kind = SOURCE_KINDS[source.kind]
     webhook_id = kind.verify(raw, request.headers, source.secrets, now())
     payload = strict_loads(raw)
-    event_type, items = kind.map_items(payload)
+    event_type, events = kind.map_events(payload)
     digest = canonical_digest({"type": event_type, "data": _data_of(payload)})
-    receipts = await parts.intake.submit(Arrival(source, tuple(items), webhook_id, digest))
+    refuse_paused(source)
+    receipts = await parts.intake.submit(Arrival(source, tuple(events), webhook_id, digest))
     return answer_receipts(receipts)
+
+
+def refuse_paused(source: FoundSource) -> None:
+    """A paused source takes nothing in and loses nothing: senders keep what they have and try again."""
+    if source.mode == "paused":
+        raise Unavailable(msg("This source is paused; nothing was stored, try again later"), retry_after=PAUSED_RETRY_S)
 
 
 def answer_receipts(receipts: list[Receipt]) -> Response:
     """`202 {"items": [...]}`"""
-    return JsonAnswer({"items": [_describe(receipt) for receipt in receipts]}, 202)
+    return JsonAnswer({"items": [describe_receipt(receipt) for receipt in receipts]}, 202)
 
 
 def _data_of(payload: Any) -> Any:
     return payload.get("data") if isinstance(payload, dict) else payload
 
 
-def _describe(receipt: Receipt) -> dict[str, Any]:
+def describe_receipt(receipt: Receipt) -> dict[str, Any]:
     return {
         "id": show_id("itm", receipt.item_id),
         "external_id": receipt.external_id,

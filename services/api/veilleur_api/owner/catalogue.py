@@ -1,7 +1,5 @@
 """A client's policies and actions."""
 
-from typing import Any
-
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,6 +7,7 @@ from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.catalogue.models import Action, Policy
+from veilleur.domain.catalogue.shape import describe_action, describe_policy
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
@@ -58,28 +57,6 @@ async def list_actions(
     client = await find_client(session, caller.agency_id, client_id)
     query = select(Action).where(Action.agency_id == caller.agency_id, Action.client_id == client.id)
     return JsonAnswer(await page_by_id(session, query, Action, limit, after, describe_action))
-
-
-def describe_policy(policy: Policy) -> dict[str, Any]:
-    return {
-        "code": policy.code,
-        "title": policy.title,
-        "definition": policy.definition,
-        "examples": policy.examples,
-        "severity": policy.severity,
-        "default_actions": policy.default_actions,
-    }
-
-
-def describe_action(action: Action) -> dict[str, Any]:
-    return {
-        "code": action.code,
-        "title": action.title,
-        "verdict": action.verdict,
-        "targets": action.targets,
-        "needs_until": action.needs_until,
-        "undo": action.undo,
-    }
 
 
 async def _add(session: AsyncSession, caller: MemberCaller, row: Policy | Action, code: str) -> None:

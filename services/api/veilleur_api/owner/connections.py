@@ -7,10 +7,13 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
+from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.outbox.endpoints import add_endpoint
 from veilleur.domain.outbox.models import Endpoint
 from veilleur.domain.tenancy.connections import (
+    NewCredential,
+    NewSource,
     add_source,
     issue_credential,
     revoke_credential,
@@ -26,7 +29,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, page_by_id
-from veilleur_api.owner.documents import CredentialIn, EndpointIn, SecretIn, SourceIn
+from veilleur_api.owner.documents import CredentialIn, EndpointIn, SecretIn, SourceIn, SourcePatch
 from veilleur_api.parts import Parts
 from veilleur_api.principals import authorise_member
 
@@ -47,7 +50,9 @@ async def create_source(client_id: str, new: SourceIn, caller: Member, session: 
     secret = _read_secret((new.settings or {}).get("secret"), new.settings)
     try:
         async with session.begin_nested():
-            source = await add_source(session, parts.sealer, client, new.kind, new.name, secret, caller.name)
+            source = await add_source(
+                session, parts.sealer, client, NewSource(new.kind, new.name, new.mode), secret, caller.name
+            )
     except IntegrityError:
         raise Conflict(msg("This client already has a source named {name}", name=new.name), slug="name-taken") from None
     return JsonAnswer(describe_source(source, parts) | {"secret": secret, "setup": SETUP}, 201)
@@ -65,15 +70,27 @@ async def list_sources(
     )
 
 
+@router.patch("/clients/{client_id}/sources/{source_id}", **needs("clients:write"))
+async def change_source(
+    client_id: str, source_id: str, patch: SourcePatch, caller: Member, session: Tx, parts: PartsOf
+) -> Response:
+    """Rename a source, or change its mode; what was received keeps the mode it came in."""
+    source = await _find_source(session, caller, client_id, source_id)
+    changes = patch.model_dump(exclude_unset=True, exclude_none=True)
+    for name, value in changes.items():
+        setattr(source, name, value)
+    await session.flush()
+    deed = Deed(caller.name, "source.changed", show_id("src", source.id), source.client_id, {"fields": sorted(changes)})
+    await record_deeds(session, caller.agency_id, [deed])
+    return JsonAnswer(describe_source(source, parts))
+
+
 @router.post("/clients/{client_id}/sources/{source_id}/secrets", status_code=201, **needs("clients:write"))
 async def rotate_secret(
     client_id: str, source_id: str, new: SecretIn, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
     """Issue a new secret; the old ones go on holding for `overlap_s`."""
-    client = await find_client(session, caller.agency_id, client_id)
-    source = await session.get(Source, (caller.agency_id, read_id("src", source_id)))
-    if source is None or source.client_id != client.id:
-        raise NotFound(msg("There is no {id} here", id=source_id[:64]))
+    source = await _find_source(session, caller, client_id, source_id)
     secret = _read_secret(new.secret, None)
     overlap = timedelta(seconds=new.overlap_s)
     await rotate_source_secret(session, parts.sealer, source, secret, overlap, caller.name)
@@ -127,10 +144,11 @@ async def disable_endpoint(client_id: str, endpoint_id: str, caller: Member, ses
 async def create_credential(client_id: str, new: CredentialIn, caller: Member, session: Tx) -> Response:
     """Issue an API key or OAuth client. The secret is shown this once."""
     client = await find_client(session, caller.agency_id, client_id)
-    if new.test:
-        error = InputError("/test", msg("test keys are not served yet"))
-        raise Invalid(msg("Test keys are not served yet"), slug="not-yet", errors=[error])
-    secret, credential = await issue_credential(session, client, new.kind, new.name, tuple(new.scopes), caller.name)
+    if new.test and new.kind != "api_key":
+        error = InputError("/test", msg("only API keys can be test keys"))
+        raise Invalid(msg("The credential can't be made like this"), errors=[error])
+    wanted = NewCredential(new.kind, new.name, tuple(new.scopes), test=new.test)
+    secret, credential = await issue_credential(session, client, wanted, caller.name)
     shown = describe_credential(credential)
     if new.kind == "api_key":
         return JsonAnswer(shown | {"api_key": secret, "secret": secret}, 201)
@@ -184,9 +202,18 @@ def describe_credential(credential: Credential) -> dict[str, Any]:
         "name": credential.name,
         "hint": credential.hint,
         "scopes": credential.scopes,
+        "test": credential.test,
         "created_at": credential.created_at,
         "revoked_at": credential.revoked_at,
     }
+
+
+async def _find_source(session: Tx, caller: Member, client_id: str, source_id: str) -> Source:
+    client = await find_client(session, caller.agency_id, client_id)
+    source = await session.get(Source, (caller.agency_id, read_id("src", source_id)))
+    if source is None or source.client_id != client.id:
+        raise NotFound(msg("There is no {id} here", id=source_id[:64]))
+    return source
 
 
 async def _find_endpoint(session: Tx, caller: Member, client_id: str, endpoint_id: str) -> Endpoint:

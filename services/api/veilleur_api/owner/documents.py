@@ -25,6 +25,7 @@ Zone = Annotated[str, Field(max_length=64), AfterValidator(_require_zone)]
 LanguageTag = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
 Verdict = Literal["allow", "restrict", "remove"]
+Mode = Literal["live", "test", "observe", "paused"]
 
 
 class Shape(BaseModel):
@@ -53,8 +54,13 @@ class ClientPatch(Shape):
 class SourceIn(Shape):
     kind: Literal["standard"]
     name: Name
-    mode: Literal["live"] = "live"
+    mode: Mode = "live"
     settings: dict[str, Any] | None = None
+
+
+class SourcePatch(Shape):
+    name: Name | None = None
+    mode: Mode | None = None
 
 
 class SecretIn(Shape):

@@ -40,7 +40,6 @@ class Decision(Tenanted):
         reference("item_id", "items"),
         reference("member_id", "members"),
         UniqueConstraint("agency_id", "item_id", "sequence"),
-        UniqueConstraint("agency_id", "item_id", "item_revision"),
         CheckConstraint("verdict IN ('allow', 'restrict', 'remove')", name="verdict"),
         Index(None, "agency_id", "client_id", "made_at"),
     )

@@ -153,6 +153,8 @@ def _count(verdict: Verdict, decision: Decision, time_zone: str) -> list[Usage]:
             member_id=decision.member_id,
         )
 
+    if verdict.item.mode != "live":
+        return []
     if verdict.automated:
         return [count("decision.auto", 1)]
     return [count("decision.human", 1), count("review.seconds", verdict.review_seconds or 0)]

@@ -19,7 +19,8 @@ from veilleur.kernel.messages import msg
 from veilleur.kernel.strict_json import canonical_digest
 
 EventType = Literal["item.created", "item.updated", "item.deleted", "item.reported", "appeal.created"]
-NOT_YET = ("item.updated", "item.deleted", "item.reported", "appeal.created")
+EVENT_TYPES = ("item.created", "item.updated", "item.deleted", "item.reported", "appeal.created")
+NOT_YET = ("appeal.created",)
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
@@ -91,6 +92,35 @@ class ItemIn(Shape):
         return self
 
 
+class DeletionIn(Shape):
+    """The item is gone on the client's side."""
+
+    external_id: ExternalId
+    revision: int | None = Field(default=None, ge=1, le=2_147_483_647)
+
+
+class ReporterIn(Shape):
+    external_id: ExternalId
+
+
+class ReportIn(Shape):
+    """Who pointed at the item, and why."""
+
+    source: Literal["user", "trusted_flagger", "authority", "platform"]
+    reason: str = Field(min_length=1, max_length=256)
+    detail: str | None = Field(default=None, max_length=10_000)
+    reporter: ReporterIn | None = None
+
+
+class ReportedIn(Shape):
+    """A report; the item's own fields may come along, and must where the item is not known yet."""
+
+    model_config = ConfigDict(extra="allow")
+
+    external_id: ExternalId
+    report: ReportIn
+
+
 class EnvelopeIn(Shape):
     """A Standard Webhooks body: `{"type", "timestamp", "data"}`."""
 
@@ -114,15 +144,59 @@ class InboundItem:
     digest: bytes
 
 
-def read_envelope(payload: object) -> tuple[str, InboundItem]:
-    """The event type and the item of a Standard Webhooks body; `Invalid` lists every mistake."""
+@dataclass(frozen=True, slots=True)
+class InboundDeletion:
+    external_id: str
+    revision: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InboundReport:
+    """A report; `item` is the content that came along, `pointer` where the report stood in its body."""
+
+    external_id: str
+    source: str
+    reason: str
+    detail: str | None
+    reporter: str | None
+    item: InboundItem | None
+    pointer: str
+
+
+InboundEvent = InboundItem | InboundDeletion | InboundReport
+
+
+def read_envelope(payload: object) -> tuple[str, InboundEvent]:
+    """The event type and the event of a Standard Webhooks body; `Invalid` lists every mistake."""
     try:
         envelope = _validate(EnvelopeIn, payload, "")
     except Invalid as invalid:
-        data = payload.get("data") if isinstance(payload, dict) else None
-        raise Invalid(invalid.detail, errors=[*invalid.errors, *_find_mistakes(data, "/data")]) from None
-    refuse_not_yet(envelope.type, "/type")
-    return envelope.type, read_item(envelope.data, "/data")
+        kind, data = (payload.get("type"), payload.get("data")) if isinstance(payload, dict) else (None, None)
+        raise Invalid(invalid.detail, errors=[*invalid.errors, *_find_mistakes(str(kind), data, "/data")]) from None
+    _refuse_not_yet(envelope.type, "/type")
+    return envelope.type, read_event(envelope.type, envelope.data, "/data")
+
+
+def read_event(event_type: str, data: Mapping[str, Any], pointer: str) -> InboundEvent:
+    """One event of a type that is served; pointers of mistakes start at `pointer`."""
+    if event_type == "item.deleted":
+        deletion = _validate(DeletionIn, data, pointer)
+        return InboundDeletion(deletion.external_id, deletion.revision)
+    if event_type == "item.reported":
+        return _read_report(data, pointer)
+    return read_item(data, pointer)
+
+
+def read_bulk_event(raw: Mapping[str, Any], pointer: str) -> InboundEvent:
+    """One entry of a bulk call: an item, or an event when it says its `type`."""
+    event_type = raw.get("type", "item.created")
+    if event_type not in EVENT_TYPES:
+        error = InputError(f"{pointer}/type", msg("not an event type"), msg("allowed: {codes}", codes=EVENT_TYPES))
+        raise Invalid(
+            msg("The event has mistakes"), errors=[error, *_find_mistakes("item.created", _without_type(raw), pointer)]
+        )
+    _refuse_not_yet(event_type, f"{pointer}/type")
+    return read_event(event_type, _without_type(raw), pointer)
 
 
 def read_item(data: Mapping[str, Any], pointer: str) -> InboundItem:
@@ -149,7 +223,7 @@ def text_key(text: str) -> int | None:
     return int.from_bytes(blake2b(letters.encode(), digest_size=8).digest(), signed=True) if letters else None
 
 
-def refuse_not_yet(event_type: str, pointer: str) -> None:
+def _refuse_not_yet(event_type: str, pointer: str) -> None:
     if event_type in NOT_YET:
         raise Invalid(
             msg("{type} is not served yet", type=event_type),
@@ -158,11 +232,31 @@ def refuse_not_yet(event_type: str, pointer: str) -> None:
         )
 
 
-def _find_mistakes(data: object, pointer: str) -> Sequence[InputError]:
+def _read_report(data: Mapping[str, Any], pointer: str) -> InboundReport:
+    reported = _validate(ReportedIn, data, pointer)
+    content = {name: value for name, value in data.items() if name != "report"}
+    report = reported.report
+    return InboundReport(
+        external_id=reported.external_id,
+        source=report.source,
+        reason=report.reason,
+        detail=report.detail,
+        reporter=report.reporter.external_id if report.reporter else None,
+        item=read_item(content, pointer) if len(content) > 1 else None,
+        pointer=pointer,
+    )
+
+
+def _without_type(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if name != "type"}
+
+
+def _find_mistakes(event_type: str, data: object, pointer: str) -> Sequence[InputError]:
+    """The mistakes of what an envelope carries, when the envelope has some of its own."""
     if not isinstance(data, dict):
         return ()
     try:
-        _validate(ItemIn, data, pointer)
+        read_event(event_type, data, pointer)
     except Invalid as invalid:
         return invalid.errors
     return ()

@@ -38,6 +38,8 @@ class Item(Tenanted):
     """The item as the contract shapes it, without `external_id` and `revision`."""
     digest: Mapped[bytes]
     """SHA-256 of the canonical content: the same content again is a duplicate."""
+    mode: Mapped[str] = mapped_column(default="live")
+    """`live`, `test` (fixed outcomes, no human, no usage) or `observe` (judged, nothing done); fixed at receipt."""
     state: Mapped[str] = mapped_column(default=ItemState.RECEIVED)
     interim: Mapped[str]
     decisions: Mapped[int] = mapped_column(Small, default=0)
@@ -45,7 +47,13 @@ class Item(Tenanted):
     attempts: Mapped[int] = mapped_column(Small, default=0)
     """How often screening was begun; counted apart from its transaction, so that a crash is counted too."""
     attempted_at: Mapped[datetime | None]
+    observed: Mapped[JsonObject | None]
+    """In `observe` mode: what would have been decided."""
     received_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    """When the present question came: the receipt, the last edit or report. Clocks start here."""
+    deleted_at: Mapped[datetime | None]
+    """When the client said it is gone; the worker then closes what is open."""
     closed_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -54,7 +62,8 @@ class Item(Tenanted):
         UniqueConstraint("agency_id", "source_id", "external_id"),
         CheckConstraint("state IN ('received', 'in_review', 'decided', 'deleted')", name="state"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
-        Index("ix_items_unscreened", "agency_id", "received_at", postgresql_where="state = 'received'"),
+        CheckConstraint("mode IN ('live', 'test', 'observe')", name="mode"),
+        Index("ix_items_unscreened", "agency_id", "asked_at", postgresql_where="state = 'received'"),
         Index("ix_items_author", "agency_id", "client_id", "author_external_id", "received_at"),
         Index(
             "ix_items_thread", "agency_id", "source_id", "thread_id", "received_at",
@@ -82,6 +91,30 @@ class ItemRevision(Tenanted):
         reference("client_id", "clients"),
         UniqueConstraint("agency_id", "item_id", "revision"),
     )
+
+
+class Report(Tenanted):
+    """Somebody pointed at an item. One reporter's same reason counts once, whatever the revision."""
+
+    __tablename__ = "reports"
+
+    client_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    source: Mapped[str]
+    reason: Mapped[str]
+    detail: Mapped[str | None]
+    reporter_external_id: Mapped[str | None]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("item_id", "items"),
+        CheckConstraint("source IN ('user', 'trusted_flagger', 'authority', 'platform')", name="source"),
+        Index(
+            "uq_reports_once", "agency_id", "item_id", "reporter_external_id", "reason",
+            unique=True, postgresql_nulls_not_distinct=True,
+        ),
+    )  # fmt: skip
 
 
 class WebhookReceipt(Base):

@@ -16,6 +16,9 @@ from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.ids import new_id
 
 EventType = Literal["decision.made", "item.held", "ping"]
+KEPT_S = 30 * 86_400
+"""How long events are kept, in seconds: the client's time to pull them."""
+
 EVENT_TYPES: tuple[EventType, ...] = ("decision.made", "item.held", "ping")
 
 
@@ -37,6 +40,8 @@ async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequen
         return []
     events = [_event_row(agency_id, announcement) for announcement in announcements]
     await session.execute(insert(Event), events)
+    await hint_work(session, agency_id, "feed")
+    await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
     endpoints = await _live_endpoints(session, agency_id, {announcement.client_id for announcement in announcements})
     deliveries = [
         {

@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from veilleur.infra.db.base import Tenanted, reference
+from veilleur.infra.db.base import Base, Tenanted, reference
 
 
 class Endpoint(Tenanted):
@@ -51,8 +51,24 @@ class Event(Tenanted):
     body: Mapped[str]
     item_id: Mapped[UUID | None]
     occurred_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    sequence: Mapped[int | None] = mapped_column(BigInteger)
+    """The place in the feed, given once the event is committed (see `sequence.py`)."""
 
-    __table_args__ = (reference("client_id", "clients"), Index(None, "agency_id", "client_id", "id"))
+    __table_args__ = (
+        reference("client_id", "clients"),
+        Index("ix_events_feed", "agency_id", "client_id", "sequence", postgresql_where="sequence IS NOT NULL"),
+        Index("ix_events_unsequenced", "agency_id", "id", postgresql_where="sequence IS NULL"),
+        Index(None, "agency_id", "occurred_at"),
+    )
+
+
+class FeedCounter(Base):
+    """The last place that was given out in an agency's feed; its row lock is the sequencer's."""
+
+    __tablename__ = "feed_counters"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    last: Mapped[int] = mapped_column(BigInteger)
 
 
 class Delivery(Tenanted):

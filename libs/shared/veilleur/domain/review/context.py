@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.catalogue.queries import ClientCatalogue, load_catalogues
 from veilleur.domain.decisions.models import Decision
-from veilleur.domain.intake.models import Item
+from veilleur.domain.intake.models import Item, Report
 from veilleur.domain.intake.shape import item_content
 from veilleur.domain.review.guide import guide_version
 from veilleur.domain.review.models import Case, Note, Queue
@@ -28,6 +28,7 @@ class _Gathered:
     clients: dict[UUID, Client]
     queues: dict[UUID, Queue]
     catalogues: dict[UUID, ClientCatalogue]
+    reports: dict[UUID, list[dict[str, Any]]]
 
 
 async def describe_assignments(session: AsyncSession, agency_id: UUID, cases: Sequence[Case]) -> list[dict[str, Any]]:
@@ -40,6 +41,7 @@ async def describe_assignments(session: AsyncSession, agency_id: UUID, cases: Se
         clients=await _load(session, Client, agency_id, client_ids),
         queues=await _load(session, Queue, agency_id, {case.queue_id for case in cases}),
         catalogues=await load_catalogues(session, agency_id, client_ids),
+        reports=await _load_reports(session, agency_id, {case.item_id for case in cases}),
     )
     return [await _describe(session, case, gathered) for case in cases]
 
@@ -59,7 +61,7 @@ async def _describe(session: AsyncSession, case: Case, gathered: _Gathered) -> d
             "reason": case.reason,
             "opened_at": case.opened_at,
             "due_at": case.due_at,
-            "reports": [],
+            "reports": gathered.reports.get(case.item_id, []),
         },
         "item": item_content(item),
         "context": await _describe_context(session, case, item),
@@ -183,3 +185,22 @@ def _severity(case: Case, catalogue: ClientCatalogue) -> int:
 async def _load(session: AsyncSession, table: Any, agency_id: UUID, ids: set[UUID]) -> dict[UUID, Any]:
     query = select(table).where(table.agency_id == agency_id, table.id.in_(ids))
     return {row.id: row for row in await session.scalars(query)}
+
+
+async def _load_reports(
+    session: AsyncSession, agency_id: UUID, item_ids: set[UUID]
+) -> dict[UUID, list[dict[str, Any]]]:
+    """All reports of the items, oldest first."""
+    query = select(Report).where(Report.agency_id == agency_id, Report.item_id.in_(item_ids))
+    reports: dict[UUID, list[dict[str, Any]]] = {}
+    for report in await session.scalars(query.order_by(Report.received_at)):
+        reports.setdefault(report.item_id, []).append(
+            {
+                "source": report.source,
+                "reason": report.reason,
+                "detail": report.detail,
+                "reporter": {"external_id": report.reporter_external_id} if report.reporter_external_id else None,
+                "at": report.received_at,
+            }
+        )
+    return reports

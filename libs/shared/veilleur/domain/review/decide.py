@@ -51,6 +51,8 @@ async def decide_case(
     if assignment.outcome == "decided":
         return await _repeat(session, agency_id, assignment, request)
     require_lease(assignment, case, request.fence)
+    if item.deleted_at is not None:
+        raise Conflict(msg("The item was withdrawn; there is nothing left to decide"), slug="item-withdrawn")
     if request.revision != item.revision:
         raise Conflict(
             msg("The item was edited while you looked at it; your lease is kept"),

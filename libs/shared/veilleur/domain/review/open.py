@@ -21,7 +21,7 @@ from veilleur.domain.sla.terms import Terms, load_terms
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.ids import new_id, show_id
 
-Reason = Literal["rule", "no_rule_set", "screening_failed", "screening_overdue"]
+Reason = Literal["rule", "no_rule_set", "reported", "screening_failed", "screening_overdue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class _Prepared:
 
 def _prepare(opening: Opening, terms: Terms, queue_id: UUID) -> _Prepared:
     target, due_at = terms.promise(
-        priority=opening.priority, queue=opening.queue or "", received_at=opening.item.received_at
+        priority=opening.priority, queue=opening.queue or "", received_at=opening.item.asked_at
     )
     return _Prepared(new_id(), opening, queue_id, terms, target, due_at)
 
@@ -187,7 +187,7 @@ def _clock_start(case: _Prepared) -> ClockStart:
         case_id=case.case_id,
         terms=case.terms,
         target=case.target,
-        started_at=item.received_at,
+        started_at=item.asked_at,
         due_at=case.due_at,
     )
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.decisions.models import Decision
 from veilleur.domain.decisions.shape import decision_payload
-from veilleur.domain.intake.models import Item
+from veilleur.domain.intake.models import Item, ItemRevision, Report
 from veilleur.domain.review.models import Case
 from veilleur.domain.sla.models import Clock
 from veilleur.kernel.errors import NotFound
@@ -36,19 +36,24 @@ async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
     decisions = list(await session.scalars(select(Decision).filter_by(**mine).order_by(Decision.sequence)))
     cases = list(await session.scalars(select(Case).filter_by(**mine).order_by(Case.opened_at)))
     clocks = await session.scalars(select(Clock).filter_by(**mine).order_by(Clock.cycle))
+    edits = list(await session.scalars(select(ItemRevision).filter_by(**mine).order_by(ItemRevision.revision)))
+    reports = list(await session.scalars(select(Report).filter_by(**mine).order_by(Report.received_at)))
+    history = _tell_history(item, cases, decisions) + _tell_changes(item, edits, reports)
     shown = [decision_payload(decision, catalogue.policies) for decision in decisions]
     return {
         "id": show_id("itm", item.id),
         "external_id": item.external_id,
         "revision": item.revision,
         "source_id": show_id("src", item.source_id),
-        "state": item.state,
+        "state": "deleted" if item.deleted_at is not None else item.state,
+        "mode": item.mode,
         "interim": item.interim,
         "received_at": item.received_at,
         "decision": shown[-1] if shown and item.state == "decided" else None,
         "case": _describe_case(cases[-1]) if cases else None,
         "clocks": [_describe_clock(clock) for clock in clocks],
-        "history": _tell_history(item, cases, decisions),
+        "observed": item.observed,
+        "history": sorted(history, key=lambda event: event["at"]),
     }
 
 
@@ -87,4 +92,17 @@ def _tell_history(item: Item, cases: list[Case], decisions: list[Decision]) -> l
         }
         for decision in decisions
     ]
-    return sorted(events, key=lambda event: event["at"])
+    return events
+
+
+def _tell_changes(item: Item, edits: list[ItemRevision], reports: list[Report]) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = [
+        {"type": "item.updated", "at": edit.replaced_at, "replaced_revision": edit.revision} for edit in edits
+    ]
+    events += [
+        {"type": "item.reported", "at": report.received_at, "source": report.source, "reason": report.reason}
+        for report in reports
+    ]
+    if item.deleted_at is not None:
+        events.append({"type": "item.deleted", "at": item.deleted_at})
+    return events

@@ -20,11 +20,11 @@ async def raise_overdue(session: AsyncSession, agency_id: UUID) -> int:
     """Open a case for every received item whose deadline has passed unscreened; how many there were."""
     waiting = [Item.agency_id == agency_id, Item.state == ItemState.RECEIVED]
     present = (await session.execute(select(func.app_now()))).scalar_one()
-    items = list(await session.scalars(select(Item).where(*waiting).order_by(Item.received_at).limit(BATCH)))
+    items = list(await session.scalars(select(Item).where(*waiting).order_by(Item.asked_at).limit(BATCH)))
     terms = await load_terms(session, agency_id, {item.client_id for item in items})
 
     def due_at(item: Item) -> datetime:
-        _, due = terms[item.client_id].promise(priority="normal", queue=UNSCREENED, received_at=item.received_at)
+        _, due = terms[item.client_id].promise(priority="normal", queue=UNSCREENED, received_at=item.asked_at)
         return due
 
     # Only what is late is locked: screening would pass over the rest as if somebody else had it in hand.

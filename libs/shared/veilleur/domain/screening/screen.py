@@ -6,23 +6,22 @@ items that were begun before one at a time, and after `MAX_ATTEMPTS` an item ope
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.decisions.policy import Ruling
-from veilleur.domain.decisions.record import Detection, Verdict, record_decisions
+from veilleur.domain.decisions.record import Verdict, record_decisions
 from veilleur.domain.intake.models import Item, ItemState
+from veilleur.domain.intake.shape import item_reference
+from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.review.open import Opening, lock_open_cases, open_cases, withdraw_cases
 from veilleur.domain.review.routing import UNSCREENED
-from veilleur.domain.rules.evaluate import Evaluation, Match, evaluate
-from veilleur.domain.rules.facts import item_facts
-from veilleur.domain.rules.outcome import Decide, show_action
-from veilleur.domain.screening.rule_sets import Published, RuleSetCache
+from veilleur.domain.screening.judge import Closed, Held, Judgement, Observed, Settled, judge
+from veilleur.domain.screening.rule_sets import RuleSetCache
+from veilleur.domain.screening.standing import load_standings
+from veilleur.domain.sla.clocks import cancel_clocks
 from veilleur.infra.worklist import hint_work
 
 MAX_ATTEMPTS = 5
@@ -33,7 +32,7 @@ RETRY_AFTER_MS = 500
 _MARK = """
 WITH chosen AS MATERIALIZED (
   SELECT id FROM items WHERE agency_id = :agency_id AND state = 'received' AND {condition}
-  ORDER BY received_at LIMIT :wanted FOR UPDATE SKIP LOCKED)
+  ORDER BY asked_at LIMIT :wanted FOR UPDATE SKIP LOCKED)
 UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
 FROM chosen WHERE items.agency_id = :agency_id AND items.id = chosen.id
 RETURNING items.id
@@ -42,8 +41,6 @@ _MARK_FRESH = text(_MARK.format(condition="attempts = 0"))
 _MARK_AGAIN = text(
     _MARK.format(condition=f"attempts > 0 AND attempted_at < app_now() - interval '{RETRY_AFTER_MS} milliseconds'")
 )
-
-
 # Markers take turns: one that looked before another's commit would hold that one's items just when it screens them.
 _TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended('screening:' || CAST(:agency_id AS text), 0))")
 
@@ -64,82 +61,72 @@ async def mark_attempts(session: AsyncSession, agency_id: UUID, *, fresh: bool, 
 async def screen_marked(
     session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID], rule_sets: RuleSetCache
 ) -> None:
-    """Decide or open a case for each of these items that is still `received`, all in this transaction."""
+    """Let what came take effect for each of these items that is still `received`, all in this transaction."""
+    items = await _lock_items(session, agency_id, item_ids)
+    if not items:
+        return
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    standings = await load_standings(session, agency_id, items)
+    open_before = await lock_open_cases(session, agency_id, [item.id for item in items if item.id in standings])
+    published = await rule_sets.load(session, agency_id, {item.client_id for item in items})
+    judgements = [
+        judge(item, published.get(item.client_id), standings.get(item.id), present)
+        if item.attempts <= MAX_ATTEMPTS
+        else Opening(item, "screening_failed", queue=UNSCREENED)
+        for item in items
+    ]
+    # An edit or deletion answers the question that was open; what opens a case again renews it instead.
+    answered = [one.item.id for one in judgements if one.item.id in open_before and not isinstance(one, Opening)]
+    if answered:
+        await withdraw_cases(session, agency_id, answered)
+    await _settle(session, agency_id, judgements, present)
+    await record_decisions(session, agency_id, [one for one in judgements if isinstance(one, Verdict)], present)
+    await open_cases(session, agency_id, [one for one in judgements if isinstance(one, Opening)], present)
+
+
+async def _lock_items(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> list[Item]:
     query = (
         select(Item)
         .where(Item.agency_id == agency_id, Item.id.in_(item_ids), Item.state == ItemState.RECEIVED)
         .order_by(Item.id)
         .with_for_update(skip_locked=True)
     )
-    items = list(await session.scalars(query))
-    if not items:
-        return
-    edited = [item.id for item in items if item.revision > 1]
-    if edited:
-        await lock_open_cases(session, agency_id, edited)
-    present = (await session.execute(select(func.app_now()))).scalar_one()
-    exhausted = [item for item in items if item.attempts > MAX_ATTEMPTS]
-    sound = [item for item in items if item.attempts <= MAX_ATTEMPTS]
-    published = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
-    batch = _Batch([Opening(item, "screening_failed", queue=UNSCREENED) for item in exhausted])
-    for item in sound:
-        batch.add(item, published.get(item.client_id), present)
-    answered = [verdict.item.id for verdict in batch.verdicts if verdict.item.revision > 1]
-    if answered:
-        await withdraw_cases(session, agency_id, answered)
-    await record_decisions(session, agency_id, batch.verdicts, present)
-    await open_cases(session, agency_id, batch.openings, present)
+    return list(await session.scalars(query))
 
 
-@dataclass(slots=True)
-class _Batch:
-    """What a batch of items turns into."""
-
-    openings: list[Opening]
-    verdicts: list[Verdict] = field(default_factory=list)
-
-    def add(self, item: Item, published: Published | None, present: datetime) -> None:
-        if published is None:
-            self.openings.append(Opening(item, "no_rule_set"))
-            return
-        evaluation = evaluate(published.compiled, item_facts(_as_sent(item), present))
-        if isinstance(evaluation.outcome, Decide):
-            self.verdicts.append(_to_verdict(item, evaluation.outcome, evaluation, published.version))
-        else:
-            self.openings.append(_to_opening(item, evaluation, published.version))
-
-
-def _as_sent(item: Item) -> dict[str, Any]:
-    return item.body | {"external_id": item.external_id, "revision": item.revision}
+async def _settle(session: AsyncSession, agency_id: UUID, judgements: Sequence[Judgement], present: datetime) -> None:
+    """What neither decides nor opens a case: deletions, tests that ask for a review, observation, nothing new."""
+    closed = [one.item.id for one in judgements if isinstance(one, Closed)]
+    if closed:
+        await cancel_clocks(session, agency_id, closed)
+        await _set_state(session, agency_id, closed, ItemState.DELETED)
+    settled = [one.item.id for one in judgements if isinstance(one, Settled)]
+    if settled:
+        await _set_state(session, agency_id, settled, ItemState.DECIDED)
+    held = [one.item for one in judgements if isinstance(one, Held)]
+    if held:
+        await _set_state(session, agency_id, [item.id for item in held], ItemState.IN_REVIEW)
+        await announce(session, agency_id, [_tell_held(item, present) for item in held])
+    for one in judgements:
+        if isinstance(one, Observed):
+            mine = (Item.agency_id == agency_id, Item.id == one.item.id)
+            values = {"state": ItemState.DECIDED, "observed": one.outcome, "closed_at": func.app_now()}
+            await session.execute(update(Item).where(*mine).values(values))
 
 
-def _to_verdict(item: Item, outcome: Decide, evaluation: Evaluation, version: int) -> Verdict:
-    actions = tuple(show_action(action) for action in outcome.actions)
-    return Verdict(
-        item=item,
-        ruling=Ruling(outcome.verdict, actions, outcome.policies),
-        detection=Detection(version, tuple(match.rule for match in _live(evaluation)), dict(evaluation.trace)),
+async def _set_state(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID], state: ItemState) -> None:
+    await session.execute(
+        update(Item)
+        .where(Item.agency_id == agency_id, Item.id.in_(item_ids))
+        .values(state=state, closed_at=None if state == ItemState.IN_REVIEW else func.app_now())
     )
 
 
-def _to_opening(item: Item, evaluation: Evaluation, version: int) -> Opening:
-    escalate = evaluation.outcome
-    assert not isinstance(escalate, Decide)  # noqa: S101 - the two kinds there are
-    return Opening(
-        item,
-        "rule",
-        queue=escalate.queue,
-        priority=escalate.priority,
-        interim=escalate.interim,
-        why=[
-            {"rule": match.rule, "spans": [list(span) for span in match.spans], "policies": list(escalate.policies)}
-            for match in _live(evaluation)
-        ],
-        trace=dict(evaluation.trace),
-        rule_set_version=version,
+def _tell_held(item: Item, present: datetime) -> Announcement:
+    return Announcement(
+        client_id=item.client_id,
+        type="item.held",
+        data={"item": item_reference(item), "interim": item.interim},
+        occurred_at=present,
+        item_id=item.id,
     )
-
-
-def _live(evaluation: Evaluation) -> list[Match]:
-    """Shadow rules are in the trace; they neither act nor explain."""
-    return [match for match in evaluation.matched if match.mode == "live"]

@@ -33,9 +33,7 @@ class ClockStart:
     due_at: datetime
 
 
-async def start_clocks(
-    session: AsyncSession, agency_id: UUID, starts: Sequence[ClockStart], present: datetime
-) -> None:
+async def start_clocks(session: AsyncSession, agency_id: UUID, starts: Sequence[ClockStart], present: datetime) -> None:
     """Create running clocks; one that is already past due is breached at its due time, not at `present`."""
     if not starts:
         return

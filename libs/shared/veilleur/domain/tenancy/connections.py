@@ -1,5 +1,6 @@
 """A client's connections: sources with their sealed secrets, and credentials known by hash."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID
@@ -18,17 +19,36 @@ from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
 
 
-async def add_source(  # noqa: PLR0917
-    session: AsyncSession, sealer: Sealer, client: Client, kind: str, name: str, secret: str, actor: str
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    kind: str
+    name: str
+    mode: str = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredential:
+    """`test`: what comes in with it has fixed outcomes, no human and no bill."""
+
+    kind: Literal["api_key", "oauth_client"]
+    name: str
+    scopes: tuple[str, ...]
+    test: bool = False
+
+
+async def add_source(
+    session: AsyncSession, sealer: Sealer, client: Client, new: NewSource, secret: str, actor: str
 ) -> Source:
     """Open a source with its first secret (`whsec_…`)."""
-    source = Source(agency_id=client.agency_id, id=new_id(), client_id=client.id, kind=kind, name=name)
+    source = Source(
+        agency_id=client.agency_id, id=new_id(), client_id=client.id, kind=new.kind, name=new.name, mode=new.mode
+    )
     session.add(source)
     await session.flush()
     session.add(_seal(sealer, source, secret))
     await session.flush()
     await session.refresh(source)
-    deed = Deed(actor, "source.created", show_id("src", source.id), client.id, {"kind": kind})
+    deed = Deed(actor, "source.created", show_id("src", source.id), client.id, {"kind": new.kind})
     await record_deeds(session, client.agency_id, [deed])
     return source
 
@@ -49,29 +69,25 @@ async def rotate_source_secret(
 
 
 async def issue_credential(
-    session: AsyncSession,
-    client: Client,
-    kind: Literal["api_key", "oauth_client"],
-    name: str,
-    scopes: tuple[str, ...],
-    actor: str,
+    session: AsyncSession, client: Client, new: NewCredential, actor: str
 ) -> tuple[str, Credential]:
     """A new secret, shown once, and the row that knows its hash."""
-    secret = new_api_key() if kind == "api_key" else new_client_secret()
+    secret = new_api_key(test=new.test) if new.kind == "api_key" else new_client_secret()
     credential = Credential(
         agency_id=client.agency_id,
         id=new_id(),
         client_id=client.id,
-        kind=kind,
-        name=name,
+        kind=new.kind,
+        name=new.name,
         hint=show_prefix(secret),
         secret_hash=hash_secret(secret),
-        scopes=list(scopes),
+        scopes=list(new.scopes),
+        test=new.test,
     )
     session.add(credential)
     await session.flush()
     await session.refresh(credential)
-    deed = Deed(actor, "credential.issued", show_id("key", credential.id), client.id, {"scopes": list(scopes)})
+    deed = Deed(actor, "credential.issued", show_id("key", credential.id), client.id, {"scopes": list(new.scopes)})
     await record_deeds(session, client.agency_id, [deed])
     return secret, credential
 

@@ -84,6 +84,11 @@ class Lookups:
     async def find_member(self, agency_id: UUID, member_id: UUID) -> FoundMember | None:
         return await self._members.get((agency_id, member_id))
 
+    def forget(self) -> None:
+        """Drop everything that is kept; the next look-ups ask the database."""
+        for kept in (self._sources, self._credentials, self._members):
+            kept.clear()
+
     async def _load_source(self, source_id: UUID) -> FoundSource | None:
         row = await self._one("SELECT * FROM find_source(:wanted)", source_id)
         if row is None:
@@ -136,6 +141,9 @@ class _Kept(Generic[K, V]):
     def __init__(self, load: Callable[[K], Awaitable[V | None]]) -> None:
         self._load = load
         self._kept: dict[K, tuple[float, V | None]] = {}
+
+    def clear(self) -> None:
+        self._kept.clear()
 
     async def get(self, key: K) -> V | None:
         kept = self._kept.get(key)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from veilleur.domain.intake.envelope import InboundItem, read_envelope
+from veilleur.domain.intake.envelope import InboundEvent, read_envelope
 from veilleur.infra.security.standard_webhooks import verify_webhook
 
 
@@ -11,6 +11,6 @@ def verify(raw: bytes, headers: Mapping[str, str], secrets: Sequence[bytes], now
     return verify_webhook(raw, headers, secrets, now)
 
 
-def map_items(payload: object) -> tuple[str, list[InboundItem]]:
-    event_type, item = read_envelope(payload)
-    return event_type, [item]
+def map_events(payload: object) -> tuple[str, list[InboundEvent]]:
+    event_type, event = read_envelope(payload)
+    return event_type, [event]

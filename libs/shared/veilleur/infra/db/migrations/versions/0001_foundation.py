@@ -56,6 +56,12 @@ CREATE TABLE calendars (
   CONSTRAINT pk_calendars PRIMARY KEY (agency_id, id)
 );
 
+CREATE TABLE feed_counters (
+  agency_id UUID NOT NULL,
+  last BIGINT NOT NULL,
+  CONSTRAINT pk_feed_counters PRIMARY KEY (agency_id)
+);
+
 CREATE TABLE issuer_keys (
   kid TEXT NOT NULL,
   public_jwk JSONB NOT NULL,
@@ -182,11 +188,16 @@ CREATE TABLE events (
   body TEXT NOT NULL,
   item_id UUID,
   occurred_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  sequence BIGINT,
   CONSTRAINT pk_events PRIMARY KEY (agency_id, id),
   CONSTRAINT fk_events_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id)
 );
 
-CREATE INDEX ix_events_agency_id_client_id_id ON events (agency_id, client_id, id);
+CREATE INDEX ix_events_agency_id_occurred_at ON events (agency_id, occurred_at);
+
+CREATE INDEX ix_events_feed ON events (agency_id, client_id, sequence) WHERE sequence IS NOT NULL;
+
+CREATE INDEX ix_events_unsequenced ON events (agency_id, id) WHERE sequence IS NULL;
 
 CREATE TABLE grants (
   agency_id UUID NOT NULL,
@@ -356,19 +367,24 @@ CREATE TABLE items (
   text_key BIGINT,
   body JSONB NOT NULL,
   digest BYTEA NOT NULL,
+  mode TEXT NOT NULL,
   state TEXT NOT NULL,
   interim TEXT NOT NULL,
   decisions SMALLINT NOT NULL,
   attempts SMALLINT NOT NULL,
   attempted_at TIMESTAMP WITH TIME ZONE,
+  observed JSONB,
   received_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  asked_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  deleted_at TIMESTAMP WITH TIME ZONE,
   closed_at TIMESTAMP WITH TIME ZONE,
   CONSTRAINT pk_items PRIMARY KEY (agency_id, id),
   CONSTRAINT fk_items_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
   CONSTRAINT fk_items_agency_id_source_id FOREIGN KEY(agency_id, source_id) REFERENCES sources (agency_id, id),
   CONSTRAINT uq_items_agency_id_source_id_external_id UNIQUE (agency_id, source_id, external_id),
   CONSTRAINT ck_items_state CHECK (state IN ('received', 'in_review', 'decided', 'deleted')),
-  CONSTRAINT ck_items_interim CHECK (interim IN ('publish', 'withhold'))
+  CONSTRAINT ck_items_interim CHECK (interim IN ('publish', 'withhold')),
+  CONSTRAINT ck_items_mode CHECK (mode IN ('live', 'test', 'observe'))
 )
  WITH (fillfactor = 85);
 
@@ -378,7 +394,7 @@ CREATE INDEX ix_items_text ON items (agency_id, client_id, text_key) WHERE text_
 
 CREATE INDEX ix_items_thread ON items (agency_id, source_id, thread_id, received_at) WHERE thread_id IS NOT NULL;
 
-CREATE INDEX ix_items_unscreened ON items (agency_id, received_at) WHERE state = 'received';
+CREATE INDEX ix_items_unscreened ON items (agency_id, asked_at) WHERE state = 'received';
 
 CREATE TABLE source_secrets (
   agency_id UUID NOT NULL,
@@ -472,7 +488,6 @@ CREATE TABLE decisions (
   CONSTRAINT fk_decisions_agency_id_item_id FOREIGN KEY(agency_id, item_id) REFERENCES items (agency_id, id),
   CONSTRAINT fk_decisions_agency_id_member_id FOREIGN KEY(agency_id, member_id) REFERENCES members (agency_id, id),
   CONSTRAINT uq_decisions_agency_id_item_id_sequence UNIQUE (agency_id, item_id, sequence),
-  CONSTRAINT uq_decisions_agency_id_item_id_item_revision UNIQUE (agency_id, item_id, item_revision),
   CONSTRAINT ck_decisions_verdict CHECK (verdict IN ('allow', 'restrict', 'remove'))
 );
 
@@ -492,6 +507,24 @@ CREATE TABLE item_revisions (
   CONSTRAINT fk_item_revisions_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
   CONSTRAINT uq_item_revisions_agency_id_item_id_revision UNIQUE (agency_id, item_id, revision)
 );
+
+CREATE TABLE reports (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  client_id UUID NOT NULL,
+  item_id UUID NOT NULL,
+  source TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  detail TEXT,
+  reporter_external_id TEXT,
+  received_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  CONSTRAINT pk_reports PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_reports_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
+  CONSTRAINT fk_reports_agency_id_item_id FOREIGN KEY(agency_id, item_id) REFERENCES items (agency_id, id),
+  CONSTRAINT ck_reports_source CHECK (source IN ('user', 'trusted_flagger', 'authority', 'platform'))
+);
+
+CREATE UNIQUE INDEX uq_reports_once ON reports (agency_id, item_id, reporter_external_id, reason) NULLS NOT DISTINCT;
 
 CREATE TABLE sla_clocks (
   agency_id UUID NOT NULL,
@@ -645,6 +678,8 @@ TENANTED: dict[str, str | None] = {
     "deliveries": "client_id",
     "items": "client_id",
     "item_revisions": "client_id",
+    "reports": "client_id",
+    "feed_counters": None,
     "webhook_receipts": "client_id",
     "calendars": None,
     "sla_policies": None,
@@ -661,7 +696,7 @@ TENANTED: dict[str, str | None] = {
 APPEND_ONLY = ("audit_entries", "usage_records", "sla_events", "calendars", "sla_policies")
 
 CLIENT_READS = ("clients", "sources", "policies", "actions", "usage_records", "events", "deliveries", "items",
-                "item_revisions", "sla_clocks", "sla_events", "decisions", "cases")  # fmt: skip
+                "item_revisions", "reports", "sla_clocks", "sla_events", "decisions", "cases")  # fmt: skip
 
 
 def upgrade() -> None:
@@ -694,6 +729,7 @@ def _grant() -> None:
     op.execute(f"GRANT SELECT, INSERT, UPDATE ON {changeable} TO veilleur_worker")
     op.execute(f"GRANT SELECT, INSERT ON {', '.join(APPEND_ONLY)} TO veilleur_app, veilleur_worker")
     op.execute("GRANT DELETE ON grants TO veilleur_app")
+    op.execute("GRANT DELETE ON events, deliveries, webhook_receipts TO veilleur_worker")
     op.execute("GRANT SELECT, INSERT ON work_hints TO veilleur_app")
     op.execute("GRANT SELECT, INSERT, DELETE ON work_hints TO veilleur_worker")
     op.execute(f"GRANT SELECT ON {', '.join(CLIENT_READS)} TO veilleur_client")

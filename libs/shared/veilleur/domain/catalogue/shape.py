@@ -1,0 +1,27 @@
+"""How policies and actions look to everybody."""
+
+from typing import Any
+
+from veilleur.domain.catalogue.models import Action, Policy
+
+
+def describe_policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "code": policy.code,
+        "title": policy.title,
+        "definition": policy.definition,
+        "examples": policy.examples,
+        "severity": policy.severity,
+        "default_actions": policy.default_actions,
+    }
+
+
+def describe_action(action: Action) -> dict[str, Any]:
+    return {
+        "code": action.code,
+        "title": action.title,
+        "verdict": action.verdict,
+        "targets": action.targets,
+        "needs_until": action.needs_until,
+        "undo": action.undo,
+    }

@@ -1,0 +1,351 @@
+"""Callbacks: signed, safe to receive twice, tried again, given up visibly; one receiver never costs another."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.desk import ASK_RULES, Desk, open_desk
+from tests.support.receiver import Receiver, open_receiver
+from veilleur.domain.delivery.attempt import LEASE_S, Result, begin_attempts, finish_attempt
+from veilleur.domain.delivery.backoff import SCHEDULE_S
+from veilleur.domain.outbox.endpoints import endpoint_aad
+from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
+from veilleur.kernel.ids import new_id, read_id
+from veilleur_worker.drains import Drains
+from veilleur_worker.send import send
+
+LATER = timedelta(seconds=30)
+"""Longer than the first two waits."""
+
+
+@pytest.fixture
+async def receiver():
+    async with open_receiver() as receiver:
+        yield receiver
+
+
+@dataclass(frozen=True)
+class Line:
+    """A client that is called back for its decisions."""
+
+    desk: Desk
+    receiver: Receiver
+    endpoint: dict[str, Any]
+
+    async def decide(self, text: str = "bad", **fields: Any) -> str:
+        """An item that the rules decide; its callback is sent when the worker gets to it."""
+        receipt = await self.desk.client.accept(text, **fields)
+        await Drains(self.desk.world.worker).run("screening", self.desk.agency_id)
+        item: str = receipt["id"]
+        return item
+
+    async def drain(self, after: timedelta = timedelta(0)) -> None:
+        if after:
+            await self.desk.world.move_clock(after)
+        await Drains(self.desk.world.worker).run("delivery", self.desk.agency_id)
+
+    async def show(self, query: str = "") -> list[dict[str, Any]]:
+        page = await self.desk.agency.owner.call("GET", f"/owner/v1/deliveries?{query}", status=200)
+        rows: list[dict[str, Any]] = page["data"]
+        return rows
+
+    async def begin(self, limit: int = 50):
+        async with self.desk.world.worker.database.transaction(self.desk.scope) as session:
+            return await begin_attempts(session, self.desk.agency_id, limit)
+
+    async def finish(self, attempt, result):
+        async with self.desk.world.worker.database.transaction(self.desk.scope) as session:
+            return await finish_attempt(session, self.desk.agency_id, attempt, result, jitter=0.5)
+
+
+async def open_line(world, receiver) -> Line:
+    desk = await open_desk(world, ASK_RULES)
+    return Line(desk, receiver, await desk.client.add_endpoint(receiver.url, ["decision.made"]))
+
+
+# --- What arrives
+
+
+async def test_a_decision_arrives_signed_and_tells_what_was_decided(world, receiver):
+    line = await open_line(world, receiver)
+    item = await line.decide(external_id="c_1", author={"external_id": "u_1"}, metadata={"page": 7})
+    await line.drain()
+    [call] = receiver.calls
+    assert call.is_signed_with(line.endpoint["secret"])
+    assert not call.is_signed_with(new_webhook_secret())
+    assert abs(int(call.headers["webhook-timestamp"]) - time.time()) < 5
+    assert call.headers["content-type"] == "application/json"
+    assert (call.body["type"], call.body["data"]["sequence"]) == ("decision.made", 1)
+    decision = call.body["data"]["decision"]
+    assert decision == (await line.desk.client.look(item))["decision"]
+    assert (decision["verdict"], decision["automated"], decision["matched_rules"]) == ("remove", True, ["bad"])
+    told = call.body["data"]["item"]
+    assert (told["id"], told["external_id"], told["metadata"]) == (item, "c_1", {"page": 7})
+    [row] = await line.show("state=delivered")
+    assert (row["attempts"], row["last_status"], row["type"]) == (1, 200, "decision.made")
+
+
+async def test_each_endpoint_gets_the_events_it_wants_once(world, receiver):
+    line = await open_line(world, receiver)
+    async with open_receiver() as second:
+        await line.desk.client.add_endpoint(second.url)
+        await line.decide("doubtful")
+        await line.decide("fine")
+        await line.drain()
+        await line.drain()
+        assert [call.body["type"] for call in receiver.calls] == ["decision.made"]
+        assert sorted(call.body["type"] for call in second.calls) == ["decision.made", "item.held"]
+
+
+async def test_a_ping_goes_to_the_one_endpoint_that_was_asked(world, receiver):
+    line = await open_line(world, receiver)
+    async with open_receiver() as second:
+        await line.desk.client.add_endpoint(second.url)
+        path = f"{line.desk.client.base}/endpoints/{line.endpoint['id']}/ping"
+        await line.desk.agency.owner.call("POST", path, status=202)
+        await line.drain()
+        assert [call.body["type"] for call in receiver.calls] == ["ping"]
+        assert second.calls == []
+
+
+async def test_every_live_secret_signs_and_an_expired_one_does_not(world, receiver):
+    line = await open_line(world, receiver)
+    newer, gone = new_webhook_secret(), new_webhook_secret()
+    await add_secret(line, newer, None)
+    await add_secret(line, gone, timedelta(seconds=-1))
+    await line.decide()
+    await line.drain()
+    [call] = receiver.calls
+    assert call.is_signed_with(line.endpoint["secret"])
+    assert call.is_signed_with(newer)
+    assert not call.is_signed_with(gone)
+    assert len(call.headers["webhook-signature"].split(" ")) == 2
+
+
+async def add_secret(line, secret, expires_in):
+    world, agency_id, endpoint_id = line.desk.world, line.desk.agency_id, read_id("end", line.endpoint["id"])
+    sealed = world.worker.sealer.seal(parse_webhook_secret(secret, ""), endpoint_aad(agency_id, endpoint_id))
+    await world.fetch(
+        "INSERT INTO endpoint_secrets (agency_id, id, endpoint_id, client_id, sealed, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, app_now() + $6)",
+        agency_id, new_id(), endpoint_id, read_id("cli", line.desk.client.id), sealed, expires_in,
+    )  # fmt: skip
+
+
+# --- Trying again
+
+
+async def test_a_retry_has_the_same_id_and_body_and_a_fresh_timestamp(world, receiver):
+    line = await open_line(world, receiver)
+    receiver.answer(500, 200)
+    await line.decide()
+    await line.drain()
+    [row] = await line.show()
+    assert (row["state"], row["attempts"], row["last_status"]) == ("pending", 1, 500)
+    await asyncio.sleep(1.05)
+    await line.drain(LATER)
+    first, second = receiver.calls
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.raw == second.raw
+    assert int(second.headers["webhook-timestamp"]) > int(first.headers["webhook-timestamp"])
+    assert second.is_signed_with(line.endpoint["secret"])
+    [row] = await line.show()
+    assert (row["state"], row["attempts"], row["due_at"]) == ("delivered", 2, None)
+
+
+async def test_no_retry_before_its_time(world, receiver):
+    line = await open_line(world, receiver)
+    receiver.answer(500)
+    await line.decide()
+    for _ in range(3):
+        await line.drain()
+    assert len(receiver.calls) == 1
+
+
+async def test_a_receiver_that_asks_for_patience_gets_it(world, receiver):
+    line = await open_line(world, receiver)
+    receiver.answer(429, retry_after="600")
+    await line.decide()
+    await line.drain()
+    await line.drain(timedelta(seconds=590))
+    assert len(receiver.calls) == 1
+    receiver.answer(200)
+    await line.drain(timedelta(seconds=610))
+    assert [row["state"] for row in await line.show()] == ["delivered"]
+
+
+async def test_a_receiver_that_wants_no_more_gets_no_more(world, receiver):
+    line = await open_line(world, receiver)
+    receiver.answer(410)
+    await line.decide()
+    await line.drain()
+    await line.drain(timedelta(days=5))
+    assert len(receiver.calls) == 1
+    [row] = await line.show("state=dead")
+    assert (row["attempts"], row["last_status"], row["due_at"]) == (1, 410, None)
+
+
+async def test_after_the_last_attempt_it_is_given_up_where_the_owner_sees_it(world, receiver):
+    line = await open_line(world, receiver)
+    receiver.answer(503)
+    await line.decide()
+    for day in range(len(SCHEDULE_S) + 3):
+        await line.drain(timedelta(days=2 * day))
+    assert len(receiver.calls) == len(SCHEDULE_S) + 1
+    assert len({call.headers["webhook-id"] for call in receiver.calls}) == 1
+    [row] = await line.show("state=dead")
+    assert (row["attempts"], row["last_status"]) == (len(SCHEDULE_S) + 1, 503)
+    assert await line.show("state=pending") == []
+
+
+async def test_a_redirect_is_a_failure_and_never_followed(world, receiver):
+    line = await open_line(world, receiver)
+    async with open_receiver() as elsewhere:
+        receiver.answer(307, location=elsewhere.url)
+        await line.decide()
+        await line.drain()
+        assert elsewhere.connections == 0
+    [row] = await line.show("state=pending")
+    assert row["last_status"] == 307
+
+
+async def test_an_address_that_must_not_be_called_is_given_up_at_once_without_a_connection(world, receiver):
+    line = await open_line(world, receiver)
+    inside = f"http://0.0.0.0:{receiver.port}/"
+    await world.fetch("UPDATE endpoints SET url = $2 WHERE agency_id = $1", line.desk.agency_id, inside)
+    await line.decide()
+    await line.drain()
+    assert receiver.connections == 0
+    [row] = await line.show("state=dead")
+    assert (row["attempts"], row["last_status"], row["last_error"]) == (1, None, "blocked")
+
+
+async def test_nobody_there_is_tried_again(world):
+    async with open_receiver() as receiver:
+        pass
+    line = await open_line(world, receiver)
+    await line.decide()
+    await line.drain()
+    [row] = await line.show("state=pending")
+    assert (row["attempts"], row["last_error"]) == (1, "connect")
+
+
+async def test_a_disabled_endpoint_is_not_called_any_more(world, receiver):
+    line = await open_line(world, receiver)
+    receiver.answer(500)
+    await line.decide()
+    await line.drain()
+    path = f"{line.desk.client.base}/endpoints/{line.endpoint['id']}"
+    await line.desk.agency.owner.call("DELETE", path, status=204)
+    await line.decide("bad again")
+    await line.drain(LATER)
+    assert len(receiver.calls) == 1
+    [row] = await line.show()
+    assert (row["state"], row["due_at"]) == ("dead", None)
+
+
+# --- Senders that die
+
+
+async def test_a_sender_that_vanished_before_sending_is_replaced_when_its_lease_ends(world, receiver):
+    line = await open_line(world, receiver)
+    await line.decide()
+    [lost] = await line.begin()
+    await line.drain(timedelta(seconds=LEASE_S - 2))
+    assert receiver.calls == []
+    await world.move_clock(timedelta(seconds=LEASE_S + 2))
+    await world.drain()
+    assert len(receiver.calls) == 1
+    before = await line.show()
+    assert (before[0]["state"], before[0]["attempts"]) == ("delivered", 2)
+    assert await line.finish(lost, Result(status=410)) == "stale"
+    assert await line.show() == before
+
+
+async def test_a_late_result_does_not_overwrite_the_attempt_that_followed(world, receiver):
+    line = await open_line(world, receiver)
+    await line.decide()
+    [lost] = await line.begin()
+    await world.move_clock(timedelta(seconds=LEASE_S + 1))
+    [second] = await line.begin()
+    assert second.fence > lost.fence
+    assert await line.finish(lost, Result(status=200)) == "stale"
+    assert (await line.show())[0]["state"] == "sending"
+    assert await line.finish(second, Result(status=500)) == "pending"
+
+
+async def test_a_death_between_sending_and_recording_costs_one_repetition_with_the_same_id(world, receiver):
+    line = await open_line(world, receiver)
+    await line.decide()
+    [attempt] = await line.begin()
+    assert (await send(world.worker, line.desk.agency_id, attempt)).status == 200
+    await line.drain(timedelta(seconds=LEASE_S + 1))
+    await line.drain(timedelta(days=1))
+    first, second = receiver.calls
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.raw == second.raw
+    assert [row["state"] for row in await line.show()] == ["delivered"]
+
+
+async def test_two_workers_at_once_send_each_callback_once(world, receiver):
+    line = await open_line(world, receiver)
+    for number in range(12):
+        await line.desk.client.accept(f"bad {number}")
+    await line.decide()
+    await asyncio.gather(*(line.drain() for _ in range(4)))
+    ids = [call.headers["webhook-id"] for call in receiver.calls]
+    assert len(ids) == len(set(ids)) == 13
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+async def test_no_more_is_leased_than_asked_for(world, receiver, limit):
+    line = await open_line(world, receiver)
+    for number in range(6):
+        await line.desk.client.accept(f"bad {number}")
+    await line.decide()
+    assert len(await line.begin(limit)) == limit
+    assert len(await line.begin()) == 7 - limit
+
+
+# --- Receivers that hang
+
+
+async def test_a_hanging_receiver_delays_no_other_in_its_batch(world, receiver):
+    line = await open_line(world, receiver)
+    async with open_receiver() as hung:
+        hung.silent = True
+        await line.desk.client.add_endpoint(hung.url)
+        await line.decide()
+        draining = asyncio.create_task(line.drain())
+        await hung.wait_for(1)
+        await receiver.wait_for(1)
+        hung_row, fine = sorted(await line.show(), key=lambda row: row["endpoint"] == line.endpoint["id"])
+        assert hung_row["state"] == "sending"
+        await draining_ends(draining)
+    assert fine["state"] in ("sending", "delivered")
+
+
+async def test_a_hanging_receiver_delays_nothing_that_comes_later(world, receiver):
+    line = await open_line(world, receiver)
+    async with open_receiver() as hung:
+        hung.silent = True
+        await line.desk.client.add_endpoint(hung.url)
+        await line.decide()
+        drains = Drains(world.worker)
+        draining = asyncio.create_task(drains.run("delivery", line.desk.agency_id))
+        await hung.wait_for(1)
+        await line.decide("bad once more")
+        again = asyncio.create_task(drains.run("delivery", line.desk.agency_id))
+        await receiver.wait_for(2, seconds=3)
+        await draining_ends(draining, again)
+
+
+async def draining_ends(*tasks):
+    """Nobody waits for the hanging receiver's sake."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
