@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 import json
 import time
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, OctKey
+from joserfc.jwk import ECKey, KeySet
 
 from tests.api.refusals import read_problem
 from tests.support.people import Agency, Caller, Client, Json
@@ -126,7 +127,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
         (b"grant_type=client_credentials", {}, 400, "invalid_request"),
         (b"a" * 9_000, FORM, 413, "invalid_request"),
         (b"a=b", FORM | {"content-encoding": "gzip"}, 415, "invalid_request"),
-        (b"&".join(b"a%d=1" % n for n in range(1_400)), FORM, 400, "invalid_request"),
+        (b"&".join(b"%x=1" % n for n in range(1_300)), FORM, 400, "invalid_request"),
     ],
 )  # fmt: skip
 async def test_other_requests_get_the_errors_of_rfc_6749(
@@ -203,21 +204,26 @@ def encode(part: Json | bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
+def sign_hs256(kid: str | None, body: str, secret: bytes) -> str:
+    """By hand: a library for tokens knows this attack and refuses to take part."""
+    signed = f"{encode({'alg': 'HS256', 'typ': 'at+jwt', 'kid': kid})}.{body}"
+    return f"{signed}.{encode(hmac.digest(secret, signed.encode(), 'sha256'))}"
+
+
 def tamper(issuer: Issuer, token: str) -> dict[str, str]:
     """Tokens that are all but right."""
     head, body, signature = token.split(".")
     own, now = issuer._require_key(), int(time.time())
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
-    public_pem = OctKey.import_key(own.as_pem(private=False))
-    public_json = OctKey.import_key(json.dumps(own.as_dict(private=False)))
+    pem, jwk = own.as_pem(private=False), json.dumps(own.as_dict(private=False)).encode()
     stranger = ECKey.generate_key("P-256")
     agency_swapped = encode(claims | {"agc": "agc_" + "0" * 26})
     return {
         "alg none": f"{encode({'alg': 'none', 'typ': 'at+jwt'})}.{body}.",
         "alg None with our kid": f"{encode({'alg': 'None', 'typ': 'at+jwt', 'kid': own.kid})}.{body}.",
         "no signature": f"{head}.{body}.",
-        "HS256 with the public PEM": sign(issuer, token, header={"alg": "HS256"}, key=public_pem),
-        "HS256 with the public JWK": sign(issuer, token, header={"alg": "HS256"}, key=public_json),
+        "HS256 with the public PEM": sign_hs256(own.kid, body, pem),
+        "HS256 with the public JWK": sign_hs256(own.kid, body, jwk),
         "another key under our kid": sign(issuer, token, key=stranger),
         "a key of its own in the header": sign(issuer, token, header={"jwk": stranger.as_dict(private=False)}, key=stranger),
         "an unknown kid": sign(issuer, token, header={"kid": "nobody"}),

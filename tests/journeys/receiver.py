@@ -41,21 +41,15 @@ class Receiver:
         return [body["data"] for body in fresh.values() if body["type"] == event_type]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.decode("latin-1").split("\r\n")[1:]
-                headers = {
-                    name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines) if name
-                }
-                raw = await reader.readexactly(int(headers["content-length"]))
-                self.callbacks.append(Callback(headers, raw))
-                status = self.statuses.pop(0) if self.statuses else 204
-                writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n".encode())
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")[1:]
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines) if name}
+        raw = await reader.readexactly(int(headers["content-length"]))
+        self.callbacks.append(Callback(headers, raw))
+        status = self.statuses.pop(0) if self.statuses else 204
+        writer.write(f"HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
 
 
 @asynccontextmanager
@@ -67,5 +61,4 @@ async def open_receiver() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
-        server.close_clients()
         await server.wait_closed()

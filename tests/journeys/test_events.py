@@ -1,5 +1,6 @@
 """Edits, deletions, reports, modes and the feed, as a client lives them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -217,8 +218,6 @@ async def test_the_feed_has_every_event_once_and_in_order(world: World, client: 
 
 
 async def test_prefer_wait_answers_with_the_decisions(world: World, client: Client) -> None:
-    import asyncio
-
     body = {"source": client.source["id"], "items": [{"external_id": unique("w"), "text": "vilain"}]}
     asking = asyncio.create_task(client.api.ask("POST", "/ingest/v1/items", body, prefer="wait=5"))
     await asyncio.sleep(0.2)

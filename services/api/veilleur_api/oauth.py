@@ -9,6 +9,7 @@ from uuid import UUID
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from fastapi import APIRouter, Request
 from sqlalchemy import func, text, update
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from veilleur.domain.tenancy.issuer import TokenClaims
@@ -119,10 +120,13 @@ async def _read_form(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise _OAuthError("invalid_request", "send a form: Content-Type: application/x-www-form-urlencoded")
-    async with request.form() as form:
-        if len(form.multi_items()) != len(form):
-            raise _OAuthError("invalid_request", "a parameter stands twice")
-        return {name: value for name, value in form.items() if isinstance(value, str) and "\0" not in value}
+    try:
+        form = await request.form()
+    except HTTPException as error:
+        raise _OAuthError("invalid_request", str(error.detail)) from None
+    if len(form.multi_items()) != len(form):
+        raise _OAuthError("invalid_request", "a parameter stands twice")
+    return {name: value for name, value in form.items() if isinstance(value, str) and "\0" not in value}
 
 
 async def _client_claims(request: Request, parts: Parts, form: dict[str, str]) -> TokenClaims:

@@ -25,6 +25,8 @@ from veilleur_worker.send import send
 
 SCREEN_BATCH = 200
 SEND_BATCH = 50
+PATIENCE_S = 1.0
+"""How long a drain waits for what it has sent before it looks for more."""
 SLA_BATCH = 500
 FEED_BATCH = 1_000
 RETENTION_BATCH = 1_000
@@ -32,6 +34,9 @@ RETENTION_BATCH = 1_000
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
+
+_slow: set[asyncio.Task[None]] = set()
+"""Deliveries to receivers that take their time: the event loop alone would not keep their tasks alive."""
 
 
 class Drains:
@@ -69,14 +74,18 @@ async def drain_screening(parts: Parts, agency_id: UUID) -> None:
 
 
 async def drain_deliveries(parts: Parts, agency_id: UUID) -> None:
-    """Send what is due, many at once, each on its own."""
+    """Send what is due, many at once, each on its own; a receiver that hangs is left to its own task."""
     scope = Scope(agency_id)
     while True:
         async with parts.database.transaction(scope) as session:
             attempts = await begin_attempts(session, agency_id, SEND_BATCH)
         if not attempts:
             return
-        await asyncio.gather(*(_deliver(parts, agency_id, attempt) for attempt in attempts))
+        sending = {asyncio.create_task(_deliver(parts, agency_id, attempt)) for attempt in attempts}
+        _, slow = await asyncio.wait(sending, timeout=PATIENCE_S)
+        _slow.update(slow)
+        for task in slow:
+            task.add_done_callback(_slow.discard)
 
 
 async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
@@ -138,9 +147,13 @@ async def _screen(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> 
 
 
 async def _deliver(parts: Parts, agency_id: UUID, attempt: Attempt) -> None:
-    result = await send(parts, agency_id, attempt)
-    async with parts.database.transaction(Scope(agency_id)) as session:
-        state = await finish_attempt(session, agency_id, attempt, result, jitter=random.random())  # noqa: S311
+    try:
+        result = await send(parts, agency_id, attempt)
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            state = await finish_attempt(session, agency_id, attempt, result, jitter=random.random())  # noqa: S311
+    except Exception as error:  # noqa: BLE001 - it is sent again when its lease ends
+        _log.error("delivery_failed", delivery_id=str(attempt.delivery_id), error=type(error).__name__)
+        return
     if state == "dead":
         _log.warning(
             "delivery_given_up", delivery_id=str(attempt.delivery_id), status=result.status, error=result.error

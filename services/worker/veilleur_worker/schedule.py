@@ -15,12 +15,11 @@ _log = structlog.get_logger(__name__)
 
 
 async def sweep_forever(parts: Parts, drains: Drains) -> None:
-    while True:
-        try:
-            await sweep(parts, drains)
-        except Exception as error:  # noqa: BLE001 - the database may be away; the next second tries again
-            _log.warning("sweep_failed", error=type(error).__name__)
-        await asyncio.sleep(SWEEP_S)
+    """A sweep a second, whether or not the one before has ended: one agency's backlog must not hold up another."""
+    async with asyncio.TaskGroup() as sweeps:
+        while True:
+            sweeps.create_task(_sweep_safely(parts, drains))
+            await asyncio.sleep(SWEEP_S)
 
 
 async def sweep(parts: Parts, drains: Drains) -> None:
@@ -32,3 +31,10 @@ async def sweep(parts: Parts, drains: Drains) -> None:
         for (kind, agency_id, looked_at), is_empty in zip(due, empty, strict=True):
             if is_empty:
                 await forget_work(session, agency_id, kind, looked_at)
+
+
+async def _sweep_safely(parts: Parts, drains: Drains) -> None:
+    try:
+        await sweep(parts, drains)
+    except Exception as error:  # noqa: BLE001 - the database may be away; the next second tries again
+        _log.warning("sweep_failed", error=type(error).__name__)

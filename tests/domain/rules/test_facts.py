@@ -24,8 +24,8 @@ def fields(**item):
 
 def test_the_facts_of_a_whole_item():
     assert item_facts(ITEM, NOW).fields == {
-        "item.kind": "comment", "item.lang": "fr", "item.text": ITEM["text"], "item.length": 37, "item.letters": 27,
-        "item.words": 8, "item.upper_ratio": round(7 / 27, 4), "item.media_count": 1,
+        "item.kind": "comment", "item.lang": "fr", "item.text": ITEM["text"], "item.length": 37, "item.letters": 28,
+        "item.words": 8, "item.upper_ratio": 0.25, "item.media_count": 1,
         "author.external_id": "u_12", "author.name": "Jean", "author.trust": "new", "author.has_created_at": True,
         "author.account_age_days": 21,
         "links.count": 1, "links.hosts": ["a.example.fr"], "links.domains": ["example.fr"],

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.outbox.announce import Announcement, announce
-from veilleur.domain.outbox.endpoints import add_endpoint
+from veilleur.domain.outbox.endpoints import add_endpoint, retire_endpoint
 from veilleur.domain.outbox.models import Endpoint
 from veilleur.domain.tenancy.connections import (
     NewCredential,
@@ -133,10 +133,9 @@ async def ping_endpoint(client_id: str, endpoint_id: str, caller: Member, sessio
 
 @router.delete("/clients/{client_id}/endpoints/{endpoint_id}", status_code=204, **needs("clients:write"))
 async def disable_endpoint(client_id: str, endpoint_id: str, caller: Member, session: Tx) -> Response:
-    """Stop calling this endpoint."""
+    """Stop calling this endpoint; what is still on its way to it is given up."""
     endpoint = await _find_endpoint(session, caller, client_id, endpoint_id)
-    endpoint.disabled_at = (await session.execute(select(func.app_now()))).scalar_one()
-    await session.flush()
+    await retire_endpoint(session, endpoint, caller.name)
     return Response(status_code=204)
 
 

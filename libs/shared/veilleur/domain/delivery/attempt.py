@@ -17,6 +17,8 @@ from veilleur.domain.outbox.models import Delivery, EndpointSecret
 from veilleur.infra.worklist import hint_work
 
 LEASE_S = 30
+ENDPOINT_LIMIT = 10
+"""An endpoint that leaves so many calls unanswered gets no more until it has: the others need the connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,9 @@ class Result:
 _BEGIN = text(f"""
 WITH chosen AS MATERIALIZED (
   SELECT id FROM deliveries WHERE agency_id = :agency_id AND due_at <= app_now()
+    AND endpoint_id NOT IN (
+      SELECT endpoint_id FROM deliveries WHERE agency_id = :agency_id AND state = 'sending' AND due_at > app_now()
+      GROUP BY endpoint_id HAVING count(*) >= {ENDPOINT_LIMIT})
   ORDER BY due_at LIMIT :wanted FOR UPDATE SKIP LOCKED)
 UPDATE deliveries SET state = 'sending', attempts = attempts + 1, fence = fence + 1,
   due_at = app_now() + interval '{LEASE_S} seconds'

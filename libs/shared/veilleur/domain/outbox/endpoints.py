@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
-from veilleur.domain.outbox.models import Endpoint, EndpointSecret
+from veilleur.domain.outbox.models import Delivery, Endpoint, EndpointSecret
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.ids import new_id, show_id
@@ -39,3 +40,13 @@ async def add_endpoint(  # noqa: PLR0917
     await session.refresh(endpoint)
     await record_deeds(session, agency_id, [Deed(actor, "endpoint.created", show_id("end", endpoint.id), client_id)])
     return endpoint, secret
+
+
+async def retire_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:
+    """Stop calling an endpoint: what is still on its way to it is given up."""
+    endpoint.disabled_at = (await session.execute(select(func.app_now()))).scalar_one()
+    await session.flush()
+    waiting = (Delivery.agency_id == endpoint.agency_id, Delivery.endpoint_id == endpoint.id, Delivery.due_at.is_not(None))
+    await session.execute(update(Delivery).where(*waiting).values(state="dead", due_at=None, last_error="disabled"))
+    deed = Deed(actor, "endpoint.disabled", show_id("end", endpoint.id), endpoint.client_id)
+    await record_deeds(session, endpoint.agency_id, [deed])

@@ -135,7 +135,8 @@ def _may_fail(words: Sequence[Word], index: int) -> bool:
     if word.text in {"+", "-", "*", "/", "%", "int", "double"} and word.kind in {"sign", "name"}:
         return True
     if word.text == "[" and index:
-        return words[index - 1].kind != "sign" or words[index - 1].text in {")", "]"}
+        before = words[index - 1]
+        return before.text in {")", "]"} or (before.kind != "sign" and before.text != "in")
     return word.text.startswith("metadata.")
 
 

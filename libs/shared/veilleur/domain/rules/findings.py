@@ -58,16 +58,14 @@ def write_pointer(path: Path) -> str:
 
 
 def write_path(path: Path, document: object) -> str:
-    """As staff reads it, a rule by its id: `rules[insulte-directe].when.all[2]`; `rule set` for the whole."""
+    """As staff reads it, a rule by its id: `rules[insulte-directe].when.all[2]`; empty for the whole."""
     shown = ""
     here = document
     for step in path:
         here = _step_into(here, step)
-        if isinstance(step, int):
-            shown += f"[{_read_id(here) or step}]"
-        else:
-            shown += f".{step[:64]}" if shown else step[:64]
-    return shown
+        name = f"[{_read_id(here) or step}]" if isinstance(step, int) else step[:64]
+        shown += f".{name}" if shown and isinstance(step, str) else name
+    return "".join(character if character.isprintable() else "\ufffd" for character in shown)
 
 
 def suggest_name(name: str, known: Iterable[str]) -> Message | None:
