@@ -70,7 +70,10 @@ async def test_an_agency_is_committed_before_the_answer(world):
 async def test_a_webhook_is_committed_before_its_202(world, client):
     external_id = unique("c")
     raw = json.dumps({"type": "item.created", "data": {"external_id": external_id, "text": "Bonjour"}}).encode()
-    http, seen = watch(world.http, count(world, "items JOIN usage_records u ON u.item_id = items.id WHERE external_id = $1", external_id))
+    http, seen = watch(
+        world.http,
+        count(world, "items JOIN usage_records u ON u.item_id = items.id WHERE external_id = $1", external_id),
+    )
     await http.post(f"/ingest/v1/sources/{client.source['id']}", content=raw, headers=client.sign(raw))
     assert seen == [(202, 1)]
 

@@ -81,7 +81,10 @@ def on_connection(url, work):
 
 def test_alembic_finds_no_difference_between_the_models_and_the_migrated_schema(database_name):
     def compare(connection):
-        options = {"compare_type": True, "include_name": lambda name, kind, _: (kind, name) != ("table", "alembic_version")}
+        options = {
+            "compare_type": True,
+            "include_name": lambda name, kind, _: (kind, name) != ("table", "alembic_version"),
+        }
         return compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
 
     assert on_connection(owner_url(database_name), compare) == []

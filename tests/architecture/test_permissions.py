@@ -142,7 +142,7 @@ async def test_a_key_opens_exactly_the_doors_of_its_scopes(crew, scope):
 
 
 async def test_clients_and_members_do_not_pass_each_others_doors(crew):
-    agency, client, callers = crew
+    agency, client, _ = crew
     for route in guarded(INGEST):
         assert await knock(agency.owner, route) == 401, route.name
     for route in guarded((*MODERATOR, *OWNER)):

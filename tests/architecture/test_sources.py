@@ -56,7 +56,9 @@ def test_the_search_for_such_settings_knows_their_forms(statement):
     assert SESSION_WIDE.search(statement)
 
 
-@pytest.mark.parametrize("statement", ["SET LOCAL app.agency_id = 'x'", "UPDATE items SET state = 'x'", "BEGIN;SET LOCAL ROLE x"])
+@pytest.mark.parametrize(
+    "statement", ["SET LOCAL app.agency_id = 'x'", "UPDATE items SET state = 'x'", "BEGIN;SET LOCAL ROLE x"]
+)
 def test_the_search_for_such_settings_leaves_the_others_alone(statement):
     assert not SESSION_WIDE.search(statement)
 
@@ -111,7 +113,9 @@ def test_a_slug_stands_where_its_problem_is_raised_so_that_it_can_be_listed():
 def collect_slugs():
     slugs = set()
     for _, call in list_calls(*PROBLEMS):
-        slugs |= {word.value.value for word in call.keywords if word.arg == "slug" and isinstance(word.value, ast.Constant)}
+        slugs |= {
+            word.value.value for word in call.keywords if word.arg == "slug" and isinstance(word.value, ast.Constant)
+        }
     for source in list_sources():
         for node in ast.walk(source.tree):
             if isinstance(node, ast.AnnAssign | ast.Assign) and isinstance(node.value, ast.Constant):

@@ -78,7 +78,9 @@ async def test_without_a_scope_no_row_is_seen(world, peopled, role):
         await connection.close()
 
 
-@pytest.mark.parametrize("settings", ["", "SET LOCAL app.agency_id = '{agency}';", "SET LOCAL app.client_id = '{client}';"])
+@pytest.mark.parametrize(
+    "settings", ["", "SET LOCAL app.agency_id = '{agency}';", "SET LOCAL app.client_id = '{client}';"]
+)
 async def test_a_client_sees_nothing_unless_both_agency_and_client_are_set(world, peopled, settings):
     tables = await list_tables(world, "veilleur_client")
     assert "items" in tables

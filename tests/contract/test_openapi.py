@@ -45,7 +45,9 @@ def test_the_committed_documents_are_what_the_code_says():
 
 
 def test_there_is_one_document_an_audience_and_one_for_callbacks():
-    assert {file.name for file in (ROOT / "openapi").iterdir()} == {f"{name}.json" for name in [*AUDIENCES, "callbacks"]}
+    assert {file.name for file in (ROOT / "openapi").iterdir()} == {
+        f"{name}.json" for name in [*AUDIENCES, "callbacks"]
+    }
 
 
 @every_document
@@ -65,7 +67,9 @@ def test_no_reference_leads_nowhere(document):
 def test_every_schema_is_one_that_a_validator_accepts(document):
     for name, schema in document["components"]["schemas"].items():
         jsonschema_rs.meta.validate(schema)
-        jsonschema_rs.Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": document["components"]})
+        jsonschema_rs.Draft202012Validator(
+            {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        )
 
 
 @every_audience
@@ -88,7 +92,9 @@ def test_an_operation_says_what_it_does_who_may_and_how_it_refuses(name):
         assert operation["description"], (method, path)
         assert any(status.startswith("2") for status in operation["responses"]), (method, path)
         assert "application/problem+json" in operation["responses"]["default"]["content"], (method, path)
-        assert operation["security"] == ([] if operation.get("x-permission", "public") == "public" else [{"bearer": []}])
+        assert operation["security"] == (
+            [] if operation.get("x-permission", "public") == "public" else [{"bearer": []}]
+        )
 
 
 @every_audience

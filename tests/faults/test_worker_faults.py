@@ -12,32 +12,32 @@ pytestmark = pytest.mark.chaos
 
 async def test_a_worker_killed_in_mid_batch_loses_nothing_and_doubles_nothing(scene):
     async def kill() -> int:
-        for _ in range(few_or_many(3, 60)):
+        for _ in range(few_or_many(1, 60)):
             await scene.until_some("items", "state = 'received' AND attempts > 0")
             await scene.installation.strike("worker")
-        return few_or_many(3, 60)
+        return few_or_many(1, 60)
 
     await scene.survive("kill -9 of the worker in mid-batch", kill)
 
 
 async def test_a_worker_killed_at_any_time_loses_nothing_and_doubles_nothing(scene):
     async def kill() -> int:
-        for _ in range(few_or_many(3, 60)):
+        for _ in range(few_or_many(1, 60)):
             await asyncio.sleep(scene.rng.uniform(0, 1.5))
             await scene.installation.strike("worker")
-        return few_or_many(3, 60)
+        return few_or_many(1, 60)
 
     await scene.survive("kill -9 of the worker at random", kill)
 
 
 async def test_a_worker_killed_right_after_its_commit_decides_nothing_twice(scene):
     async def kill() -> int:
-        for _ in range(few_or_many(2, 40)):
+        for _ in range(few_or_many(1, 40)):
             decided = await scene.count("decisions")
             condition = f"(SELECT count(*) FROM decisions d WHERE d.agency_id = $1) > {decided}"
             await scene.until_some("decisions", condition)
             await scene.installation.strike("worker")
-        return few_or_many(2, 40)
+        return few_or_many(1, 40)
 
     await scene.survive("kill -9 of the worker after its commit", kill)
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import jsonschema_rs
 import pytest
 
-from tests.journeys.receiver import open_receiver
 from tests.support.people import Caller, unique
+from tests.support.receiver import open_receiver
 from veilleur_api.callbacks import CALLBACKS
 
 TEXT = "Ce médicament guérit tout, écrivez-moi en privé"
@@ -52,18 +52,22 @@ async def receiver():
         yield receiver
 
 
+def list_told(receiver, event_type):
+    """The `data` of what came, one a webhook-id, in the order of arrival."""
+    told = {call.headers["webhook-id"]: call.body for call in receiver.calls}
+    return [body["data"] for body in told.values() if body["type"] == event_type]
+
+
 def check_callbacks(receiver, secret):
     """Every callback that came is signed, fresh, and shaped as the published document says."""
-    assert receiver.callbacks
-    for callback in receiver.callbacks:
-        assert callback.is_signed_with(secret)
-        sent_at = datetime.fromtimestamp(int(callback.headers["webhook-timestamp"]), UTC)
+    assert receiver.calls
+    for call in receiver.calls:
+        assert call.is_signed_with(secret)
+        sent_at = datetime.fromtimestamp(int(call.headers["webhook-timestamp"]), UTC)
         assert abs(datetime.now(UTC) - sent_at) < timedelta(seconds=60)
-        shape = CALLBACKS["webhooks"][callback.body["type"]]["post"]["requestBody"]["content"]["application/json"][
-            "schema"
-        ]
+        shape = CALLBACKS["webhooks"][call.body["type"]]["post"]["requestBody"]["content"]["application/json"]["schema"]
         validator = jsonschema_rs.Draft202012Validator({**shape, "components": CALLBACKS["components"]})
-        assert [str(error) for error in validator.iter_errors(callback.body)] == []
+        assert [str(error) for error in validator.iter_errors(call.body)] == []
 
 
 async def read_usage(owner, client, group_by="meter"):
@@ -108,9 +112,9 @@ async def test_an_item_walks_from_a_signed_webhook_through_a_person_to_a_callbac
 
     # The worker finds no rules: a case opens, and the client is told to hold the item back.
     await world.drain()
-    [held] = receiver.of_type("item.held")
+    [held] = list_told(receiver, "item.held")
     assert (held["item"]["id"], held["item"]["author"], held["interim"]) == (receipt["id"], AUTHOR, "withhold")
-    assert TEXT not in receiver.callbacks[0].raw.decode()
+    assert TEXT not in receiver.calls[0].raw.decode()
     waiting = await client.look(receipt["id"])
     assert (waiting["state"], waiting["decision"], waiting["case"]["state"]) == ("in_review", None, "open")
     [clock] = waiting["clocks"]
@@ -138,7 +142,7 @@ async def test_an_item_walks_from_a_signed_webhook_through_a_person_to_a_callbac
 
     # The client is told what was decided, by whom not, and why.
     await world.drain()
-    [made] = receiver.of_type("decision.made")
+    [made] = list_told(receiver, "decision.made")
     assert made["decision"] == {name: decided[name] for name in made["decision"]}
     assert (made["decision"]["verdict"], made["decision"]["policies"]) == ("remove", ["spam"])
     assert [action["code"] for action in made["decision"]["actions"]] == ["remove", "warn"]
@@ -147,11 +151,11 @@ async def test_an_item_walks_from_a_signed_webhook_through_a_person_to_a_callbac
         "text": "Publicité pour un remède miracle.", "language": "fr", "ground": "terms",
     }  # fmt: skip
     assert (made["item"]["id"], made["sequence"]) == (receipt["id"], 1)
-    assert len(receiver.callbacks) == 2
+    assert len(receiver.calls) == 2
     check_callbacks(receiver, endpoint["secret"])
-    for callback in receiver.callbacks:
-        assert "vu trois fois" not in callback.raw.decode()
-        assert me["id"] not in callback.raw.decode()
+    for call in receiver.calls:
+        assert "vu trois fois" not in call.raw.decode()
+        assert me["id"] not in call.raw.decode()
 
     # Whoever looks now sees it decided, in time.
     done = await client.look(receipt["id"])
@@ -188,7 +192,7 @@ async def test_an_item_walks_from_a_signed_webhook_through_a_person_to_a_callbac
         ("item.held", "delivered", 1, endpoint["id"]),
         ("decision.made", "delivered", 1, endpoint["id"]),
     ]
-    assert [one["event"] for one in deliveries] == [callback.headers["webhook-id"] for callback in receiver.callbacks]
+    assert [one["event"] for one in deliveries] == [call.headers["webhook-id"] for call in receiver.calls]
 
 
 async def test_published_rules_decide_at_once_what_they_can_and_ask_a_person_for_the_rest(world, receiver):
@@ -201,7 +205,7 @@ async def test_published_rules_decide_at_once_what_they_can_and_ask_a_person_for
     phone = await client.accept("Appelez le +33 6 12 34 56 78", language="fr")
     await world.drain()
 
-    made = {data["item"]["id"]: data["decision"] for data in receiver.of_type("decision.made")}
+    made = {data["item"]["id"]: data["decision"] for data in list_told(receiver, "decision.made")}
     assert made.keys() == {fine["id"], insult["id"]}
     assert {decision["automated"] for decision in made.values()} == {True}
     assert {decision["rule_set_version"] for decision in made.values()} == {1}
@@ -220,7 +224,7 @@ async def test_published_rules_decide_at_once_what_they_can_and_ask_a_person_for
     assert (removed["reason"]["language"], removed["reason"]["ground"]) == ("fr", "terms")
     assert (await client.look(insult["id"]))["clocks"] == []
 
-    [held] = receiver.of_type("item.held")
+    [held] = list_told(receiver, "item.held")
     assert (held["item"]["id"], held["interim"]) == (phone["id"], "withhold")
     [mine] = (await moderator.call("POST", "/moderator/v1/assignments", {"hold": 5}))["assignments"]
     assert mine["case"]["priority"] == "high"
@@ -236,7 +240,11 @@ async def test_published_rules_decide_at_once_what_they_can_and_ask_a_person_for
     )
     await world.drain()
 
-    assert {data["item"]["id"] for data in receiver.of_type("decision.made")} == {fine["id"], insult["id"], phone["id"]}
+    assert {data["item"]["id"] for data in list_told(receiver, "decision.made")} == {
+        fine["id"],
+        insult["id"],
+        phone["id"],
+    }
     check_callbacks(receiver, endpoint["secret"])
     sums = {row["meter"]: row["quantity"] for row in await read_usage(agency.owner, client)}
     assert {**sums, "review.seconds": ""} == {
@@ -253,14 +261,14 @@ async def test_a_callback_that_is_refused_comes_again_with_the_same_id_and_body(
     agency = await world.operator.found_agency()
     client = await agency.add_client()
     endpoint = await client.add_endpoint(receiver.url)
-    receiver.statuses = [500]
+    receiver.answer(500, 204)
     await client.accept()
     await world.drain()
     [pending] = await list_deliveries(agency.owner, client)
     assert (pending["state"], pending["attempts"], pending["last_status"]) == ("pending", 1, 500)
     await world.move_clock(timedelta(minutes=30))
     await world.drain()
-    first, second = receiver.callbacks
+    first, second = receiver.calls
     assert (second.headers["webhook-id"], second.raw) == (first.headers["webhook-id"], first.raw)
     check_callbacks(receiver, endpoint["secret"])
     [done] = await list_deliveries(agency.owner, client)

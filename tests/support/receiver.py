@@ -50,7 +50,7 @@ class Receiver:
 
     async def wait_for(self, count: int, seconds: float = 5) -> None:
         async with asyncio.timeout(seconds):
-            while len(self.calls) < count:
+            while len(self.calls) < count:  # noqa: ASYNC110 - short, and in tests only
                 await asyncio.sleep(0.01)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -62,7 +62,7 @@ class Receiver:
             if self.silent:
                 await reader.read()
             else:
-                status, more = (self.replies.pop(0) if len(self.replies) > 1 else (self.replies or [(200, {})])[0])
+                status, more = self.replies.pop(0) if len(self.replies) > 1 else (self.replies or [(200, {})])[0]
                 lines = [f"HTTP/1.1 {status} Whatever", "content-length: 0", "connection: close"]
                 lines += [f"{name.replace('_', '-')}: {value}" for name, value in more.items()]
                 writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())

@@ -45,7 +45,7 @@ async def decided(desk, item, seconds):
     """How long it takes until the item is decided."""
     started = time.monotonic()
     async with asyncio.timeout(seconds):
-        while (await desk.client.look(item))["state"] != "decided":
+        while (await desk.client.look(item))["state"] != "decided":  # noqa: ASYNC110 - the worker is elsewhere
             await asyncio.sleep(0.02)
     return time.monotonic() - started
 
@@ -59,7 +59,7 @@ async def end(process):
 
 @pytest.fixture
 async def mute_port():
-    server = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
+    server = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
     yield server.sockets[0].getsockname()[1]
     server.close()
 
@@ -67,9 +67,9 @@ async def mute_port():
 async def test_the_worker_decides_on_a_ring_and_ends_on_sigterm(world):
     desk = await open_desk(world, ASK_RULES)
     async with worker_process(world, world.settings.redis_url.get_secret_value()) as process:
-        await decided(desk, (await desk.client.accept())["id"], 5)
-        await decided(desk, (await desk.client.accept())["id"], 5)
-        assert await end(process) < 5
+        await decided(desk, (await desk.client.accept())["id"], 10)
+        await decided(desk, (await desk.client.accept())["id"], 10)
+        assert await end(process) < 8
         assert process.returncode == 0
 
 
@@ -77,10 +77,10 @@ async def test_the_worker_goes_on_without_redis_and_ends_on_sigterm(world, mute_
     desk = await open_desk(world, ASK_RULES)
     async with worker_process(world, f"redis://127.0.0.1:{mute_port}") as process:
         for _ in range(2):
-            await decided(desk, (await desk.client.accept())["id"], 5)
+            await decided(desk, (await desk.client.accept())["id"], 10)
             await asyncio.sleep(1)
         assert process.returncode is None
-        assert await end(process) < 5
+        assert await end(process) < 8
         assert process.returncode == 0
 
 
@@ -97,7 +97,7 @@ async def test_one_agencys_backlog_holds_up_no_other(world, monkeypatch):
     await busy.client.accept()
     sweeping = asyncio.create_task(sweep_forever(world.worker, Drains(world.worker)))
     await asyncio.sleep(0.3)
-    await decided(desk, (await desk.client.accept())["id"], 5)
+    await decided(desk, (await desk.client.accept())["id"], 10)
     gate.set()
     sweeping.cancel()
     await asyncio.gather(sweeping, return_exceptions=True)
@@ -115,7 +115,7 @@ async def test_the_sweep_survives_a_database_that_is_away_for_a_moment(world, mo
 
     monkeypatch.setattr(module, "DRAINS", {**module.DRAINS, "screening": drain})
     sweeping = asyncio.create_task(sweep_forever(world.worker, Drains(world.worker)))
-    await decided(desk, item, 8)
+    await decided(desk, item, 15)
     sweeping.cancel()
     await asyncio.gather(sweeping, return_exceptions=True)
     assert failures == []

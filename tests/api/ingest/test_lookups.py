@@ -31,7 +31,7 @@ async def test_a_look_up_shows_nothing_of_the_agencys_inside(world: World, clien
     assert item["state"] == "in_review"
     assert set(item) == {
         "id", "external_id", "revision", "source_id", "state", "interim", "received_at", "decision", "case", "clocks",
-        "history",
+        "history", "mode", "observed",
     }  # fmt: skip
     assert set(item["case"]) == {"id", "state", "priority", "opened_at", "closed_at"}
 

@@ -165,10 +165,37 @@ async def test_mistakes_of_envelope_and_item_are_told_together(shared_client: Cl
     assert read_pointers(await shared_client.post(raw), 422, "invalid") == ["/timestamp", "/more", "/data/kind"]
 
 
-@pytest.mark.parametrize("event_type", ["item.updated", "item.deleted", "item.reported", "appeal.created"])
-async def test_events_that_come_later_are_refused_by_name(world: World, shared_client: Client, event_type: str):
-    answer = await shared_client.send({"external_id": "c_1"}, event_type)
+async def test_events_that_come_later_are_refused_by_name(world: World, shared_client: Client):
+    answer = await shared_client.send({"external_id": "c_1"}, "appeal.created")
     assert read_pointers(answer, 422, "not-yet") == ["/type"]
+    assert await count_stored(world, shared_client) == NOTHING
+
+
+REPORT = {"source": "user", "reason": "spam"}
+EVENT_MISTAKES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
+    "an edit without content": ("item.updated", {"external_id": "c"}, [""]),
+    "an edit of nothing": ("item.updated", {"text": "x"}, ["/external_id"]),
+    "a deletion of nothing": ("item.deleted", {}, ["/external_id"]),
+    "a deletion with content": ("item.deleted", {"external_id": "c", "text": "x"}, ["/text"]),
+    "a deletion of revision 0": ("item.deleted", {"external_id": "c", "revision": 0}, ["/revision"]),
+    "no report": ("item.reported", {"external_id": "c"}, ["/report"]),
+    "a report in a word": ("item.reported", {"external_id": "c", "report": "spam"}, ["/report"]),
+    "an empty report": ("item.reported", {"external_id": "c", "report": {}}, ["/report/source", "/report/reason"]),
+    "a report from nobody known": (
+        "item.reported",
+        {"external_id": "c", "report": REPORT | {"source": "cat", "reporter": {"id": 1}}},
+        ["/report/source", "/report/reporter/external_id", "/report/reporter/id"],
+    ),
+    "a report with a wrong item": ("item.reported", {"external_id": "c", "report": REPORT, "kind": 1}, ["/kind"]),
+    "a report of an unknown item": ("item.reported", {"external_id": "nobody", "report": REPORT}, ["/text"]),
+}
+
+
+@pytest.mark.parametrize("case", EVENT_MISTAKES)
+async def test_an_event_of_another_shape_gets_422_with_every_pointer(world: World, shared_client: Client, case: str):
+    event_type, data, pointers = EVENT_MISTAKES[case]
+    answer = await shared_client.send(data, event_type)
+    assert read_pointers(answer, 422, "invalid") == [f"/data{pointer}" for pointer in pointers]
     assert await count_stored(world, shared_client) == NOTHING
 
 

@@ -340,7 +340,7 @@ async def test_a_hanging_receiver_delays_nothing_that_comes_later(world, receive
         await hung.wait_for(1)
         await line.decide("bad once more")
         again = asyncio.create_task(drains.run("delivery", line.desk.agency_id))
-        await receiver.wait_for(2, seconds=3)
+        await receiver.wait_for(2, seconds=8)
         await draining_ends(draining, again)
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.support.desk import ASK_RULES, open_desk, refused_decisions, slug
 from tests.support.people import unique
 from veilleur.kernel.ids import read_id
+from veilleur_worker.drains import Drains
 
 REMOVE = {"verdict": "remove", "actions": [{"code": "remove"}], "policies": ["insult"]}
 EFFECTS = ("decisions", "usage_records", "audit_entries", "events", "deliveries", "sla_events")
@@ -183,12 +184,10 @@ async def test_deciding_and_screening_an_edit_never_wait_for_each_other_in_a_cir
     async with paused(desk, "cases"):
         deciding = asyncio.create_task(desk.moderator.decide(held | {"item": {"revision": 2}}))
         await someone_waits(desk)
-        screening = asyncio.create_task(world.drain())
-        await asyncio.sleep(0.2)
-    # PostgreSQL looks for a deadlock after a second of waiting.
-    async with asyncio.timeout(0.9):
-        assert (await deciding).status_code == 201
-        await screening
+        # It finds the item taken and passes over it; a screening that waited would do so for five seconds.
+        async with asyncio.timeout(4):
+            await Drains(world.worker).run("screening", desk.agency_id)
+    assert (await deciding).status_code == 201
 
 
 @asynccontextmanager
@@ -207,7 +206,7 @@ async def paused(desk, table):
 
 async def someone_waits(desk):
     query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    while not await desk.world.fetch(query):
+    while not await desk.world.fetch(query):  # noqa: ASYNC110 - the database tells nobody
         await asyncio.sleep(0.01)
 
 
@@ -371,8 +370,8 @@ async def test_a_storm_at_the_desk_leaves_everything_counted_once(world):
     desk = await open_desk(world, ASK_RULES)
     await desk.client.add_endpoint("http://127.0.0.1:9/", ["decision.made"])
     names = [unique("c") for _ in range(60)]
-    for name in names:
-        await desk.client.accept("doubtful", external_id=name)
+    bulk = [{"external_id": name, "text": "doubtful"} for name in names]
+    await desk.client.api.call("POST", "/ingest/v1/items", {"source": desk.client.source["id"], "items": bulk}, 202)
     await world.drain()
     moderators = [await desk.hire(capacity=4) for _ in range(8)]
     until = time.monotonic() + STORM_S
@@ -383,12 +382,10 @@ async def test_a_storm_at_the_desk_leaves_everything_counted_once(world):
         drain_on(desk, until),
     )
     assert set(statuses) <= {200, 201, 204, 409}, statuses
-    assert statuses.count(201) > 20
-    assert await desk.count("items", "attempts > 1") == 0
-
+    assert await desk.count("cases", "reason = 'screening_failed'") == 0
     decided = await desk.count("decisions")
     human = await desk.count("decisions", "NOT automated")
-    assert human == statuses.count(201)
+    assert human == statuses.count(201) > 0
     assert await desk.count("usage_records", "meter = 'decision.human'") == human
     assert await desk.count("usage_records", "meter = 'review.seconds'") == human
     assert await desk.count("deliveries") == decided

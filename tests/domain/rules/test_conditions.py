@@ -1,5 +1,4 @@
 import pytest
-
 from tests.domain.rules.documents import document, errors, rule
 
 PARTS = {
@@ -7,6 +6,9 @@ PARTS = {
     "patterns": {"phone": "\\d{10}"},
     "params": {"days": 7, "share": 0.5, "word": "a"},
 }
+ITEM_FIELDS = (
+    "item.kind, item.lang, item.text, item.length, item.letters, item.words, item.upper_ratio, item.media_count"
+)
 WHOLE_AND_DECIMAL = "whole and decimal numbers don't mix: write 1.0 beside a decimal field, 1 beside a whole one"
 
 
@@ -79,8 +81,7 @@ def test_conditions_that_are_fine(condition):
         ("item.`text` == 'a'", [
             (6, "condition", "` has no use in a condition", None),
             (11, "condition", "` has no use in a condition", None),
-            (1, "condition", "item needs a field", "known here: item.kind, item.lang, item.text, item.length, item.letters, "
-             "item.words, item.upper_ratio, item.media_count"),
+            (1, "condition", "item needs a field", f"known here: {ITEM_FIELDS}"),
         ]),
         ("(links).count > 0", [(2, "condition", "links needs a field", "known here: links.count, links.hosts, links.domains")]),
         ("_hits[0] > 0", [(1, "condition", "names that start with _ are reserved", None)]),

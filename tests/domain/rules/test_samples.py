@@ -1,14 +1,15 @@
 """The rule sets of the demo: sound, and sensible on the comments of the demo."""
 
 import json
+import sys
 import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-
 from tests.domain.rules.documents import NOW
+
 from veilleur.domain.rules.catalogue_view import ActionSpec, Catalogue
 from veilleur.domain.rules.check import check_rule_set
 from veilleur.domain.rules.compile import compile_rule_set
@@ -76,7 +77,7 @@ def test_most_comments_are_decided_the_doubtful_go_to_people_and_nothing_clean_i
     took = time.process_time() - started
     escalated = sum(count for (outcome, _), count in outcomes.items() if outcome == "escalate")
     with capsys.disabled():
-        print(f"\n{name}: {dict(outcomes)}, {took / len(comments) * 1e6:.0f} µs an item")
+        sys.stdout.write(f"\n{name}: {dict(outcomes)}, {took / len(comments) * 1e6:.0f} µs an item\n")
     assert 0.30 <= escalated / len(comments) <= 0.55
     assert outcomes["restrict", "clean"] + outcomes["remove", "clean"] == 0
     offensive = {label for _, label in outcomes} - {"clean"}

@@ -93,6 +93,12 @@ class Installation:
         os.kill(pid, number)
         return pid
 
+    @staticmethod
+    def resume(pid: int) -> None:
+        """Wake what SIGSTOP put to sleep."""
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
     async def strike(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End a program by a signal, and wait until the supervisor has started the next."""
         old = self.hit(name, number)

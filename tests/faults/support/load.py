@@ -18,7 +18,8 @@ WEIGHTS = (6, 3, 1)
 
 PATIENCE_S = 40.0
 PAUSE_S = 0.1
-"""Between two tries; shorter than the `Retry-After`, to be a nuisance."""
+LONGEST_PAUSE_S = 0.8
+"""Between two tries, doubling; shorter than the `Retry-After`, to be a nuisance."""
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ async def deliver(client: Client, ledger: Ledger, sent: Sent) -> None:
         if await try_once(client, ledger, sent):
             sent.waited_s = time.monotonic() - started
             return
-        await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(min(PAUSE_S * 2 ** (sent.tries - 1), LONGEST_PAUSE_S))
 
 
 async def try_once(client: Client, ledger: Ledger, sent: Sent) -> bool:
@@ -99,17 +100,28 @@ async def try_once(client: Client, ledger: Ledger, sent: Sent) -> bool:
 
 async def moderate(moderator: Moderator, ledger: Ledger, stop: asyncio.Event) -> None:
     """Claim and decide until told to stop; a decision without an answer is sent again as it was."""
+    stopped = asyncio.create_task(stop.wait())
     while not stop.is_set():
-        try:
-            answer = await moderator.caller.ask("POST", "/moderator/v1/assignments", {"hold": 3, "wait": 1})
-        except httpx.TransportError:
-            await asyncio.sleep(PAUSE_S)
-            continue
-        if not ledger.hear(answer, 200):
-            await asyncio.sleep(PAUSE_S)
-            continue
-        for held in answer.json()["assignments"]:
+        claim = asyncio.create_task(_claim(moderator, ledger))
+        await asyncio.wait([claim, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if not claim.done():
+            claim.cancel()
+            return
+        for held in claim.result():
             await _decide(moderator, ledger, held)
+
+
+async def _claim(moderator: Moderator, ledger: Ledger) -> list[Json]:
+    try:
+        answer = await moderator.caller.ask("POST", "/moderator/v1/assignments", {"hold": 3, "wait": 2})
+    except httpx.TransportError:
+        await asyncio.sleep(PAUSE_S)
+        return []
+    if ledger.hear(answer, 200):
+        held: list[Json] = answer.json()["assignments"]
+        return held
+    await asyncio.sleep(PAUSE_S)
+    return []
 
 
 async def _decide(moderator: Moderator, ledger: Ledger, held: Json) -> None:

@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from statistics import quantiles
 from uuid import UUID
@@ -112,7 +112,9 @@ class Scene:
         people = [asyncio.create_task(moderate(moderator, self.ledger, stop)) for moderator in self.moderators]
         try:
             await wait_until(self._is_idle, "an empty backlog", SETTLE_S, every=0.1)
-            if await self.count("deliveries", "due_at IS NOT NULL"):
+            with suppress(AssertionError):
+                await wait_until(self._has_told, "callbacks in the air", 1.0, every=0.1)
+            if not await self._has_told():
                 await self.installation.pass_time(LEASE_S)
                 await wait_until(self._has_told, "all callbacks", SETTLE_S, every=0.1)
         finally:
@@ -120,10 +122,10 @@ class Scene:
             await asyncio.gather(*people)
 
     async def _is_idle(self) -> bool:
-        """Nothing waits but callbacks whose sender vanished."""
-        open_items = "state = 'received'" + (" OR state = 'in_review'" if self.moderators else "")
-        return not await self.count("items", f"({open_items})") and not await self.count(
-            "deliveries", "due_at <= app_now() + interval '25 seconds'"
+        """Nothing waits but callbacks that are in the air, or whose sender vanished."""
+        states = "('received', 'in_review')" if self.moderators else "('received')"
+        return not (
+            await self.count("items", f"state IN {states}") or await self.count("deliveries", "state = 'pending'")
         )
 
     async def _has_told(self) -> bool:

@@ -39,8 +39,9 @@ def replay_program(context: DevContext, *, live: bool) -> Program:
 
     `live` tells it that a text which ends in a carriage return is redrawn in place (see `console`).
     """
-    environment = _demo_environment(context) | ({"VEILLEUR_DEV_LIVE": "1"} if live else {})
-    return Program("replay", (veilleur_command(), "replay", "--once"), environment, stop_seconds=3.0)
+    redrawn = ("--redrawn",) if live else ()
+    command = (veilleur_command(), "replay", "--once", *redrawn)
+    return Program("replay", command, _demo_environment(context), stop_seconds=3.0)
 
 
 def veilleur_command() -> str:

@@ -14,13 +14,14 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
-from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.connections import ArqRedis, RedisSettings
 from redis.exceptions import RedisError
 
 from veilleur.infra.worklist import WorkKind
 
 BUCKET_S = 0.1
 RING_TIMEOUT_S = 0.2
+CONNECT_TIMEOUT_S = 1
 RETRY_S = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -50,7 +51,7 @@ def read_job(raw: bytes) -> dict[str, Any]:
 
 def read_redis_settings(url: str) -> RedisSettings:
     settings = RedisSettings.from_dsn(url)
-    settings.conn_timeout = 1
+    settings.conn_timeout = CONNECT_TIMEOUT_S
     settings.conn_retries = 0
     return settings
 
@@ -59,8 +60,9 @@ class ArqBell:
     """Rings through arq; where Redis is away the ring is lost, logged, and not tried again for a second."""
 
     def __init__(self, redis_url: str) -> None:
-        self._settings = read_redis_settings(redis_url)
-        self._pool: ArqRedis | None = None
+        # It connects when it is first used. Opened here, two first rings at once share it.
+        self._pool: ArqRedis = ArqRedis.from_url(redis_url, socket_connect_timeout=CONNECT_TIMEOUT_S)
+        self._pool.job_serializer, self._pool.job_deserializer = write_job, read_job
         self._rung_at: dict[tuple[WorkKind, UUID], float] = {}
         self._waiting: set[tuple[WorkKind, UUID]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,9 +80,9 @@ class ArqBell:
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
-        if self._pool is not None:
-            with contextlib.suppress(TimeoutError, OSError, RedisError):
-                await asyncio.wait_for(self._pool.aclose(close_connection_pool=True), 1)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError, OSError, RedisError):
+            await asyncio.wait_for(self._pool.aclose(close_connection_pool=True), 1)
 
     async def _ring_in_time(self, key: tuple[WorkKind, UUID]) -> None:
         await asyncio.sleep(self._rung_at.get(key, 0.0) + BUCKET_S - time.monotonic())
@@ -92,8 +94,6 @@ class ArqBell:
         job_id = f"drain:{kind}:{agency_id}:{os.getpid()}:{int(time.time() / BUCKET_S)}"
         try:
             async with asyncio.timeout(RING_TIMEOUT_S):
-                if self._pool is None:
-                    self._pool = await create_pool(self._settings, job_serializer=write_job, job_deserializer=read_job)
                 await self._pool.enqueue_job("drain", kind, str(agency_id), _job_id=job_id, _expires=60_000)
         except (TimeoutError, OSError, RedisError) as error:
             self._quiet_until = time.monotonic() + RETRY_S

@@ -2,19 +2,17 @@
 
 from datetime import date
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
 from veilleur.kernel.messages import msg
 
 
 def _require_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(msg("must be an IANA time zone, such as Europe/Paris")) from None
+    if value not in known_zones():
+        raise ValueError(msg("must be an IANA time zone, such as Europe/Paris"))
     return value
 
 

@@ -46,7 +46,8 @@ async def retire_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str)
     """Stop calling an endpoint: what is still on its way to it is given up."""
     endpoint.disabled_at = (await session.execute(select(func.app_now()))).scalar_one()
     await session.flush()
-    waiting = (Delivery.agency_id == endpoint.agency_id, Delivery.endpoint_id == endpoint.id, Delivery.due_at.is_not(None))
-    await session.execute(update(Delivery).where(*waiting).values(state="dead", due_at=None, last_error="disabled"))
+    mine = (Delivery.agency_id == endpoint.agency_id, Delivery.endpoint_id == endpoint.id)
+    given_up = {"state": "dead", "due_at": None, "last_error": "disabled"}
+    await session.execute(update(Delivery).where(*mine, Delivery.due_at.is_not(None)).values(given_up))
     deed = Deed(actor, "endpoint.disabled", show_id("end", endpoint.id), endpoint.client_id)
     await record_deeds(session, endpoint.agency_id, [deed])

@@ -3,7 +3,6 @@
 The rules' own tests are part of the check: a rule set whose tests fail is not fit to be published.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from veilleur.domain.rules.compile import CompiledRule, CompiledRuleSet, compile
 from veilleur.domain.rules.document import Path, RuleSet, RuleTest, digest_document, list_leaves
 from veilleur.domain.rules.expressions import read_expression
 from veilleur.domain.rules.facts import item_facts, lay_over
-from veilleur.domain.rules.findings import MAX_FINDINGS, Finding, Mistake
+from veilleur.domain.rules.findings import MAX_FINDINGS, Finding, Mistake, write_path
 from veilleur.domain.rules.language import read_rule_set
 from veilleur.domain.rules.locating import locate_mistakes
 from veilleur.domain.rules.logic import pack_answers, resolve_gate
@@ -110,13 +109,10 @@ def _find_unused(rule_set: RuleSet) -> list[Mistake]:
     ]
 
 
-_STEP = re.compile(r"/(\d+)(?=/|$)")
-
-
 def _to_findings(problem: Invalid) -> Iterator[Finding]:
     for error in problem.errors:
         yield Finding(
-            path=_STEP.sub(r"[\1]", error.pointer).replace("/", ".").removeprefix("."),
+            path=write_path(_read_pointer(error.pointer), None),
             pointer=error.pointer,
             line=error.line,
             column=error.column,
@@ -125,3 +121,8 @@ def _to_findings(problem: Invalid) -> Iterator[Finding]:
             slug=problem.slug,
             level="error",
         )
+
+
+def _read_pointer(pointer: str) -> Path:
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    return tuple(int(step) if step.isdecimal() else step for step in steps)

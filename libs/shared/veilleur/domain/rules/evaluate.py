@@ -59,13 +59,17 @@ def evaluate(compiled: CompiledRuleSet, facts: ItemFacts) -> Evaluation:
         for rule, unknown in fired
     )
     signals = _show_signals(compiled, readings)
-    spans = {match.rule: [list(span) for span in match.spans] for match in matched}
+    told = {
+        "signals": signals,
+        "spans": {match.rule: [list(span) for span in match.spans] for match in matched},
+        "decided_by": decided_by,
+    }
     return Evaluation(
         outcome=clause.settle(facts.now),
         decided_by=decided_by,
         matched=matched,
         signals=signals,
-        trace=write_trace(compiled.digest, facts.now, answers, signals, spans, decided_by),
+        trace=write_trace(compiled.digest, facts.now, answers, told),
     )
 
 

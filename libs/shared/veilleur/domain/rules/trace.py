@@ -9,23 +9,17 @@ from veilleur.kernel.clock import to_rfc3339
 TRACE_FORMAT = 1
 
 
-def write_trace(
-    digest: str,
-    now: datetime,
-    answers: Answers,
-    signals: Mapping[str, object],
-    spans: Mapping[str, object],
-    decided_by: str | None,
-) -> dict[str, object]:
-    """`conditions` is `[count, true, unknown]`, the two sets as hex numbers whose bit `i` is condition `i`."""
+def write_trace(digest: str, now: datetime, answers: Answers, told: Mapping[str, object]) -> dict[str, object]:
+    """`conditions` is `[count, true, unknown]`, the two sets as hex numbers whose bit `i` is condition `i`.
+
+    `told` is for people and stands beside it: signals, spans by rule, which rule decided.
+    """
     return {
         "v": TRACE_FORMAT,
         "digest": digest,
         "at": to_rfc3339(now),
         "conditions": [answers.count, f"{answers.true:x}", f"{answers.unknown:x}"],
-        "signals": dict(signals),
-        "spans": dict(spans),
-        "decided_by": decided_by,
+        **told,
     }
 
 

@@ -17,7 +17,7 @@ def compose_yaml(text: str, *, max_depth: int, max_values: int) -> object:
     """The value of the one document; an empty text is null. Raises `UnreadableError` for whatever is not JSON's."""
     composer = _Composer(text)
     for count, event in enumerate(list_yaml_events(text)):
-        if count > 2 * max_values:
+        if count > max_values:
             raise UnreadableError(msg("holds more than {limit} values", limit=max_values))
         composer.take(event)
         if composer.depth > max_depth:

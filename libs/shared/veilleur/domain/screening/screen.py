@@ -68,7 +68,9 @@ async def screen_marked(
     present = (await session.execute(select(func.app_now()))).scalar_one()
     standings = await load_standings(session, agency_id, items)
     open_before = await lock_open_cases(session, agency_id, [item.id for item in items if item.id in standings])
-    published = await rule_sets.load(session, agency_id, {item.client_id for item in items})
+    # Not for those that ended here: it may be the rule set itself that fails them.
+    judged = {item.client_id for item in items if item.attempts <= MAX_ATTEMPTS}
+    published = await rule_sets.load(session, agency_id, judged)
     judgements = [
         judge(item, published.get(item.client_id), standings.get(item.id), present)
         if item.attempts <= MAX_ATTEMPTS

@@ -63,14 +63,15 @@ def require_open_time(calendar: Calendar, pointer: str) -> None:
 
 
 def _read_zone(value: object, pointer: str, mistakes: Mistakes) -> ZoneInfo | None:
-    if isinstance(value, str) and value in _known_zones():
+    if isinstance(value, str) and value in known_zones():
         return ZoneInfo(value)
     mistakes.add(pointer, msg("is not a known time zone"), msg("an IANA name such as Europe/Paris"))
     return None
 
 
 @lru_cache(maxsize=1)
-def _known_zones() -> frozenset[str]:
+def known_zones() -> frozenset[str]:
+    """The IANA names that mean the same on every machine."""
     return frozenset(available_timezones()) - _NOT_ZONES
 
 

@@ -1,0 +1,277 @@
+"""Hostile bodies at every door that reads one, with a good credential: never a fault of ours, always a problem."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.people import Agency, Caller, Client, Json
+from tests.support.world import BASE_URL, World
+from veilleur_api.app import create_app
+
+JSON = {"content-type": "application/json"}
+
+RAW: list[bytes] = [
+    b"",
+    b" ",
+    b"null",
+    b"true",
+    b"0",
+    b'""',
+    b"[]",
+    b"{}",
+    b"[[]]",
+    b"[{}]",
+    b"{",
+    b"}",
+    b'{"a"',
+    b'{"a":}',
+    b"{}{}",
+    b"{} trailing",
+    b"'single'",
+    b"<a/>",
+    b"a=b&c=d",
+    b"--boundary\r\n\r\n--boundary--",
+    b"%PDF-1.7",
+    b"\x00",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf{}",
+    b'{"a": "\xff"}',
+    b'{"a": "\xed\xa0\x80"}',
+    "{}".encode("utf-16"),
+    "{}".encode("utf-32"),
+    b'{"a": NaN}',
+    b'{"a": Infinity}',
+    b'{"a": 1e999}',
+    b'{"a": -1e999}',
+    b'{"a": 9007199254740993}',
+    b'{"a": ' + b"9" * 5_000 + b"}",
+    b'{"a": 0.' + b"1" * 5_000 + b"}",
+    b'{"a": 1e-999999999}',
+    b'{"a": "\\u0000"}',
+    b'{"\\u0000": 1}',
+    b'{"a": "\\ud800"}',
+    b'{"\\udfff": 1}',
+    b'{"a": 1, "a": 2}',
+    b'{"": {"": {"": ""}}}',
+    b'{"__proto__": {"a": 1}}',
+    b'{"$ref": "#"}',
+    b"[" * 200_000,
+    b'{"a":' * 40_000,
+    b"[" * 32 + b"]" * 32,
+    b"[" * 33 + b"]" * 33,
+    b"[" + b"0," * 100_000 + b"0]",
+    b'{"' + b"k" * 200_000 + b'": 1}',
+    b'"' + b"s" * 200_000 + b'"',
+    json.dumps({f"k{number}": number for number in range(5_000)}).encode(),
+    gzip.compress(b"{}"),
+]
+"""Sent as they are."""
+
+VALUES: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    2**31,
+    2**53,
+    -(2**53),
+    0.5,
+    -0.0,
+    1e-300,
+    "",
+    " ",
+    "x" * 10_000,
+    "é" * 70_000,
+    "\u0001\u001b[2J\u007f",
+    "\ufeff\u202e\u2028\uffff",
+    "😀" * 300,
+    "'; DROP TABLE items; --",
+    "%s %(x)s {0} {x!r} ${y}",
+    "../../etc/passwd",
+    "cli_" + "z" * 26,
+    "2026-02-30T25:61:61Z",
+    "9999-12-31T23:59:59-23:59",
+    "0001-01-01T00:00:00+23:59",
+    "http://[",
+    "^(a+)+$",
+    [],
+    {},
+    [[]],
+    [None],
+    [{}],
+    {"a": None},
+    {"a": {"b": {"c": []}}},
+    ["x"] * 300,
+    [0] * 300,
+    {str(number): number for number in range(300)},
+]
+"""Each put into every field of a body at once, and into one field of a good body at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One operation that reads a body, with who may use it."""
+
+    method: str
+    path: str
+    fields: tuple[str, ...]
+    caller: Caller
+    example: Json | None
+
+    def bodies(self) -> Iterator[bytes]:
+        yield from RAW
+        for value in VALUES:
+            yield json.dumps(dict.fromkeys(self.fields, value)).encode()
+        for value in VALUES if self.example else ():
+            for field in self.example or ():
+                yield json.dumps((self.example or {}) | {field: value}).encode()
+
+
+Sign = Callable[[bytes], dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The application without its safety net: what it would answer on a wire, a 500 included."""
+
+    http: httpx.AsyncClient
+    doors: list[Door]
+    sign: Sign
+
+    async def knock(self, door: Door, body: bytes) -> str | None:
+        """What is wrong with the answer."""
+        headers = door.caller.headers | JSON
+        if "/sources/src_" in door.path:
+            headers |= self.sign(body)
+        if door.path == "/oauth/token":
+            headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = await self.http.request(door.method, door.path, content=body, headers=headers)
+        fault = judge(door, answer)
+        return f"{door.method} {door.path} {body[:120]!r}: {fault} {answer.text[:200]}" if fault else None
+
+
+def judge(door: Door, answer: httpx.Response) -> str | None:
+    if answer.status_code >= 500:
+        return str(answer.status_code)
+    if answer.status_code < 400:
+        return None
+    if door.path == "/oauth/token":
+        return None if set(answer.json()) == {"error", "error_description"} else "no error of RFC 6749"
+    if answer.headers["content-type"] != "application/problem+json":
+        return "no problem"
+    problem = answer.json()
+    if answer.status_code not in (400, 404, 409, 413, 415, 422) or problem["status"] != answer.status_code:
+        return f"an unexpected {answer.status_code}"
+    if answer.status_code in (400, 422) and not problem.get("errors"):
+        return "no pointer"
+    return None
+
+
+def example_of(path: str, ids: dict[str, str]) -> Json | None:
+    """A good body of a route, from which one field at a time is spoiled."""
+    item = {"external_id": "c", "text": "x", "metadata": {}, "media": [], "context": {}, "author": {"external_id": "u"}}
+    calendar = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "17:00"]]}}
+    examples: dict[str, Json] = {
+        "/ingest/v1/sources/{source_id}": {"type": "item.created", "timestamp": "2026-11-22T10:00:00Z", "data": item},
+        "/ingest/v1/items": {"source": ids["source_id"], "items": [item]},
+        "/owner/v1/clients": {"slug": "s", "name": "n", "time_zone": "UTC", "languages": [], "calendar": None},
+        "/owner/v1/clients/{client_id}": {"name": "n", "time_zone": "UTC", "languages": [], "interim": "publish"},
+        "/owner/v1/clients/{client_id}/sources": {"kind": "standard", "name": "n", "settings": {}},
+        "/owner/v1/clients/{client_id}/sources/{source_id}/secrets": {"secret": None, "overlap_s": 60},
+        "/owner/v1/clients/{client_id}/endpoints": {"url": "https://example.com/", "events": []},
+        "/owner/v1/clients/{client_id}/credentials": {"kind": "api_key", "name": "n", "scopes": ["items:read"]},
+        "/owner/v1/clients/{client_id}/policies": {"code": "c", "title": "t", "examples": [], "definition": ""},
+        "/owner/v1/clients/{client_id}/actions": {"code": "c", "title": "t", "verdict": "allow", "targets": ["item"]},
+        "/owner/v1/members": {"email": "a@b", "name": "n", "roles": ["moderator"], "skills": [], "clients": []},
+        "/owner/v1/members/{member_id}": {"name": "n", "languages": [], "clients": [], "capacity": 5},
+        "/owner/v1/queues": {"code": "c", "name": "n", "lease_s": 60},
+        "/owner/v1/calendars": {"name": "n", "calendar": calendar},
+        "/owner/v1/calendars/preview": {"calendar": calendar, "op": "add", "start": "2026-11-22T10:00:00Z", "seconds": 1},
+        "/moderator/v1/assignments": {"hold": 1, "queues": ["default"]},
+        "/moderator/v1/heartbeat": {"assignments": [{"id": ids["assignment_id"], "fence": 1}]},
+        "/moderator/v1/assignments/{assignment_id}/decision": {
+            "fence": 1, "revision": 2, "verdict": "allow", "actions": [], "policies": [], "explanation": "", "note": "",
+        },
+        "/moderator/v1/assignments/{assignment_id}/notes": {"text": "t", "pin": "author"},
+    }  # fmt: skip
+    return examples.get(path)
+
+
+def find_fields(document: Json, operation: Json) -> tuple[str, ...]:
+    """The names of a request body's fields."""
+    content = operation.get("requestBody", {}).get("content", {})
+    schema: Json = next(iter(content.values()), {}).get("schema", {})
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return tuple(schema.get("properties", ())) or ("data",)
+
+
+async def find_doors(http: httpx.AsyncClient, callers: dict[str, Caller], ids: dict[str, str]) -> list[Door]:
+    """Every POST, PUT and PATCH that the documents of the public application list."""
+    doors: dict[tuple[str, str], Door] = {}
+    for audience, caller in callers.items():
+        document = (await http.get(f"/openapi/{audience}.json")).json()
+        for path, operations in document["paths"].items():
+            for method in {"post", "put", "patch"} & set(operations):
+                fields = find_fields(document, operations[method])
+                shown = path.format_map(ids)
+                doors[method, path] = Door(method.upper(), shown, fields, caller, example_of(path, ids))
+    return list(doors.values())
+
+
+async def hold_a_case(world: World, agency: Agency, client: Client) -> tuple[Caller, str]:
+    moderator = await agency.add_moderator(capacity=1)
+    await client.accept()
+    await world.drain()
+    held = await moderator.call("POST", "/moderator/v1/assignments", {"hold": 1}, 200)
+    return moderator, held["assignments"][0]["id"]
+
+
+@pytest.fixture(scope="module")
+async def house(world: World, shared_agency: Agency, shared_client: Client) -> Any:
+    moderator, assignment_id = await hold_a_case(world, shared_agency, shared_client)
+    body = {"email": "spare@agency.example", "name": "S", "roles": ["moderator"]}
+    spare = await shared_agency.owner.call("POST", "/owner/v1/members", body, 201)
+    endpoint = await shared_client.add_endpoint("https://example.com/")
+    ids = {
+        "client_id": shared_client.id,
+        "source_id": shared_client.source["id"],
+        "endpoint_id": endpoint["id"],
+        "member_id": spare["id"],
+        "assignment_id": assignment_id,
+        "version": "1",
+    }
+    callers = {"ingest": shared_client.api, "moderator": moderator, "owner": shared_agency.owner}
+    app = create_app(world.settings, world.parts)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
+        yield House(http, await find_doors(http, callers, ids), shared_client.sign)
+
+
+async def test_no_hostile_body_makes_a_fault_of_ours_and_every_refusal_is_a_problem(house: House):
+    assert len(RAW) + len(VALUES) >= 60
+    assert len(house.doors) >= 20
+    # The held case stays held while the other doors are tried: giving it back and deciding it come last.
+    faults: list[str] = []
+    for door in sorted(house.doors, key=lambda door: door.path.endswith(("/decision", "/release"))):
+        for body in door.bodies():
+            fault = await house.knock(door, body)
+            if fault:
+                faults.append(fault)
+    assert faults == []
+
+
+async def test_hostile_bodies_at_once_do_not_disturb_a_good_one(house: House, client: Client):
+    door = next(door for door in house.doors if door.path == "/ingest/v1/items")
+    good = [client.send({"external_id": f"c_{number}", "text": "x"}) for number in range(20)]
+    knocks: list[Awaitable[Any]] = [house.knock(replace(door, example=None), body) for body in RAW]
+    *answers, faults = await asyncio.gather(*good, asyncio.gather(*knocks))
+    assert [answer.status_code for answer in answers] == [202] * 20
+    assert [fault for fault in faults if fault] == []

@@ -1,0 +1,1 @@
+"""What outsiders script against."""

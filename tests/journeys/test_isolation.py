@@ -1,0 +1,544 @@
+"""No agency sees another's row, no client sees another client's: every operation, with the ids of others.
+
+`seized` is an agency full of everything; somebody else then tries every operation of the documents with its ids.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from tests.support.people import Agency, Caller, Client, Json, unique
+from veilleur.infra.db.session import Scope
+from veilleur.kernel.ids import parse_id, show_id
+from veilleur_api.openapi import build_documents
+from veilleur_worker.drains import DRAINS, Drains
+
+UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+RULES: Json = {
+    "format": "veilleur.rules/v1",
+    "schema": "item/v1",
+    "name": "isolation",
+    "fallback": {"verdict": "allow"},
+    "lists": {"doubts": {"kind": "phrases", "match": "word", "fold": "soft", "entries": ["doubtful"]}},
+    "rules": [
+        {
+            "id": "doubts",
+            "title": "A person decides",
+            "mode": "live",
+            "severity": 10,
+            "when": {"all": ["hits('doubts') > 0"]},
+            "then": {"escalate": {"queue": "default"}, "policies": ["spam"]},
+        }
+    ],
+}
+
+# What only the holder of the ids may see, in every text a person wrote.
+NEVER_ANSWERED = "secretword"
+
+
+@dataclass
+class Household:
+    """A client with something in every table, and the ids under which it could be asked for."""
+
+    client: Client
+    mark: str
+    ids: dict[str, str]
+    items: dict[str, str]
+
+
+@dataclass
+class Tenant:
+    agency: Agency
+    moderator: Caller
+    homes: tuple[Household, Household]
+    ids: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def uuid(self) -> UUID:
+        return parse_id("agc", self.agency.id)
+
+
+async def settle(world, name: str) -> Tenant:
+    """An agency with two clients, everything populated."""
+    agency = await world.operator.found_agency()
+    owner = agency.owner
+    queue = await owner.call("POST", "/owner/v1/queues", {"code": unique("q"), "name": f"{NEVER_ANSWERED} {name}"}, 201)
+    always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
+    calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
+    clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
+    moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
+    me = await moderator.call("GET", "/moderator/v1/me")
+    await agency.add_moderator([clients[0].id])
+    homes = [await furnish(world, client, moderator, name) for client in clients]
+    assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
+    ids = {"member": me["id"], "queue": queue["code"], "calendar": calendar["id"]}
+    return Tenant(agency, moderator, tuple(homes), ids)
+
+
+async def furnish(world, client: Client, moderator: Caller, name: str) -> Household:
+    """Endpoint, second credential, catalogue; items decided by rules, decided by a person with notes, in hand, waiting."""
+    mark = f"{NEVER_ANSWERED} {unique(name)}"
+    owner = client.owner
+    endpoint = await client.add_endpoint("http://127.0.0.1:9/hook")
+    key = {"kind": "oauth_client", "name": mark, "scopes": ["ingest:write", "items:read"]}
+    credential = await owner.call("POST", f"{client.base}/credentials", key, 201)
+    code = unique("code")
+    await owner.call("POST", f"{client.base}/policies", {"code": code, "title": mark}, 201)
+    await owner.call(
+        "POST", f"{client.base}/actions", {"code": code, "title": mark, "verdict": "remove", "targets": ["item"]}, 201
+    )
+    author = {"author": {"external_id": "u_1", "display_name": mark}}
+    allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
+    decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
+    held = await take(world, moderator, client)
+    for pin in ("case", "author"):
+        await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/notes", {"text": mark, "pin": pin}, 201)
+    ruling = {
+        "fence": held["fence"],
+        "revision": 1,
+        "verdict": "remove",
+        "policies": ["spam"],
+        "explanation": mark,
+        "note": mark,
+    }
+    await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/decision", ruling, 201)
+    in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", **author)
+    held = await take(world, moderator, client)
+    waiting = await client.accept(f"doubtful, waiting, {mark}", external_id="c_waiting", **author)
+    await screen(world, client)
+    unscreened = await client.accept(f"not yet seen, {mark}", external_id="c_received", **author)
+    edit = {"external_id": "c_allowed", "text": f"edited, {mark}"} | author
+    report = {"source": "user", "reason": "insult", "detail": mark, "reporter": {"external_id": "u_2"}}
+    for event_type, item in (("item.updated", edit), ("item.reported", {"external_id": "c_waiting", "report": report})):
+        assert (await client.send(item, event_type)).status_code == 202
+    ids = {
+        "client_id": client.id,
+        "source_id": client.source["id"],
+        "endpoint_id": endpoint["id"],
+        "key_id": credential["id"],
+        "assignment_id": held["id"],
+        "item_id": decided["id"],
+    }
+    items = {one["external_id"]: one["id"] for one in (allowed, decided, in_hand, waiting, unscreened)}
+    return Household(client, mark, ids, items)
+
+
+async def screen(world, client: Client) -> None:
+    """What the worker would do with what this client's agency received."""
+    (row,) = await world.fetch("SELECT agency_id FROM clients WHERE id = $1", parse_id("cli", client.id))
+    assert await Drains(world.worker).run("screening", row["agency_id"])
+
+
+async def take(world, moderator: Caller, client: Client) -> Json:
+    await screen(world, client)
+    answer = await moderator.call("POST", "/moderator/v1/assignments", {"hold": 10})
+    return next(one for one in answer["assignments"] if one["client"]["id"] == client.id)
+
+
+@pytest.fixture(scope="session")
+async def thief(world):
+    return await settle(world, "thief")
+
+
+@pytest.fixture(scope="session")
+async def seized(world):
+    return await settle(world, "seized")
+
+
+# --- what is asked ---------------------------------------------------------------------------------------------------
+
+CALENDAR = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
+BODIES: dict[str, Callable[[], Json]] = {
+    "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
+    "release_assignment": lambda: {"fence": 1},
+    "write_note": lambda: {"text": "x"},
+    "change_client": lambda: {"name": "Mine now"},
+    "create_source": lambda: {"kind": "standard", "name": unique("s")},
+    "change_source": lambda: {"mode": "paused"},
+    "rotate_secret": lambda: {"overlap_s": 0},
+    "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
+    "create_policy": lambda: {"code": unique("p"), "title": "x"},
+    "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
+    "create_rule_set": lambda: {"rule_set": RULES},
+    "change_member": lambda: {"name": "Mine now", "active": False},
+}
+"""A body that would be accepted, for operations whose path names what they change."""
+
+BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
+    "send_items": (lambda _, home: {"source": home.client.source["id"], "items": [{"external_id": "x", "text": "x"}]}, "/source"),
+    "create_client": (
+        lambda tenant, _: {"slug": unique("c"), "name": "x", "time_zone": "UTC", "calendar": tenant.ids["calendar"]},
+        "/calendar",
+    ),
+    "create_member": (
+        lambda _, home: {"email": f"{unique('m')}@x.example", "name": "x", "roles": ["moderator"], "clients": [home.client.id]},
+        "/clients/0",
+    ),
+    "check_rules": (lambda _, home: {"client": home.client.id, "rule_set": RULES}, "/client"),
+    "preview_rules": (
+        lambda _, home: {"client": home.client.id, "rule_set": RULES, "items": [{"external_id": "x", "text": "x"}]},
+        "/client",
+    ),
+}  # fmt: skip
+"""A body that names what belongs to another, and where a 422 would have to point."""
+
+QUERY_IDS: dict[str, Callable[[Household], str]] = {
+    "look_up_item": lambda home: f"?source={home.client.source['id']}&external_id=c_decided",
+    "get_usage": lambda home: f"?client={home.client.id}",
+    "list_usage_records": lambda home: f"?client={home.client.id}",
+    "list_deliveries": lambda home: f"?client={home.client.id}",
+}
+
+ALONE = {
+    "receive_webhook": "answers to signatures only",
+    "send_heartbeat": "answers for each lease apart",
+    "claim_assignments": "names no id; what it hands out is looked at",
+    "create_queue": "names no id",
+    "create_calendar": "names no id",
+    "preview_calendar_operation": "touches no row",
+    "issue_token": "trades secrets, names no id but its own",
+    "get_server_metadata": "public",
+    "get_jwks": "public",
+}
+"""Operations tried in tests of their own, or with nothing of anybody's in them."""
+
+AUDIENCES = {"ingest": "client", "moderator": "moderator", "owner": "owner"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    name: str
+    audience: str
+    method: str
+    path: str
+
+    @property
+    def path_ids(self) -> list[str]:
+        return [name for name in re.findall(r"{(\w+)}", self.path) if name != "version"]
+
+    @property
+    def lists(self) -> bool:
+        """It reads, and everything it needs is in the credential."""
+        return self.method == "GET" and not self.path_ids and self.name not in ALONE and self.name != "look_up_item"
+
+
+def list_operations() -> list[Operation]:
+    documents = build_documents()
+    return [
+        Operation(operation["operationId"], audience, method.upper(), path)
+        for audience in AUDIENCES
+        for path, operations in documents[audience]["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+OPERATIONS = list_operations()
+BY_PATH = [one for one in OPERATIONS if one.path_ids and one.name not in ALONE]
+LISTS = [one for one in OPERATIONS if one.lists]
+named = {"ids": lambda one: getattr(one, "name", str(one))}
+
+
+def caller_of(tenant: Tenant, audience: str) -> Caller:
+    return {"client": tenant.homes[0].client.api, "moderator": tenant.moderator, "owner": tenant.agency.owner}[
+        AUDIENCES[audience]
+    ]
+
+
+async def try_path(tenant: Tenant, operation: Operation, ids: dict[str, str]) -> Any:
+    caller = caller_of(tenant, operation.audience)
+    body = BODIES[operation.name]() if operation.name in BODIES else None
+    return await caller.ask(operation.method, operation.path.format(version=1, **ids), body)
+
+
+# --- what must hold --------------------------------------------------------------------------------------------------
+
+
+async def dump(world, condition: str, owner: UUID) -> dict[str, list[str]]:
+    """Every row that `condition` gives to somebody, table by table, as text."""
+    column = condition.partition(" ")[0]
+    connection = await asyncpg.connect(world.admin_url)
+    try:
+        tables = await connection.fetch(
+            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $1"
+            " WHERE c.relkind = 'r' AND c.relrowsecurity AND c.relnamespace = 'public'::regnamespace",
+            column,
+        )
+        return {
+            row["relname"]: [
+                found["row"]
+                for found in await connection.fetch(
+                    f"SELECT t::text AS row FROM {row['relname']} t WHERE {condition} ORDER BY 1", owner
+                )
+            ]
+            for row in tables
+        }
+    finally:
+        await connection.close()
+
+
+async def dump_agency(world, tenant: Tenant) -> dict[str, list[str]]:
+    return await dump(world, "agency_id = $1", tenant.uuid)
+
+
+async def dump_client(world, home: Household) -> dict[str, list[str]]:
+    return await dump(world, "client_id = $1", parse_id("cli", home.client.id))
+
+
+def shown_ids(rows: dict[str, list[str]]) -> set[str]:
+    """Every UUID of these rows as an answer would show it, without its prefix."""
+    found = {uuid for table in rows.values() for row in table for uuid in UUIDS.findall(row)}
+    return {show_id("itm", UUID(uuid)).partition("_")[2] for uuid in found}
+
+
+def refuses(answer: Any, pointer: str | None = None) -> None:
+    """404, or a 422 that names the field; and no word of what is there."""
+    problem = answer.json()
+    if pointer is not None and answer.status_code == 422:
+        assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    else:
+        assert answer.status_code == 404, (answer.status_code, answer.text)
+        assert problem["type"] == "urn:veilleur:problem:not-found"
+    assert NEVER_ANSWERED not in answer.text
+
+
+def test_every_operation_is_tried_or_has_a_reason_not_to_be():
+    tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
+    assert {one.name for one in OPERATIONS} == tried
+    assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
+        "ping_endpoint", "publish_rules", "create_login_code",
+    }  # fmt: skip
+
+
+async def test_the_agency_that_is_tried_has_rows_in_every_table(world, seized):
+    rows = await dump_agency(world, seized)
+    assert len(rows) > 25
+    assert [table for table, found in rows.items() if not found] == []
+
+
+@pytest.mark.parametrize("operation", BY_PATH, **named)
+async def test_ids_of_another_agency_lead_nowhere(world, thief, seized, operation):
+    other = seized.homes[0].ids | {"member_id": seized.ids["member"]}
+    own = thief.homes[0].ids | {"member_id": thief.ids["member"]}
+    before = await dump_agency(world, seized)
+    refuses(await try_path(thief, operation, other))
+    for name in operation.path_ids[1:]:
+        refuses(await try_path(thief, operation, own | {name: other[name]}))
+    assert await dump_agency(world, seized) == before
+
+
+@pytest.mark.parametrize("operation", [one for one in BY_PATH if len(one.path_ids) > 1], **named)
+async def test_ids_under_a_client_are_that_clients_own(world, thief, operation):
+    first, second = thief.homes
+    before = await dump_client(world, second)
+    for name in operation.path_ids[1:]:
+        refuses(await try_path(thief, operation, first.ids | {name: second.ids[name]}))
+    assert await dump_client(world, second) == before
+
+
+@pytest.mark.parametrize("operation", [one for one in BY_PATH if one.audience == "ingest"], **named)
+async def test_a_key_finds_nothing_of_the_agencys_other_client(world, thief, operation):
+    before = await dump_client(world, thief.homes[1])
+    refuses(await try_path(thief, operation, thief.homes[1].ids))
+    assert await dump_client(world, thief.homes[1]) == before
+
+
+@pytest.mark.parametrize("name", BODY_IDS)
+async def test_ids_of_another_agency_in_a_body_are_unknown(world, thief, seized, name):
+    make, pointer = BODY_IDS[name]
+    operation = next(one for one in OPERATIONS if one.name == name)
+    before = await dump_agency(world, seized), await dump_agency(world, thief)
+    body = make(seized, seized.homes[0])
+    refuses(await caller_of(thief, operation.audience).ask(operation.method, operation.path, body), pointer)
+    assert (await dump_agency(world, seized), await dump_agency(world, thief)) == before
+
+
+async def test_a_key_sends_nothing_into_the_agencys_other_client(world, thief):
+    make, pointer = BODY_IDS["send_items"]
+    before = await dump_client(world, thief.homes[1])
+    refuses(await thief.homes[0].client.api.ask("POST", "/ingest/v1/items", make(thief, thief.homes[1])), pointer)
+    assert await dump_client(world, thief.homes[1]) == before
+
+
+async def test_a_client_or_member_is_not_changed_to_point_into_another_agency(world, thief, seized):
+    owner, home = thief.agency.owner, thief.homes[0]
+    refuses(await owner.ask("PATCH", home.client.base, {"calendar": seized.ids["calendar"]}), "/calendar")
+    path = f"/owner/v1/members/{thief.ids['member']}"
+    refuses(await owner.ask("PATCH", path, {"clients": [home.client.id, seized.homes[0].client.id]}), "/clients/1")
+    assert (await owner.call("GET", path))["clients"] == "all"
+
+
+@pytest.mark.parametrize("name", QUERY_IDS)
+async def test_ids_of_another_agency_in_a_query_are_unknown(thief, seized, name):
+    operation = next(one for one in OPERATIONS if one.name == name)
+    refuses(await caller_of(thief, operation.audience).ask("GET", operation.path + QUERY_IDS[name](seized.homes[0])))
+
+
+async def test_a_key_looks_nothing_up_in_the_agencys_other_client(thief):
+    query = QUERY_IDS["look_up_item"](thief.homes[1])
+    refuses(await thief.homes[0].client.api.ask("GET", f"/ingest/v1/items{query}"))
+    await thief.homes[1].client.api.call("GET", f"/ingest/v1/items{query}", status=200)
+
+
+@pytest.mark.parametrize("operation", LISTS, **named)
+async def test_lists_hold_nothing_of_another_agency(world, thief, seized, operation):
+    query = "?limit=200" if operation.name.startswith("list_") and operation.name != "list_assignments" else ""
+    query += "?group_by=client,source,day,member,meter" if operation.name == "get_usage" else ""
+    answer = await caller_of(thief, operation.audience).ask("GET", operation.path + query)
+    assert answer.status_code == 200, answer.text
+    foreign = shown_ids(await dump_agency(world, seized)) - shown_ids(await dump_agency(world, thief))
+    assert len(foreign) > 50
+    assert [one for one in foreign if one in answer.text] == []
+    assert "seized" not in answer.text
+    if operation.audience == "ingest":
+        own = shown_ids(await dump_client(world, thief.homes[0]))
+        siblings = shown_ids(await dump_client(world, thief.homes[1])) - own
+        assert [one for one in siblings if one in answer.text] == []
+        assert thief.homes[1].mark not in answer.text
+
+
+async def test_lists_do_hold_what_is_ones_own(world, thief):
+    """So that the tests above do not look at empty answers."""
+    home = thief.homes[0]
+    for audience, path, expected in (
+        ("owner", "/owner/v1/clients", home.client.id),
+        ("owner", f"{home.client.base}/endpoints", home.ids["endpoint_id"]),
+        ("owner", f"{home.client.base}/credentials", home.ids["key_id"]),
+        ("owner", "/owner/v1/members", thief.ids["member"]),
+        ("owner", "/owner/v1/queues", thief.ids["queue"]),
+        ("owner", "/owner/v1/calendars", thief.ids["calendar"]),
+        ("owner", "/owner/v1/usage?group_by=client,source", home.client.source["id"]),
+        ("owner", "/owner/v1/usage/records?limit=200", home.items["c_decided"]),
+        ("owner", "/owner/v1/deliveries?limit=200", home.ids["endpoint_id"]),
+        ("moderator", "/moderator/v1/assignments", home.ids["assignment_id"]),
+        ("ingest", "/ingest/v1/me", home.client.source["id"]),
+        ("ingest", "/ingest/v1/events?limit=200", home.items["c_decided"]),
+        ("ingest", f"/ingest/v1/items/{home.items['c_decided']}", home.items["c_decided"]),
+    ):
+        answer = await caller_of(thief, audience).ask("GET", path)
+        assert expected in answer.text, path
+
+
+async def test_a_cursor_of_another_agency_opens_nothing(thief, seized):
+    for path in ("/owner/v1/clients", "/owner/v1/deliveries", "/owner/v1/usage/records"):
+        cursor = (await seized.agency.owner.call("GET", f"{path}?limit=1"))["next"]
+        answer = await thief.agency.owner.ask("GET", f"{path}?limit=200&after={cursor}")
+        assert answer.status_code == 200
+        assert "seized" not in answer.text
+        for home in seized.homes:
+            assert home.client.id not in answer.text
+
+
+@pytest.mark.parametrize("whose", ["another agency", "the other client"])
+async def test_a_webhook_signed_with_ones_own_secret_enters_no_other_source(world, thief, seized, whose):
+    home = seized.homes[0] if whose == "another agency" else thief.homes[1]
+    mine = thief.homes[0].client
+    before = await dump_client(world, home)
+    raw = json.dumps({"type": "item.deleted", "data": {"external_id": "c_decided"}}).encode()
+    answer = await mine.http.post(f"/ingest/v1/sources/{home.client.source['id']}", content=raw, headers=mine.sign(raw))
+    assert (answer.status_code, answer.json()["type"]) == (401, "urn:veilleur:problem:bad-signature")
+    assert await dump_client(world, home) == before
+
+
+async def test_a_heartbeat_keeps_nobody_elses_lease(world, thief, seized):
+    mine, foreign = thief.homes[0].ids["assignment_id"], seized.homes[0].ids["assignment_id"]
+    before = await dump_agency(world, seized)
+    held = [{"id": mine, "fence": 1}, {"id": foreign, "fence": 1}]
+    answer = await thief.moderator.call("POST", "/moderator/v1/heartbeat", {"assignments": held}, 200)
+    kept, refused = answer["assignments"]
+    assert "expires_at" in kept
+    assert (refused["problem"]["status"], set(refused)) == (404, {"id", "problem"})
+    assert await dump_agency(world, seized) == before
+
+
+@pytest.mark.parametrize("operation", [one for one in BY_PATH if "assignment_id" in one.path_ids], **named)
+async def test_an_assignment_is_its_holders_alone(world, thief, operation):
+    colleague = await thief.agency.add_moderator("all")
+    before = await dump_client(world, thief.homes[0])
+    path = operation.path.format(**thief.homes[0].ids)
+    refuses(await colleague.ask(operation.method, path, BODIES[operation.name]()))
+    assert await dump_client(world, thief.homes[0]) == before
+
+
+async def test_a_moderator_is_handed_only_what_the_granted_clients_sent(world, thief, seized):
+    """In an agency of its own, because claiming takes what there is."""
+    agency = await world.operator.found_agency()
+    first, second = [await agency.add_client() for _ in range(2)]
+    moderator = await agency.add_moderator([first.id], capacity=20)
+    wanted = {(await first.accept())["id"] for _ in range(2)}
+    for _ in range(2):
+        await second.accept()
+    await world.drain()
+    for queues in (None, ["default", seized.ids["queue"]]):
+        claim = {"hold": 10} | ({"queues": queues} if queues else {})
+        answer = await moderator.call("POST", "/moderator/v1/assignments", claim, 200)
+        assert {one["item"]["id"] for one in answer["assignments"]} == wanted
+    refuses(await moderator.ask("GET", f"/moderator/v1/clients/{second.id}/guide"))
+
+
+async def test_a_rule_set_can_not_send_cases_into_another_agencys_queue(thief, seized):
+    rules = json.loads(json.dumps(RULES))
+    rules["rules"][0]["then"]["escalate"]["queue"] = seized.ids["queue"]
+    answer = await thief.agency.owner.ask("POST", f"{thief.homes[0].client.base}/rule-sets", {"rule_set": rules})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/rules/0/then/escalate/queue"
+
+
+async def test_the_same_names_in_two_agencies_do_not_meet(world):
+    """Slugs, e-mails, external ids and webhook ids are each agency's own."""
+    receipts = []
+    for _ in range(2):
+        agency = await world.operator.found_agency()
+        client = await agency.add_client(slug="forum")
+        await agency.add_moderator(email="mo@agency.example")
+        answer = await client.send({"external_id": "c_1", "text": "Bonjour"}, webhook_id="msg_1")
+        receipts += answer.json()["items"]
+    assert [receipt["status"] for receipt in receipts] == ["accepted", "accepted"]
+    assert receipts[0]["id"] != receipts[1]["id"]
+
+
+async def test_a_client_scoped_transaction_sees_exactly_the_clients_rows_in_every_table(world, thief, seized):
+    rows = await world.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        " AND has_table_privilege('veilleur_client', oid, 'SELECT')"
+    )
+    tables = {row["relname"] for row in rows}
+    assert {"clients", "sources", "items", "decisions", "cases", "usage_records", "events"} <= tables
+    for home in (*thief.homes, *seized.homes):
+        tenant = thief if home in thief.homes else seized
+        scope = Scope(tenant.uuid, parse_id("cli", home.client.id))
+        for table in tables:
+            column = "id" if table == "clients" else "client_id"
+            async with world.parts.database.transaction(scope) as session:
+                seen = set(await session.scalars(text(f"SELECT t::text FROM {table} t")))
+            own = await world.fetch(f"SELECT t::text AS row FROM {table} t WHERE {column} = $1", scope.client_id)
+            assert seen == {row["row"] for row in own}, table
+
+
+async def test_a_client_scoped_transaction_can_write_nowhere(world, thief):
+    rows = await world.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    scope = Scope(thief.uuid, parse_id("cli", thief.homes[0].client.id))
+    for row in rows:
+        for command in (f"DELETE FROM {row['relname']}", f"INSERT INTO {row['relname']} DEFAULT VALUES"):
+            with pytest.raises(Exception, match="permission denied"):
+                async with world.parts.database.transaction(scope) as session:
+                    await session.execute(text(command))
+
+
+async def test_draining_one_agency_does_not_touch_the_other(world, thief, seized):
+    before = await dump_agency(world, seized)
+    sent = await thief.homes[0].client.accept("fine")
+    for kind in DRAINS:
+        assert await Drains(world.worker).run(kind, thief.uuid)
+    assert (await thief.homes[0].client.look(sent["id"]))["state"] == "decided"
+    assert await dump_agency(world, seized) == before
