@@ -19,9 +19,7 @@ app = FastAPI(openapi_url=None)
 @app.post("/ingest/v1/sources/{source_id}", status_code=202)
 async def receive(source_id: str, envelope: Envelope) -> ReceiptsOut:
     item = envelope.data
-    receipt = ReceiptOut(
-        id=source_id, external_id=item.external_id, revision=1, status="accepted", interim="publish"
-    )
+    receipt = ReceiptOut(id=source_id, external_id=item.external_id, revision=1, status="accepted", interim="publish")
     return ReceiptsOut(items=[receipt])
 
 

@@ -228,7 +228,3 @@ def _post(caller: httpx.Client, path: str, body: object) -> Json:
     assert answer.status_code < 300, (path, answer.text)
     made: Json = answer.json() if answer.content else {}
     return made
-
-
-
-

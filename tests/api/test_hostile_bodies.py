@@ -112,7 +112,23 @@ VALUES: list[Any] = [
     [0] * 300,
     {str(number): number for number in range(300)},
 ]
-"""Each put into every field of a body at once, and into one field of a good body at a time."""
+"""Each put into every field of a body at once."""
+
+SHARP: list[Any] = [
+    None,
+    True,
+    -1,
+    2**53,
+    0.5,
+    "",
+    "\u0001\u202e\uffff😀",
+    "x" * 10_000,
+    "9999-12-31T23:59:59-23:59",
+    "0001-01-01T00:00:00+23:59",
+    [None],
+    {"a": {"b": {"c": []}}},
+]
+"""Each put into one place of a good body at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +145,21 @@ class Door:
         yield from RAW
         for value in VALUES:
             yield json.dumps(dict.fromkeys(self.fields, value)).encode()
-        for value in VALUES if self.example else ():
-            for field in self.example or ():
-                yield json.dumps((self.example or {}) | {field: value}).encode()
+        for value in SHARP:
+            for spoiled in spoil(self.example or {}, value):
+                yield json.dumps(spoiled).encode()
+
+
+def spoil(good: Any, value: Any) -> Iterator[Any]:
+    """`good` with one of its parts, at any depth, replaced by `value`."""
+    if isinstance(good, dict):
+        for name, part in good.items():
+            yield good | {name: value}
+            yield from (good | {name: spoiled} for spoiled in spoil(part, value))
+    elif isinstance(good, list):
+        for part in good:
+            yield [value]
+            yield from ([spoiled] for spoiled in spoil(part, value))
 
 
 Sign = Callable[[bytes], dict[str, str]]
@@ -177,6 +205,15 @@ def judge(door: Door, answer: httpx.Response) -> str | None:
 def example_of(path: str, ids: dict[str, str]) -> Json | None:
     """A good body of a route, from which one field at a time is spoiled."""
     item = {"external_id": "c", "text": "x", "metadata": {}, "media": [], "context": {}, "author": {"external_id": "u"}}
+    # As a text: what spoils a rule set from inside is tried where rules are tested.
+    rules = json.dumps({
+        "format": "veilleur.rules/v1", "schema": "item/v1", "name": "n", "fallback": {"verdict": "allow"},
+        "lists": {"bad": {"kind": "phrases", "match": "word", "fold": "soft", "entries": ["bad"]}},
+        "rules": [{
+            "id": "r", "title": "R", "mode": "live", "severity": 1, "when": {"all": ["hits('bad') > 0"]},
+            "then": {"verdict": "remove", "actions": [{"code": "remove", "target": "item"}], "policies": ["insult"]},
+        }],
+    })  # fmt: skip
     calendar = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "17:00"]]}}
     examples: dict[str, Json] = {
         "/ingest/v1/sources/{source_id}": {"type": "item.created", "timestamp": "2026-11-22T10:00:00Z", "data": item},
@@ -189,6 +226,9 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         "/owner/v1/clients/{client_id}/credentials": {"kind": "api_key", "name": "n", "scopes": ["items:read"]},
         "/owner/v1/clients/{client_id}/policies": {"code": "c", "title": "t", "examples": [], "definition": ""},
         "/owner/v1/clients/{client_id}/actions": {"code": "c", "title": "t", "verdict": "allow", "targets": ["item"]},
+        "/owner/v1/clients/{client_id}/rule-sets": {"rule_set": rules, "note": "n"},
+        "/owner/v1/rule-sets/check": {"client": ids["client_id"], "rule_set": rules},
+        "/owner/v1/rule-sets/preview": {"rule_set": rules, "items": [item]},
         "/owner/v1/members": {"email": "a@b", "name": "n", "roles": ["moderator"], "skills": [], "clients": []},
         "/owner/v1/members/{member_id}": {"name": "n", "languages": [], "clients": [], "capacity": 5},
         "/owner/v1/queues": {"code": "c", "name": "n", "lease_s": 60},
@@ -199,7 +239,7 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         "/moderator/v1/assignments/{assignment_id}/decision": {
             "fence": 1, "revision": 2, "verdict": "allow", "actions": [], "policies": [], "explanation": "", "note": "",
         },
-        "/moderator/v1/assignments/{assignment_id}/notes": {"text": "t", "pin": "author"},
+        "/moderator/v1/assignments/{assignment_id}/notes": {"text": "t", "pin": "case"},
     }  # fmt: skip
     return examples.get(path)
 

@@ -19,7 +19,9 @@ from veilleur_api.app import create_app
 from veilleur_api.parts import build_parts
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/ingest/v1", "/ingest/v2/items", "/owner/v1/nothing", "/%00", "/é/%ff"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/ingest/v1", "/ingest/v2/items", "/owner/v1/nothing", "/%00", "/é/%ff"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_an_unknown_address_gets_a_problem(world: World, method: str, path: str):
     read_problem(await world.http.request(method, path), 404, "not-found")
@@ -144,9 +146,7 @@ def find_free_port() -> int:
 async def cut_off(world: World) -> AsyncIterator[httpx.AsyncClient]:
     """The application with its keys loaded, then without a database."""
     url = make_url(world.settings.database_url.get_secret_value()).set(port=find_free_port())
-    settings = world.settings.model_copy(
-        update={"database_url": SecretStr(url.render_as_string(hide_password=False))}
-    )
+    settings = world.settings.model_copy(update={"database_url": SecretStr(url.render_as_string(hide_password=False))})
     parts = replace(build_parts(settings), issuer=world.parts.issuer)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(settings, parts)), base_url=BASE_URL) as http:
         yield http
@@ -160,7 +160,11 @@ async def test_without_its_database_every_door_answers_503_and_retry_after(
     raw = b'{"type": "item.created", "data": {"external_id": "c", "text": "x"}}'
     owner, client = shared_agency.owner.headers, shared_client.api.headers
     requests: list[tuple[str, str, dict[str, Any]]] = [
-        ("POST", f"/ingest/v1/sources/{shared_client.source['id']}", {"content": raw, "headers": shared_client.sign(raw)}),
+        (
+            "POST",
+            f"/ingest/v1/sources/{shared_client.source['id']}",
+            {"content": raw, "headers": shared_client.sign(raw)},
+        ),
         ("POST", "/ingest/v1/items", {"content": b"{}", "headers": client}),
         ("GET", "/ingest/v1/items/x", {"headers": client}),
         ("GET", "/owner/v1/clients", {"headers": owner}),

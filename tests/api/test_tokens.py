@@ -225,7 +225,9 @@ def tamper(issuer: Issuer, token: str) -> dict[str, str]:
         "HS256 with the public PEM": sign_hs256(own.kid, body, pem),
         "HS256 with the public JWK": sign_hs256(own.kid, body, jwk),
         "another key under our kid": sign(issuer, token, key=stranger),
-        "a key of its own in the header": sign(issuer, token, header={"jwk": stranger.as_dict(private=False)}, key=stranger),
+        "a key of its own in the header": sign(
+            issuer, token, header={"jwk": stranger.as_dict(private=False)}, key=stranger
+        ),
         "an unknown kid": sign(issuer, token, header={"kid": "nobody"}),
         "other claims under the signature": f"{head}.{agency_swapped}.{signature}",
         "half a signature": f"{head}.{body}.{signature[:40]}",
@@ -282,7 +284,9 @@ async def test_a_token_opens_its_own_agency_only(world: World, shared_agency: Ag
     read_problem(await crossed.ask("GET", client.base), 401, "unauthenticated")
 
 
-@pytest.mark.parametrize("scheme", ["", "Bearer", "Bearer ", "Basic {}", "Token {}", "{}", "Bearer {} {}", "Bearer x{}"])
+@pytest.mark.parametrize(
+    "scheme", ["", "Bearer", "Bearer ", "Basic {}", "Token {}", "{}", "Bearer {} {}", "Bearer x{}"]
+)
 async def test_a_key_in_another_form_gets_401(world: World, shared_client: Client, scheme: str):
     headers = {"authorization": scheme.format(*[shared_client.api.token] * 2)}
     read_problem(await world.http.get("/ingest/v1/items/x", headers=headers), 401, "unauthenticated")
@@ -301,13 +305,17 @@ async def test_api_keys_with_a_typo_get_401(world: World, shared_client: Client)
         key[:-6] + "\u00e9" * 6,
     ]
     for typo in typos:
-        answer = await world.http.get("/ingest/v1/items/x", headers={"authorization": f"Bearer {typo}".encode("latin-1")})
+        answer = await world.http.get(
+            "/ingest/v1/items/x", headers={"authorization": f"Bearer {typo}".encode("latin-1")}
+        )
         read_problem(answer, 401, "unauthenticated")
 
 
 async def test_the_secret_of_an_oauth_client_is_no_api_key(world: World, shared_client: Client):
     made = await add_oauth_client(shared_client)
-    read_problem(await Caller(world.http, made["client_secret"]).ask("GET", "/ingest/v1/items/x"), 401, "unauthenticated")
+    read_problem(
+        await Caller(world.http, made["client_secret"]).ask("GET", "/ingest/v1/items/x"), 401, "unauthenticated"
+    )
 
 
 async def test_what_was_revoked_is_refused_everywhere_within_five_seconds(world: World, agency: Agency):

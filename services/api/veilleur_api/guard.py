@@ -22,6 +22,8 @@ WEBHOOK_BODY = MIB
 BULK_BODY = 16 * MIB
 BULK_NODES = 2_000_000
 SMALL_NODES = 20_000
+MAX_DEPTH = 50
+"""A rule's conditions may nest 16 deep, which takes about 40 levels of JSON."""
 
 PUBLIC = "public"
 """The permission of what everybody may call."""
@@ -57,7 +59,7 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str) -> APIRouter:
                 _check_query(request)
                 if reads_json and raw:
                     _require_json(request)
-                    request._json = strict_loads(raw, max_nodes=_max_nodes(limit))  # noqa: SLF001 - Starlette's own cache
+                    request._json = strict_loads(raw, max_depth=MAX_DEPTH, max_nodes=_max_nodes(limit))  # noqa: SLF001 - Starlette's own cache
                 return await handle(request)
 
             return guarded

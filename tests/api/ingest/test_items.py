@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.api.refusals import NOTHING, count_stored, read_pointers, read_problem, receipts_of
 from tests.support.people import Agency, Caller, Client
 from tests.support.world import World
+
 from veilleur.kernel.ids import new_id, read_id, show_id
 
 URL = "/ingest/v1/items"
@@ -135,7 +135,9 @@ async def test_a_key_without_the_scope_gets_403(world: World, client: Client):
     body = {"kind": "api_key", "name": "reader", "scopes": ["items:read"]}
     key = await client.owner.call("POST", f"{client.base}/credentials", body, 201)
     reader = Caller(client.http, key["api_key"])
-    read_problem(await reader.ask("POST", URL, {"source": client.source["id"], "items": [item()]}), 403, "missing-scope")
+    read_problem(
+        await reader.ask("POST", URL, {"source": client.source["id"], "items": [item()]}), 403, "missing-scope"
+    )
     assert await count_stored(world, client) == NOTHING
 
 

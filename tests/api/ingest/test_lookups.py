@@ -2,10 +2,10 @@
 
 import httpx
 import pytest
-
 from tests.api.refusals import read_pointers, read_problem
 from tests.support.people import Agency, Caller, Client
 from tests.support.world import World
+
 from veilleur.kernel.ids import new_id, show_id
 
 ITEMS = "/ingest/v1/items"

@@ -4,10 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-
 from tests.api.refusals import read_pointers, read_problem
 from tests.support.people import Agency, Client, Json, unique
 from tests.support.world import World
+
 from veilleur.kernel.ids import new_id, read_id, show_id
 
 URL = "/owner/v1/clients"
@@ -143,9 +143,15 @@ async def test_a_client_is_there_for_its_own_agency_only(world: World, client: C
     assert (await other.owner.call("GET", URL))["data"] == []
 
 
-@pytest.mark.parametrize("shown", ["x", "%00", "cli_", "cli_" + "z" * 26, show_id("cli", new_id()), show_id("src", new_id())])
+@pytest.mark.parametrize(
+    "shown", ["x", "%00", "cli_", "cli_" + "z" * 26, show_id("cli", new_id()), show_id("src", new_id())]
+)
 async def test_an_id_that_names_nothing_gets_404(shared_agency: Agency, shown: str):
-    for path in (f"{URL}/{shown}", f"{URL}/{shown}/sources", f"/owner/v1/usage?client={shown[:20].replace('%00', 'x')}"):
+    for path in (
+        f"{URL}/{shown}",
+        f"{URL}/{shown}/sources",
+        f"/owner/v1/usage?client={shown[:20].replace('%00', 'x')}",
+    ):
         read_problem(await shared_agency.owner.ask("GET", path), 404, "not-found")
 
 

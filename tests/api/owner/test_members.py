@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-
 from tests.api.refusals import read_pointers, read_problem
 from tests.support.people import Agency, Client, Json, unique
 from tests.support.world import World
+
 from veilleur.kernel.ids import new_id, show_id
 
 URL = "/owner/v1/members"
@@ -83,7 +83,9 @@ async def test_a_change_touches_what_it_names(client: Client, agency: Agency):
 )
 async def test_a_change_of_another_shape_gets_422(shared_agency: Agency, patch: Any, pointers: list[str]):
     made = await shared_agency.owner.call("POST", URL, wanted(), 201)
-    assert read_pointers(await shared_agency.owner.ask("PATCH", f"{URL}/{made['id']}", patch), 422, "invalid") == pointers
+    assert (
+        read_pointers(await shared_agency.owner.ask("PATCH", f"{URL}/{made['id']}", patch), 422, "invalid") == pointers
+    )
     assert await shared_agency.owner.call("GET", f"{URL}/{made['id']}") == made
 
 

@@ -7,7 +7,7 @@ libyaml finds the events; what a plain scalar means is decided here, so that `no
 import re
 from collections.abc import Iterator
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from veilleur.domain.rules.syntax import Event, UnreadableError, find_place
 from veilleur.kernel.messages import msg
