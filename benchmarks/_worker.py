@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Literal
 
 import asyncpg
-
 from _bench import HERE, Client, Machine, make_items
 from _load import send_all
 

@@ -8,7 +8,6 @@ import time
 from io import BytesIO
 
 import asyncpg
-
 from _bench import Client, Machine, make_items, median, open_machine, rates, show_result
 from _load import send_all
 

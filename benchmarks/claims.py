@@ -1,6 +1,6 @@
-"""Claims per second of 16 moderators at once over 1,000,000 ready cases ÷ over 10,000; `claims.py 100000` for another size.
+"""Claims per second of 16 moderators at once over 1,000,000 ready cases ÷ over 10,000.
 
-Two databases of one server, alike but for the number of cases, take turns. Every claim is made by somebody with empty
+`claims.py 100000` takes another size. Two databases of one server, alike but for the number of cases, take turns. Every claim is made by somebody with empty
 hands, as `claim_next` in this process and then as a request to an API process. Cases are written by SQL; only the most
 urgent ones, which can be claimed here, have items.
 """
@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
-
 from _bench import MASTER_KEY, PASSWORD, Machine, build_request, median, open_machine, percentile, rates, show_result
 from _load import send_all
+
 from veilleur.dev.administration import run_statements
 from veilleur.dev.roles import APP, create_database, database_url, role_url
 from veilleur.domain.review.claim import claim_next
@@ -30,6 +31,7 @@ CLIENTS = 8
 ROUNDS = 5
 CLAIMS = 400
 """A round, and as many over HTTP."""
+LIFETIME = timedelta(hours=1)
 CLAIM = b'{"hold": 1}'
 
 _SCENE = """
@@ -43,7 +45,8 @@ SELECT agency_id, gen_random_uuid(), 'm' || n || '@bench.example', 'M', '{{moder
 FROM agencies, generate_series(1, {members}) AS n;
 
 CREATE TEMP TABLE piles AS
-SELECT c.agency_id, c.id AS client_id, s.id AS source_id, q.id AS queue_id, row_number() OVER (ORDER BY c.id) - 1 AS pile
+SELECT c.agency_id, c.id AS client_id, s.id AS source_id, q.id AS queue_id,
+       row_number() OVER (ORDER BY c.id) - 1 AS pile
 FROM clients c JOIN queues q ON q.agency_id = c.agency_id AND q.code = 'default' CROSS JOIN sources s;
 
 INSERT INTO cases (agency_id, id, client_id, source_id, item_id, item_revision, queue_id, priority, reason, why, trace,
@@ -166,7 +169,7 @@ async def _issue_tokens(hall: Hall, members: list[UUID]) -> list[str]:
     issuer = Issuer(database, Sealer.from_master_key(MASTER_KEY), hall.machine.context.base_url)
     await issuer.load_keys()
     await database.close()
-    return [issuer.issue(TokenClaims(hall.agency_id, member_id=member_id)) for member_id in members]
+    return [issuer.issue(TokenClaims(hall.agency_id, member_id=member_id), LIFETIME) for member_id in members]
 
 
 if __name__ == "__main__":

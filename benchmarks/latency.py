@@ -7,7 +7,6 @@ it to its end, on an idle machine.
 import asyncio
 
 import asyncpg
-
 from _bench import Machine, make_items, median, open_machine, percentile, show_result
 from _load import send_paced
 from _worker import POLLS, measure_noop, screen_backlog, wait_for_screening

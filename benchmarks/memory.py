@@ -3,7 +3,6 @@
 import sys
 
 import psutil
-
 from _bench import open_machine, show_result
 from _worker import send_items, wait_for_screening
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
 from _bench import median, percentile, show_result, wait_until
+
 from veilleur.dev.ports import choose_ports
 from veilleur.dev.programs import veilleur_command
 

@@ -252,7 +252,7 @@ def tamper(issuer: Issuer, token: str) -> dict[str, str]:
         "a list as alg": f"{encode({'alg': ['ES256']})}.{body}.{signature}",
         "deep header": f"{encode(b'[' * 5_000)}.{body}.{signature}",
         "digits": f"{encode(b'9' * 5_000)}.{body}.{signature}",
-        "five parts": ".".join([head, body, signature, head, body]),
+        "five parts": f"{head}.{body}.{signature}.{head}.{body}",
         "very long": f"{head}.{body}.{signature}" + "A" * 9_000,
     }
 
@@ -339,11 +339,7 @@ async def test_what_was_revoked_is_refused_everywhere_within_five_seconds(world:
     await client.owner.call("DELETE", f"{client.base}/credentials/{key_id}", status=204)
     await client.owner.call("DELETE", f"{client.base}/credentials/{made['id']}", status=204)
     await agency.owner.call("PATCH", f"/owner/v1/members/{member_id}", {"active": False}, 200)
-    until = time.monotonic() + 5.2
-    while time.monotonic() < until and not all(
-        [(await caller.ask("GET", path)).status_code == 401 for caller, path, _ in doors]
-    ):
-        await asyncio.sleep(0.1)
+    await asyncio.sleep(5.05)
     for caller, path, _ in doors:
         read_problem(await caller.ask("GET", path), 401, "unauthenticated")
     read_error(await ask_token(world, post(made)), 401, "invalid_client")

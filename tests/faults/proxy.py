@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, Self
 
 Cut = Literal["no", "before", "unanswered"]
 """`before`: the COMMIT never arrives. `unanswered`: it is done, and its confirmation never arrives."""
@@ -31,7 +31,7 @@ class CuttingProxy:
         number: int = self._server.sockets[0].getsockname()[1]
         return number
 
-    async def __aenter__(self) -> "CuttingProxy":
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return self
 

@@ -1,10 +1,10 @@
 """The worker may be killed, frozen or replaced at any moment."""
 
 import asyncio
-import signal
 
 import pytest
 
+from tests.faults.support.installation import wait_until
 from tests.faults.support.scene import few_or_many
 
 pytestmark = pytest.mark.chaos
@@ -47,11 +47,50 @@ async def test_a_callback_whose_sender_was_killed_comes_again_under_the_same_id(
         for _ in range(few_or_many(1, 20)):
             before = scene.endpoint.calls
             scene.endpoint.answering.clear()
-            while scene.endpoint.calls == before:
-                await asyncio.sleep(0.005)
+            await wait_until(lambda before=before: scene.endpoint.calls > before, "a callback", every=0.005)
             await scene.installation.strike("worker")
             scene.endpoint.answering.set()
         return few_or_many(1, 20)
 
     await scene.survive("kill -9 of the worker during a send", kill)
     assert max(map(len, scene.endpoint.bodies.values())) > 1, "nothing was in the air"
+
+
+async def test_two_workers_share_the_work_and_double_none_of_it(scene):
+    async def work() -> int:
+        async with scene.installation.second_worker():
+            await scene.send(few_or_many(150, 3_000))
+            await asyncio.sleep(few_or_many(1, 20))
+        return 2
+
+    await scene.survive("two workers at once", work)
+
+
+async def test_a_worker_frozen_in_mid_batch_and_woken_later_does_nothing_over(scene):
+    """Its colleague works on meanwhile; what the frozen one has locked waits for it."""
+
+    async def freeze() -> int:
+        async with scene.installation.second_worker():
+            for _ in range(few_or_many(1, 20)):
+                await scene.until_some("items", "state = 'received' AND attempts > 0")
+                with scene.frozen_worker():
+                    [sent] = await scene.send(1, "remove")
+                    await scene.until_some("items", f"external_id = '{sent.external_id}' AND state = 'decided'")
+        return few_or_many(1, 20)
+
+    await scene.survive("SIGSTOP of a worker in mid-batch, then CONT", freeze)
+
+
+async def test_deadlines_that_passed_without_a_worker_are_breached_once_at_their_own_time(scene):
+    """Two workers come back at once to what was missed."""
+    scene.moderators.clear()
+    await scene.send(10, "review")
+    await scene.settle()
+    with scene.frozen_worker():
+        await scene.installation.pass_time(5 * 3600)
+    async with scene.installation.second_worker():
+        await scene.until_some("sla_clocks", "true HAVING count(*) FILTER (WHERE breached_at IS NULL) = 0")
+    stock = await scene.reckon("no worker at the deadline, then two", 1)
+    assert len(stock.all("sla_clocks")) == 10
+    assert all(clock["breached_at"] == clock["due_at"] for clock in stock.all("sla_clocks"))
+    assert set(stock.count("sla_events", "clock_id", type="breached").values()) == {1}

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -262,35 +261,26 @@ async def try_path(tenant: Tenant, operation: Operation, ids: dict[str, str]) ->
 # --- what must hold --------------------------------------------------------------------------------------------------
 
 
-async def dump(world, condition: str, owner: UUID) -> dict[str, list[str]]:
-    """Every row that `condition` gives to somebody, table by table, as text."""
-    column = condition.partition(" ")[0]
-    connection = await asyncpg.connect(world.admin_url)
-    try:
-        tables = await connection.fetch(
-            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $1"
-            " WHERE c.relkind = 'r' AND c.relrowsecurity AND c.relnamespace = 'public'::regnamespace",
-            column,
-        )
-        return {
-            row["relname"]: [
-                found["row"]
-                for found in await connection.fetch(
-                    f"SELECT t::text AS row FROM {row['relname']} t WHERE {condition} ORDER BY 1", owner
-                )
-            ]
-            for row in tables
-        }
-    finally:
-        await connection.close()
+async def dump(world, column: str, owner: UUID) -> dict[str, list[str]]:
+    """Every row whose `column` names `owner`, table by table, as text."""
+    tables = await world.fetch(
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $1"
+        " WHERE c.relkind = 'r' AND c.relrowsecurity AND c.relnamespace = 'public'::regnamespace",
+        column,
+    )
+    rows: dict[str, list[str]] = {table["relname"]: [] for table in tables}
+    parts = [f"SELECT '{name}' AS name, t::text AS row FROM {name} t WHERE {column} = $1" for name in rows]
+    for found in await world.fetch(" UNION ALL ".join(parts) + " ORDER BY 1, 2", owner):
+        rows[found["name"]].append(found["row"])
+    return rows
 
 
 async def dump_agency(world, tenant: Tenant) -> dict[str, list[str]]:
-    return await dump(world, "agency_id = $1", tenant.uuid)
+    return await dump(world, "agency_id", tenant.uuid)
 
 
 async def dump_client(world, home: Household) -> dict[str, list[str]]:
-    return await dump(world, "client_id = $1", parse_id("cli", home.client.id))
+    return await dump(world, "client_id", parse_id("cli", home.client.id))
 
 
 def shown_ids(rows: dict[str, list[str]]) -> set[str]:

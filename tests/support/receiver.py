@@ -79,3 +79,20 @@ async def open_receiver() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
+
+
+@asynccontextmanager
+async def open_mute_server() -> AsyncIterator[int]:
+    """The port of a server that accepts and never says a word."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()

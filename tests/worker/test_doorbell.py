@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.support.desk import open_desk
+from tests.support.receiver import open_mute_server
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import BUCKET_S, RETRY_S, RING_TIMEOUT_S, ArqBell
 from veilleur.infra.worklist import hint_work
@@ -34,17 +35,8 @@ async def redis(world):
 
 @pytest.fixture
 async def mute_port():
-    """A server that accepts and never says a word."""
-    writers = []
-
-    async def accept(reader, writer):
-        writers.append(writer)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
-    for writer in writers:
-        writer.close()
+    async with open_mute_server() as port:
+        yield port
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.support.desk import ASK_RULES, open_desk
+from tests.support.receiver import open_mute_server
 from veilleur_worker import drains as module
 from veilleur_worker.drains import Drains
 from veilleur_worker.schedule import sweep_forever
@@ -59,9 +60,8 @@ async def end(process):
 
 @pytest.fixture
 async def mute_port():
-    server = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
+    async with open_mute_server() as port:
+        yield port
 
 
 async def test_the_worker_decides_on_a_ring_and_ends_on_sigterm(world):

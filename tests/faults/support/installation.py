@@ -106,7 +106,9 @@ class Installation:
 
     async def healthy(self) -> None:
         """Wait until every part answers."""
-        await wait_until(lambda: all(map(self.pid, ("api", "worker", "postgres", "valkey"))), "all to run", START_S)
+        await wait_until(
+            lambda: None not in map(self.pid, ("api", "worker", "postgres", "valkey")), "all to run", START_S
+        )
         async with open_http(self.base_url) as http:
             await wait_until(lambda: _is_ready(http), "the API to be ready", START_S)
 
@@ -201,13 +203,14 @@ def open_http(base_url: str, seconds: float = 25.0) -> httpx.AsyncClient:
 
 
 async def wait_until(condition: Any, what: str, seconds: float = BACK_S, every: float = 0.02) -> None:
-    """Wait until `condition()`, plain or awaitable, holds."""
+    """Wait until `condition()`, plain or awaitable, holds; what it answers instead is told when it never does."""
     until = time.monotonic() + seconds
     while True:
         held = condition()
-        if await held if asyncio.iscoroutine(held) else held:
+        held = await held if asyncio.iscoroutine(held) else held
+        if held is True:
             return
-        assert time.monotonic() < until, f"waited {seconds:.0f} s in vain for {what}"
+        assert time.monotonic() < until, f"waited {seconds:.0f} s in vain for {what}: {held}"
         await asyncio.sleep(every)
 
 

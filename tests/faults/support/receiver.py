@@ -4,7 +4,9 @@ import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Self
 
+from tests.faults.support.installation import wait_until
 from tests.support.people import Client, unique
 from veilleur.infra.security.standard_webhooks import parse_webhook_secret, verify_webhook
 from veilleur.kernel.clock import now
@@ -29,14 +31,18 @@ class Receiver:
     def __init__(self) -> None:
         self._endpoints: dict[str, Endpoint] = {}
         self._server: asyncio.Server | None = None
+        self._callers: set[asyncio.StreamWriter] = set()
 
-    async def __aenter__(self) -> "Receiver":
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        for caller in self._callers:
+            caller.transport.abort()
+        await wait_until(lambda: not self._callers, "the callers to be gone")
 
     async def open_endpoint(self, client: Client) -> Endpoint:
         """An endpoint of `client` that leads here."""
@@ -49,6 +55,7 @@ class Receiver:
         return endpoint
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._callers.add(writer)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
@@ -60,6 +67,7 @@ class Receiver:
                 writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
                 await writer.drain()
         writer.close()
+        self._callers.discard(writer)
 
 
 def _take(endpoint: Endpoint, headers: dict[str, str], body: bytes) -> None:

@@ -3,17 +3,18 @@
 import asyncio
 import os
 import random
+import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from statistics import quantiles
 from uuid import UUID
 
 import asyncpg
 
-from tests.faults.support.installation import Installation, open_http, wait_until
-from tests.faults.support.invariants import Stock, assert_invariants, take_stock
+from tests.faults.support.installation import Installation, wait_until
+from tests.faults.support.invariants import Findings, Stock, assert_invariants, judge, take_stock
 from tests.faults.support.load import Ledger, Sent, compose, deliver, moderate
 from tests.faults.support.receiver import Endpoint, Receiver
 from tests.support.desk import ASK_RULES, Moderator
@@ -73,6 +74,15 @@ class Scene:
 
             await wait_until(seen, f"{table} where {condition}", every=0.001)
 
+    @contextmanager
+    def frozen_worker(self) -> Iterator[None]:
+        """Nothing is drained as long as the block lasts."""
+        pid = self.installation.hit("worker", signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.installation.resume(pid)
+
     async def send(self, count: int, kind: str | None = None, client: Client | None = None) -> list[Sent]:
         """Send that many events at once and wait for their receipts."""
         batch = [compose(self.rng, kind) for _ in range(count)]
@@ -80,12 +90,14 @@ class Scene:
         await asyncio.gather(*(deliver(client or self.client, self.ledger, sent) for sent in batch))
         return batch
 
-    async def survive(self, name: str, fault: Callable[[], Awaitable[int]], *, seconds: float = 1.5) -> Stock:
+    async def survive(
+        self, name: str, fault: Callable[[], Awaitable[int]], *, seconds: float = 1.5, rate: float = RATE
+    ) -> Stock:
         """Let the fault happen under load, let everything settle, reckon, and report one row.
 
         `fault` returns how often it struck. The load lasts as long as it does, and `seconds` at least.
         """
-        async with self._load(seconds):
+        async with self._load(seconds, rate):
             times = await fault()
         return await self.reckon(name, times)
 
@@ -93,15 +105,10 @@ class Scene:
         await self.settle()
         async with self.installation.connect() as connection:
             stock = await take_stock(connection, self.agency_id)
+        findings = judge(self.ledger, self.endpoint, stock)
+        self.report(self._row(name, times, stock, findings))
+        assert_invariants(findings)
         unsent = [sent for sent in self.ledger.sent if not sent.receipts]
-        try:
-            findings = assert_invariants(self.ledger, self.endpoint, stock)
-            lost, doubled = len(findings.lost), len(findings.doubled)
-        except AssertionError:
-            lost = doubled = -1
-            raise
-        finally:
-            self.report(self._row(name, times, stock, lost, doubled))
         assert not unsent, f"{len(unsent)} events were never acknowledged"
         return stock
 
@@ -121,48 +128,53 @@ class Scene:
             stop.set()
             await asyncio.gather(*people)
 
-    async def _is_idle(self) -> bool:
+    async def _is_idle(self) -> bool | list[asyncpg.Record]:
         """Nothing waits but callbacks that are in the air, or whose sender vanished."""
         states = "('received', 'in_review')" if self.moderators else "('received')"
-        return not (
-            await self.count("items", f"state IN {states}") or await self.count("deliveries", "state = 'pending'")
+        waiting = await self.fetch(
+            f"SELECT state, count(*), max(attempts) FROM items WHERE agency_id = $1 AND state IN {states} GROUP BY 1"
+            " UNION ALL SELECT state, count(*), max(attempts) FROM deliveries WHERE agency_id = $1 AND state = 'pending'"
+            " GROUP BY 1"
         )
+        return waiting or True
 
     async def _has_told(self) -> bool:
         return not await self.count("deliveries", "due_at IS NOT NULL")
 
     @asynccontextmanager
-    async def _load(self, seconds: float) -> AsyncIterator[None]:
+    async def _load(self, seconds: float, rate: float) -> AsyncIterator[None]:
         stop = asyncio.Event()
         people = [asyncio.create_task(moderate(moderator, self.ledger, stop)) for moderator in self.moderators]
-        pump = asyncio.create_task(self._pump(stop))
+        pump = asyncio.create_task(self._pump(stop, rate))
         until = time.monotonic() + seconds
         try:
             yield
-            await asyncio.sleep(until - time.monotonic())
+            await asyncio.sleep(max(0.0, until - time.monotonic()))
         finally:
             stop.set()
             await asyncio.gather(pump, *people)
 
-    async def _pump(self, stop: asyncio.Event) -> None:
+    async def _pump(self, stop: asyncio.Event, rate: float) -> None:
         sending = set()
         while not stop.is_set():
             sent = compose(self.rng)
             self.ledger.sent.append(sent)
             sending.add(asyncio.create_task(deliver(self.client, self.ledger, sent)))
-            await asyncio.sleep(self.rng.expovariate(RATE))
+            await asyncio.sleep(self.rng.expovariate(rate))
         await asyncio.gather(*sending)
 
-    def _row(self, name: str, times: int, stock: Stock, lost: int, doubled: int) -> str:
+    def _row(self, name: str, times: int, stock: Stock, findings: Findings) -> str:
         received = {row["id"]: row["received_at"] for row in stock.all("items")}
         lags = [
-            (row["made_at"] - received[row["item_id"]]).total_seconds() for row in stock.all("decisions", automated=True)
+            (row["made_at"] - received[row["item_id"]]).total_seconds()
+            for row in stock.all("decisions", automated=True)
         ]
         cuts = quantiles(lags, n=100) if len(lags) > 1 else [0.0] * 99
         waits = [sent.waited_s for sent in self.ledger.acked]
         repeats = self.endpoint.calls - len(self.endpoint.bodies)
         return (
-            f"{name:<58} {times:>5} {len(self.ledger.sent):>6} {len(self.ledger.acked):>6} {lost:>4} {doubled:>5}"
+            f"{name:<58} {times:>5} {len(self.ledger.sent):>6} {len(self.ledger.acked):>6} {len(findings.lost):>4}"
+            f" {len(findings.doubled):>5}"
             f" {self.ledger.refused:>5} {self.ledger.unanswered:>5} {repeats:>8}"
             f" {cuts[49]:>6.2f} {cuts[98]:>6.2f} {max(lags, default=0.0):>6.2f} {max(waits, default=0.0):>6.2f}"
         )
@@ -180,8 +192,3 @@ async def open_scene(
         endpoint = await receiver.open_endpoint(client)
         people = [Moderator(await agency.add_moderator(capacity=5)) for _ in range(moderators)]
         yield Scene(installation, agency, client, people, endpoint, random.Random(seed), report)
-
-
-def through(client: Client, url: str) -> Client:
-    """The same client, talking to another API process. The caller closes `http`."""
-    return Client(open_http(url), client.owner, client.id, client.source, client.api)
