@@ -44,6 +44,6 @@ async def show_docs_of(name: str) -> Response:
 @router.get("/openapi/{name}.json")
 async def show_document(name: str, request: Request) -> Response:
     documents: dict[str, Any] = request.app.state.documents
-    if name not in documents:
+    if name not in PUBLIC_DOCUMENTS:
         raise NotFound(msg("There is no such document"))
     return JsonAnswer(documents[name])

@@ -22,8 +22,7 @@ WEBHOOK_BODY = MIB
 BULK_BODY = 16 * MIB
 BULK_NODES = 2_000_000
 SMALL_NODES = 20_000
-MAX_DEPTH = 50
-"""A rule's conditions may nest 16 deep, which takes about 40 levels of JSON."""
+DEPTH = 32
 
 PUBLIC = "public"
 """The permission of what everybody may call."""
@@ -32,9 +31,9 @@ Authorise = Callable[[Request, str], Awaitable[None]]
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def needs(permission: str, *, body: int = SMALL_BODY) -> dict[str, Any]:
+def needs(permission: str, *, body: int = SMALL_BODY, depth: int = DEPTH) -> dict[str, Any]:
     """Declare a route's permission and the largest body it reads: `@router.post(..., **needs("clients:write"))`."""
-    return {"openapi_extra": {"x-permission": permission, "x-max-body": body}}
+    return {"openapi_extra": {"x-permission": permission, "x-max-body": body, "x-max-depth": depth}}
 
 
 def guarded_router(prefix: str, authorise: Authorise, tag: str) -> APIRouter:
@@ -50,7 +49,7 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str) -> APIRouter:
         def get_route_handler(self) -> Handler:
             handle = super().get_route_handler()
             extra = self.openapi_extra or {}
-            permission, limit = extra["x-permission"], extra["x-max-body"]
+            permission, limit, depth = extra["x-permission"], extra["x-max-body"], extra["x-max-depth"]
             reads_json = self.body_field is not None
 
             async def guarded(request: Request) -> Response:
@@ -59,7 +58,7 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str) -> APIRouter:
                 _check_query(request)
                 if reads_json and raw:
                     _require_json(request)
-                    request._json = strict_loads(raw, max_depth=MAX_DEPTH, max_nodes=_max_nodes(limit))  # noqa: SLF001 - Starlette's own cache
+                    request._json = strict_loads(raw, max_depth=depth, max_nodes=_max_nodes(limit))  # noqa: SLF001 - Starlette's own cache
                 return await handle(request)
 
             return guarded

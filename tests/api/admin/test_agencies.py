@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.api.refusals import read_pointers, read_problem
 from tests.support.people import Agency, Caller, Json, unique
 from tests.support.world import BASE_URL, OPERATOR_KEY, World
-
 from veilleur_api.app import create_admin_app
 
 URL = "/admin/v1/agencies"

@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.api.refusals import NOTHING, count_stored, read_pointers, read_problem, receipts_of
 from tests.support.people import Agency, Caller, Client
 from tests.support.world import World
-
 from veilleur.kernel.ids import new_id, read_id, show_id
 
 URL = "/ingest/v1/items"

@@ -4,10 +4,10 @@ from uuid import UUID
 
 import httpx
 import pytest
+
 from tests.api.refusals import read_pointers, read_problem
 from tests.support.people import Agency, Caller, Client
 from tests.support.world import World
-
 from veilleur.kernel.ids import show_id
 
 ITEMS = "/ingest/v1/items"

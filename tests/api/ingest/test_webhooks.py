@@ -11,10 +11,10 @@ from uuid import UUID
 
 import httpx
 import pytest
+
 from tests.api.refusals import NOTHING, count_stored, read_pointers, read_problem, receipts_of
 from tests.support.people import Agency, Client, unique
 from tests.support.world import BASE_URL, World
-
 from veilleur.infra.security.standard_webhooks import sign_webhook
 from veilleur.kernel.ids import new_id, read_id, show_id
 from veilleur_api.app import create_app

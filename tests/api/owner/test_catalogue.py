@@ -1,6 +1,7 @@
 """Policies and actions of a client."""
 
 import pytest
+
 from tests.api.refusals import read_pointers, read_problem
 from tests.support.people import Client, Json, unique
 

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
+
 from tests.api.refusals import read_pointers, read_problem, receipts_of
 from tests.support.people import Client, Json, unique
 from tests.support.world import World
-
 from veilleur.infra.security.standard_webhooks import parse_webhook_secret, sign_webhook
 from veilleur.kernel.clock import now
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.api.refusals import read_pointers, read_problem
 from tests.support.people import Agency, Json, unique
 

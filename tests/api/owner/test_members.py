@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+
 from tests.api.refusals import read_pointers, read_problem
 from tests.support.people import Agency, Client, Json, unique
 from tests.support.world import World
-
 from veilleur.kernel.ids import new_id, show_id
 
 URL = "/owner/v1/members"

@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+
 from tests.api.refusals import read_pointers, read_problem
 from tests.support.people import Agency, Client
 from tests.support.world import World

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from tests.support.people import Client
 from tests.support.world import World
-
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.infra.db.session import Scope

@@ -2,9 +2,9 @@ import ast
 from pathlib import Path
 
 import pytest
-from tests.domain.rules.documents import CATALOGUE, ESCALATE, HIDE, document, errors, rule, warnings
 
 import veilleur.domain.rules.check as check_module
+from tests.domain.rules.documents import CATALOGUE, ESCALATE, HIDE, document, errors, rule, warnings
 from veilleur.domain.rules.check import check_rule_set
 from veilleur.domain.rules.document import digest_document
 from veilleur.kernel.french import FRENCH

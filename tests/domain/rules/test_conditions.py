@@ -1,4 +1,5 @@
 import pytest
+
 from tests.domain.rules.documents import document, errors, rule
 
 PARTS = {

@@ -2,8 +2,8 @@ import json
 from datetime import timedelta
 
 import pytest
-from tests.domain.rules.documents import ESCALATE, HIDE, NOW, compiled, document, evaluate_text, rule
 
+from tests.domain.rules.documents import ESCALATE, HIDE, NOW, compiled, document, evaluate_text, rule
 from veilleur.domain.rules.compile import compile_rule_set
 from veilleur.domain.rules.evaluate import evaluate, replay_outcome
 from veilleur.domain.rules.facts import item_facts

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.domain.rules.documents import NOW
 
+from tests.domain.rules.documents import NOW
 from veilleur.domain.rules.facts import item_facts
 from veilleur.domain.rules.schema import FIELDS, fits_type
 

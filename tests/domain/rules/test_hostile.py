@@ -9,8 +9,8 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.domain.rules.documents import CATALOGUE, NOW, compiled, document, rule
 
+from tests.domain.rules.documents import CATALOGUE, NOW, compiled, document, rule
 from veilleur.domain.rules.check import CheckResult, check_rule_set
 from veilleur.domain.rules.compile import compile_rule_set
 from veilleur.domain.rules.evaluate import Evaluation, evaluate

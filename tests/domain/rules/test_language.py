@@ -1,8 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.domain.rules.documents import ESCALATE, HIDE, document, errors, rule
 
+from tests.domain.rules.documents import ESCALATE, HIDE, document, errors, rule
 from veilleur.domain.rules.document import (
     Branch,
     DecideClause,

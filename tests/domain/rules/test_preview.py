@@ -1,6 +1,6 @@
 import pytest
-from tests.domain.rules.documents import CATALOGUE, HIDE, NOW, document, rule
 
+from tests.domain.rules.documents import CATALOGUE, HIDE, NOW, document, rule
 from veilleur.domain.rules.preview import preview_rule_set
 from veilleur.kernel.errors import Invalid
 

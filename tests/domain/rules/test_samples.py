@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.domain.rules.documents import NOW
 
+from tests.domain.rules.documents import NOW
 from veilleur.domain.rules.catalogue_view import ActionSpec, Catalogue
 from veilleur.domain.rules.check import check_rule_set
 from veilleur.domain.rules.compile import compile_rule_set

@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from tests.domain.rules.documents import HIDE, document, evaluate_text, found, rule
 
+from tests.domain.rules.documents import HIDE, document, evaluate_text, found, rule
 from veilleur.domain.rules.document import DomainList
 from veilleur.domain.rules.signals.links import MAX_LINKS, collect_domains, find_links, find_listed
 from veilleur.domain.rules.signals.patterns import PatternError, compile_pattern, index_patterns

@@ -28,8 +28,11 @@ from veilleur_api.principals import MemberCaller, authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "rules")
 
+RULES_DEPTH = 50
+"""A rule's conditions may nest 16 deep, which takes about 40 levels of JSON."""
 
-@router.post("/rule-sets/check", **needs("rules:read", body=BULK_BODY))
+
+@router.post("/rule-sets/check", **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH))
 async def check_rules(wanted: RuleCheckIn, caller: Member, session: Tx, request: Request) -> Response:
     """Every mistake of a rule set at once, with path, line, column and hint; nothing is kept."""
     catalogue = await _find_catalogue(session, caller, wanted.client)
@@ -45,7 +48,7 @@ async def check_rules(wanted: RuleCheckIn, caller: Member, session: Tx, request:
     )
 
 
-@router.post("/rule-sets/preview", **needs("rules:read", body=BULK_BODY))
+@router.post("/rule-sets/preview", **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH))
 async def preview_rules(wanted: RulePreviewIn, caller: Member, session: Tx) -> Response:
     """What a rule set would do with these items; nothing is kept."""
     catalogue = await _find_catalogue(session, caller, wanted.client)
@@ -55,7 +58,9 @@ async def preview_rules(wanted: RulePreviewIn, caller: Member, session: Tx) -> R
     return JsonAnswer({"results": results})
 
 
-@router.post("/clients/{client_id}/rule-sets", status_code=201, **needs("rules:write", body=BULK_BODY))
+@router.post(
+    "/clients/{client_id}/rule-sets", status_code=201, **needs("rules:write", body=BULK_BODY, depth=RULES_DEPTH)
+)
 async def create_rule_set(client_id: str, new: RuleSetIn, caller: Member, session: Tx, request: Request) -> Response:
     """Keep a rule set as the client's next version, a draft."""
     client = await find_client(session, caller.agency_id, client_id)

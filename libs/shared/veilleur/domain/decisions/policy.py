@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from veilleur.domain.catalogue.models import Action, Verdict
@@ -21,9 +22,9 @@ class Ruling:
     policies: tuple[str, ...]
 
 
-def check_ruling(ruling: Ruling, catalogue: ClientCatalogue) -> list[InputError]:
+def check_ruling(ruling: Ruling, catalogue: ClientCatalogue, present: datetime) -> list[InputError]:
     """Everything that does not fit the client's catalogue; each mistake says what would fit."""
-    return [*_check_policies(ruling.policies, catalogue), *_check_actions(ruling, catalogue)]
+    return [*_check_policies(ruling.policies, catalogue), *_check_actions(ruling, catalogue, present)]
 
 
 def _check_policies(policies: Sequence[str], catalogue: ClientCatalogue) -> list[InputError]:
@@ -35,7 +36,7 @@ def _check_policies(policies: Sequence[str], catalogue: ClientCatalogue) -> list
     ]
 
 
-def _check_actions(ruling: Ruling, catalogue: ClientCatalogue) -> list[InputError]:
+def _check_actions(ruling: Ruling, catalogue: ClientCatalogue, present: datetime) -> list[InputError]:
     errors: list[InputError] = []
     allowed = msg("allowed: {codes}", codes=sorted(catalogue.actions))
     for position, wanted in enumerate(ruling.actions):
@@ -46,6 +47,7 @@ def _check_actions(ruling: Ruling, catalogue: ClientCatalogue) -> list[InputErro
             errors.append(InputError(f"{pointer}/code", unknown, allowed))
         else:
             errors.extend(_check_action(ruling.verdict, wanted, action, pointer))
+            errors.extend(_check_end(wanted, pointer, present))
     return errors
 
 
@@ -61,3 +63,10 @@ def _check_action(verdict: Verdict, wanted: Mapping[str, Any], action: Action, p
         detail = msg("{code} needs an end", code=action.code)
         errors.append(InputError(f"{pointer}/until", detail, msg("an RFC 3339 time in the future")))
     return errors
+
+
+def _check_end(wanted: Mapping[str, Any], pointer: str, present: datetime) -> list[InputError]:
+    until = wanted.get("until")
+    if until is None or datetime.fromisoformat(until) > present:
+        return []
+    return [InputError(f"{pointer}/until", msg("the end is in the past"), msg("an RFC 3339 time in the future"))]

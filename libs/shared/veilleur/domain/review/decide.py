@@ -59,13 +59,11 @@ async def decide_case(
             slug="item-changed",
             extra={"item": item_content(item)},
         )
-    await _check(session, agency_id, case, request.ruling)
     present = (await session.execute(select(func.app_now()))).scalar_one()
+    await _check(session, agency_id, case, request.ruling, present)
+    seconds = _count_seconds(member, assignment, case, present)
     [decision] = await record_decisions(
-        session,
-        agency_id,
-        [_to_verdict(case, assignment, item, request, _count_seconds(member, assignment, present))],
-        present,
+        session, agency_id, [_to_verdict(case, assignment, item, request, seconds)], present
     )
     await _close(session, agency_id, case, assignment, decision, request.digest)
     return Decided(decision, repeated=False)
@@ -84,8 +82,8 @@ async def _lock_item(session: AsyncSession, agency_id: UUID, case_id: UUID) -> I
     return (await session.scalars(query.with_for_update(key_share=True))).one()
 
 
-async def _check(session: AsyncSession, agency_id: UUID, case: Case, ruling: Ruling) -> None:
-    errors = check_ruling(ruling, await load_catalogue(session, agency_id, case.client_id))
+async def _check(session: AsyncSession, agency_id: UUID, case: Case, ruling: Ruling, present: datetime) -> None:
+    errors = check_ruling(ruling, await load_catalogue(session, agency_id, case.client_id), present)
     if errors:
         raise Invalid(msg("The decision does not fit this client's catalogue"), slug="not-in-catalogue", errors=errors)
 
@@ -105,13 +103,15 @@ def _to_verdict(
     )
 
 
-def _count_seconds(member: Member, assignment: Assignment, present: datetime) -> int:
+def _count_seconds(member: Member, assignment: Assignment, case: Case, present: datetime) -> int:
     """Whole seconds of attention: from the claim, or from the end of this person's previous case if that was later.
 
-    With several cases in hand the same second is never counted twice.
+    With several cases in hand the same second is never counted twice. A lease that ran out ends the attention: who
+    comes back hours later to a case that nobody else claimed was not looking at it all the while.
     """
     begun = max(filter(None, (assignment.claimed_at, member.attentive_since)))
-    return max(0, round((present - begun).total_seconds()))
+    ended = min(filter(None, (present, case.lease_expires_at)))
+    return max(0, round((ended - begun).total_seconds()))
 
 
 async def _close(
