@@ -11,6 +11,7 @@ from schemathesis.specs.openapi import definitions
 
 from veilleur_api import health, metrics, oauth
 from veilleur_api.audiences import ADMIN, INGEST, MODERATOR, OWNER
+from veilleur_api.docs import PUBLIC_DOCUMENTS
 from veilleur_api.openapi import build_documents, run
 from veilleur_api.slugs import SLUGS
 
@@ -111,7 +112,12 @@ def test_a_document_lists_every_problem_there_is(name):
 
 
 async def test_the_service_shows_the_same_documents(world):
-    for name, document in DOCUMENTS.items():
+    for name in PUBLIC_DOCUMENTS:
         answer = await world.http.get(f"/openapi/{name}.json")
         assert answer.status_code == 200
-        assert answer.json() == json.loads(json.dumps(document)), name
+        assert answer.json() == json.loads(json.dumps(DOCUMENTS[name])), name
+
+
+async def test_the_operators_document_is_not_shown_to_the_public(world):
+    assert "admin" in DOCUMENTS
+    assert (await world.http.get("/openapi/admin.json")).status_code == 404

@@ -1,6 +1,7 @@
 """The worker may be killed, frozen or replaced at any moment."""
 
 import asyncio
+import signal
 
 import pytest
 
@@ -54,6 +55,19 @@ async def test_a_callback_whose_sender_was_killed_comes_again_under_the_same_id(
 
     await scene.survive("kill -9 of the worker during a send", kill)
     assert max(map(len, scene.endpoint.bodies.values())) > 1, "nothing was in the air"
+
+
+async def test_a_worker_that_is_asked_to_stop_hears_the_answers_it_waits_for(scene):
+    """Else every deployment would send what is in the air twice, half a minute apart."""
+    scene.endpoint.answering.clear()
+    await scene.send(5, "allow")
+    await wait_until(lambda: scene.endpoint.calls == 5, "five callbacks in the air")
+    stopping = asyncio.create_task(scene.installation.strike("worker", signal.SIGTERM))
+    await asyncio.sleep(0.5)
+    scene.endpoint.answering.set()
+    await stopping
+    await scene.reckon("SIGTERM of the worker during a send", 1)
+    assert scene.endpoint.calls == 5
 
 
 async def test_two_workers_share_the_work_and_double_none_of_it(scene):

@@ -98,7 +98,7 @@ async def test_a_hint_outlives_its_grace_and_is_then_forgotten(world):
     desk = await open_desk(world)
     async with world.worker.database.transaction(desk.scope) as session:
         await hint_work(session, desk.agency_id, "sla")
-    await world.move_clock(GRACE - timedelta(seconds=2))
+    await world.move_clock(GRACE - timedelta(seconds=15))
     await world.drain()
     assert await count_hints(desk, "sla") == 1
     await world.move_clock(GRACE + timedelta(seconds=2))

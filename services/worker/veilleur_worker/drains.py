@@ -35,8 +35,8 @@ Drain = Callable[[Parts, UUID], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
 
-_slow: set[asyncio.Task[None]] = set()
-"""Deliveries to receivers that take their time: the event loop alone would not keep their tasks alive."""
+_sending: set[asyncio.Task[None]] = set()
+"""Deliveries under way: the event loop alone would not keep their tasks alive, and a worker that stops ends them."""
 
 
 class Drains:
@@ -82,10 +82,15 @@ async def drain_deliveries(parts: Parts, agency_id: UUID) -> None:
         if not attempts:
             return
         sending = {asyncio.create_task(_deliver(parts, agency_id, attempt)) for attempt in attempts}
-        _, slow = await asyncio.wait(sending, timeout=PATIENCE_S)
-        _slow.update(slow)
-        for task in slow:
-            task.add_done_callback(_slow.discard)
+        _sending.update(sending)
+        for task in sending:
+            task.add_done_callback(_sending.discard)
+        await asyncio.wait(sending, timeout=PATIENCE_S)
+
+
+async def finish_deliveries() -> None:
+    """Wait for what is in the air: cut off, it would be sent once more, a lease later."""
+    await asyncio.gather(*_sending, return_exceptions=True)
 
 
 async def drain_clocks(parts: Parts, agency_id: UUID) -> None:

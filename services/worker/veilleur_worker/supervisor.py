@@ -8,7 +8,7 @@ import structlog
 from arq.worker import Worker
 
 from veilleur.infra.doorbell import read_redis_settings
-from veilleur_worker.drains import Drains
+from veilleur_worker.drains import Drains, finish_deliveries
 from veilleur_worker.parts import Parts
 from veilleur_worker.schedule import sweep_forever
 from veilleur_worker.settings import build_worker
@@ -38,6 +38,7 @@ async def run_worker(parts: Parts) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_WITHIN_S):
             await asyncio.gather(*tasks, return_exceptions=True)
+            await finish_deliveries()
             await parts.close()
     _log.info("worker_stopped")
 

@@ -20,7 +20,7 @@ _TABLES = {
     "items": "id, external_id, state, received_at",
     "decisions": "id, item_id, automated, made_at",
     "usage_records": "item_id, decision_id, meter, quantity",
-    "events": "id, client_id, item_id, type, body",
+    "events": "id, client_id, item_id, type, body, sequence",
     "deliveries": "event_id, endpoint_id, state",
     "endpoints": "id, client_id",
     "cases": "id, item_id, state, reason",
@@ -74,11 +74,17 @@ def assert_invariants(findings: Findings) -> None:
 
 def judge(ledger: Ledger, endpoint: Endpoint, stock: Stock) -> Findings:
     """What is wrong with a settled installation."""
+    findings = judge_rows(ledger, stock)
+    _judge_news(findings, ledger, endpoint, stock)
+    findings.wrong += ledger.surprises + endpoint.complaints
+    return findings
+
+
+def judge_rows(ledger: Ledger, stock: Stock) -> Findings:
+    """What must never be wrong, not even for a moment: what one commit writes is there together."""
     findings = Findings()
     _judge_intake(findings, ledger, stock)
-    _judge_outcomes(findings, ledger, stock)
-    _judge_callbacks(findings, endpoint, stock)
-    findings.wrong += ledger.surprises + endpoint.complaints
+    _judge_outcomes(findings, stock)
     return findings
 
 
@@ -98,7 +104,7 @@ def _judge_intake(findings: Findings, ledger: Ledger, stock: Stock) -> None:
     findings.compare("usage of receipt", received, (row["id"] for row in stock.all("items")))
 
 
-def _judge_outcomes(findings: Findings, ledger: Ledger, stock: Stock) -> None:
+def _judge_outcomes(findings: Findings, stock: Stock) -> None:
     """One decision an item, and with each decision one set of all that follows from it."""
     items, decisions, cases = (stock.all(table) for table in ("items", "decisions", "cases"))
     decided = [row["id"] for row in items if row["state"] == "decided"]
@@ -118,7 +124,6 @@ def _judge_outcomes(findings: Findings, ledger: Ledger, stock: Stock) -> None:
     findings.compare("case of", Counter(held), held)
     findings.compare("event item.held of", stock.count("events", "item_id", type="item.held"), held)
     findings.compare("clock of", stock.count("sla_clocks", "item_id"), held)
-    findings.compare("decision told", Counter(ledger.verdicts.values()), (show_id("dec", key) for key in human))
     open_cases = {row["item_id"] for row in cases if row["state"] in ("ready", "leased")}
     running = {row["item_id"] for row in stock.all("sla_clocks", state="running")}
     waiting = {row["id"] for row in items if row["state"] == "in_review"}
@@ -126,12 +131,16 @@ def _judge_outcomes(findings: Findings, ledger: Ledger, stock: Stock) -> None:
         findings.wrong.append(f"{len(waiting)} in review, {len(open_cases)} cases, {len(running)} clocks")
 
 
-def _judge_callbacks(findings: Findings, endpoint: Endpoint, stock: Stock) -> None:
-    """One delivery an event where its client has an endpoint (one at most here); at least one call each, always with the event's own id and body."""
+def _judge_news(findings: Findings, ledger: Ledger, endpoint: Endpoint, stock: Stock) -> None:
+    """What the outside has heard in the end. One delivery an event where its client has an endpoint (one at most here); at least one call each, always with the event's own id and body."""
     pairs = Counter((row["event_id"], row["endpoint_id"]) for row in stock.all("deliveries"))
     endpoints = {row["client_id"]: row["id"] for row in stock.all("endpoints")}
     events = [row for row in stock.all("events") if row["client_id"] in endpoints]
     findings.compare("delivery", pairs, ((row["id"], endpoints[row["client_id"]]) for row in events))
+    places = [row["sequence"] for row in stock.all("events")]
+    findings.compare("place in the feed", Counter(places), range(1, len(places) + 1))
+    human = (show_id("dec", row["id"]) for row in stock.all("decisions", automated=False))
+    findings.compare("decision told", Counter(ledger.verdicts.values()), human)
     bodies = {show_id("evt", row["id"]): row["body"].encode() for row in events}
     findings.compare("callback", Counter(dict.fromkeys(endpoint.bodies, 1)), bodies)
     findings.wrong += [

@@ -135,6 +135,8 @@ class Scene:
             f"SELECT state, count(*), max(attempts) FROM items WHERE agency_id = $1 AND state IN {states} GROUP BY 1"
             " UNION ALL SELECT state, count(*), max(attempts) FROM deliveries WHERE agency_id = $1 AND state = 'pending'"
             " GROUP BY 1"
+            " UNION ALL SELECT 'unsequenced', count(*), 0 FROM events WHERE agency_id = $1 AND sequence IS NULL"
+            " HAVING count(*) > 0"
         )
         return waiting or True
 

@@ -6,6 +6,7 @@ A cursor is the sort key of the last row shown, as URL-safe base64 of a JSON arr
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,6 +15,8 @@ from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import msg
 
 MAX_LIMIT = 200
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 T = TypeVar("T")
 
@@ -53,7 +56,7 @@ def read_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
 
 def _is_plain(part: object) -> bool:
     """Text that a database takes: no NUL, no half surrogate pair."""
-    return isinstance(part, str) and part.isprintable()
+    return isinstance(part, str) and not _UNSTORABLE.search(part)
 
 
 def cut_page(rows: Sequence[T], request: PageRequest, key: Callable[[T], Sequence[str]]) -> Page[T]:

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.outbox.models import Delivery, Endpoint, Event
+from veilleur.domain.outbox.models import Delivery, Endpoint
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.ids import new_id
@@ -38,8 +38,8 @@ async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequen
     """Write events and their deliveries; the ids of the deliveries."""
     if not announcements:
         return []
-    events = [_event_row(agency_id, announcement) for announcement in announcements]
-    await session.execute(insert(Event), events)
+    event_ids = [new_id() for _ in announcements]
+    await session.execute(_INSERT_EVENTS, {"agency_id": agency_id, "id": event_ids} | _to_columns(announcements))
     await hint_work(session, agency_id, "feed")
     await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
     endpoints = await _live_endpoints(session, agency_id, {announcement.client_id for announcement in announcements})
@@ -49,9 +49,9 @@ async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequen
             "id": new_id(),
             "client_id": announcement.client_id,
             "endpoint_id": endpoint.id,
-            "event_id": event["id"],
+            "event_id": event_id,
         }
-        for announcement, event in zip(announcements, events, strict=True)
+        for announcement, event_id in zip(announcements, event_ids, strict=True)
         for endpoint in endpoints.get(announcement.client_id, [])
         if _wants(endpoint, announcement)
     ]
@@ -67,21 +67,31 @@ def _wants(endpoint: Endpoint, announcement: Announcement) -> bool:
     return not endpoint.events or announcement.type in endpoint.events
 
 
-def _event_row(agency_id: UUID, announcement: Announcement) -> dict[str, Any]:
+_INSERT_EVENTS = text("""
+INSERT INTO events (agency_id, id, client_id, type, body, item_id, occurred_at)
+SELECT :agency_id, t.*
+FROM unnest(CAST(:id AS uuid[]), CAST(:client_id AS uuid[]), CAST(:type AS text[]), CAST(:body AS text[]),
+            CAST(:item_id AS uuid[]), CAST(:occurred_at AS timestamptz[])) AS t
+""")
+
+
+def _to_columns(announcements: Sequence[Announcement]) -> dict[str, list[Any]]:
+    return {
+        "client_id": [announcement.client_id for announcement in announcements],
+        "type": [announcement.type for announcement in announcements],
+        "body": [_write_body(announcement) for announcement in announcements],
+        "item_id": [announcement.item_id for announcement in announcements],
+        "occurred_at": [announcement.occurred_at for announcement in announcements],
+    }
+
+
+def _write_body(announcement: Announcement) -> str:
     envelope = {
         "type": announcement.type,
         "timestamp": to_rfc3339(announcement.occurred_at),
         "data": announcement.data,
     }
-    return {
-        "agency_id": agency_id,
-        "id": new_id(),
-        "client_id": announcement.client_id,
-        "type": announcement.type,
-        "body": json.dumps(envelope, ensure_ascii=False, separators=(",", ":")),
-        "item_id": announcement.item_id,
-        "occurred_at": announcement.occurred_at,
-    }
+    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
 
 
 async def _live_endpoints(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, list[Endpoint]]:
