@@ -1,8 +1,9 @@
-"""Claims per second of 16 moderators at once over 1,000,000 ready cases ÷ over 10,000.
+"""Claims per second of 16 moderators at once over many ready cases ÷ over 10,000.
 
-`claims.py 100000` takes another size. Two databases of one server, alike but for the number of cases, take turns. Every claim is made by somebody with empty
-hands, as `claim_next` in this process and then as a request to an API process. Cases are written by SQL; only the most
-urgent ones, which can be claimed here, have items.
+`claims.py 1000000` takes more than `make bench` has the patience for. Two databases of one server, alike but for the
+number of cases, take turns. Every claim is made by somebody with empty hands, as `claim_next` in this process and then
+as a request to an API process. Cases are written by SQL; only the most urgent ones, which can be claimed here, have
+items.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from veilleur.infra.db.session import Database, Scope
 from veilleur.infra.doorbell import SilentBell
 from veilleur.infra.security.sealing import Sealer
 
-SIZES = (10_000, int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+SIZES = (10_000, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
 MODERATORS = 16
 CLIENTS = 8
 ROUNDS = 5

@@ -7,7 +7,7 @@ from _bench import Client, Machine, is_listening, make_items, median, open_machi
 from _load import CONNECTIONS, send_all
 
 ROUNDS = 5
-REQUESTS = 6_000
+REQUESTS = 4_000
 
 
 def main() -> None:

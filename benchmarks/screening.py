@@ -9,7 +9,7 @@ import asyncio
 from _bench import median, open_machine, rates, show_result
 from _worker import POLLS, measure_noop, screen_backlog
 
-ROUNDS = 4
+ROUNDS = 3
 ITEMS = 3_000
 JOBS = {0.5: 400, 0.05: 1_500}
 

@@ -88,7 +88,7 @@ async def test_rubbish_and_pickles_in_the_queue_are_neither_run_nor_obeyed(scene
     async def litter() -> int:
         async with scene.installation.redis() as redis:
             await redis.set("arq:job:pickled", pickle.dumps(Bomb()))
-            await redis.zadd("arq:queue", {"pickled": 0} | {f"bogus-{number}": 0 for number in range(2_000)})
+            await redis.zadd("arq:queue", {"pickled": -1} | {f"bogus-{number}": 0 for number in range(2_000)})
             await redis.mset({f"arq:in-progress:bogus-{number}": 1 for number in range(2_000)})
             await asyncio.sleep(1)
             await redis.flushall()

@@ -1,6 +1,7 @@
 """`veilleur api`: the public application and the operator's, two ports of one process."""
 
 import asyncio
+import gc
 import signal
 
 import uvicorn
@@ -27,6 +28,7 @@ async def _serve(settings: Settings) -> None:
     await refuse_unsafe_role(parts.database)
     public = _server(create_app(settings, parts), settings.host, settings.port)
     admin = _server(create_admin_app(settings, parts), settings.admin_host, settings.admin_port)
+    _spare_what_stays()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, public, admin)
@@ -35,6 +37,13 @@ async def _serve(settings: Settings) -> None:
     await public.serve()
     admin.should_exit = True
     await admin_task
+
+
+def _spare_what_stays() -> None:
+    """What is built by now lives as long as the process: searching it for garbage cost a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:

@@ -97,7 +97,7 @@ async def _on_outage(request: Request, error: Exception) -> Response:
     if isinstance(error, DBAPIError) and not _is_passing(error):
         return await _on_surprise(request, error)
     _log.warning("request_unavailable", path=request.url.path, error=type(error).__name__)
-    return render_problem(request, Unavailable(msg("A part of the service is away; nothing was stored, try again")))
+    return render_problem(request, Unavailable(msg("A part of the service is away; try again")))
 
 
 async def _on_surprise(request: Request, error: Exception) -> Response:

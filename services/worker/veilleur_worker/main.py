@@ -1,6 +1,7 @@
 """`veilleur worker`."""
 
 import asyncio
+import gc
 
 from veilleur.infra.db.guard import refuse_unsafe_role
 from veilleur.infra.settings import Settings
@@ -19,4 +20,8 @@ def run(_arguments: list[str]) -> int:
 async def _run(settings: Settings) -> None:
     parts = build_parts(settings)
     await refuse_unsafe_role(parts.database)
+    # What is built by now lives as long as the process: searching it for garbage cost a tenth of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
     await run_worker(parts)

@@ -114,7 +114,7 @@ class Installation:
 
     @asynccontextmanager
     async def second_worker(self) -> AsyncIterator[subprocess.Popen[bytes]]:
-        with running(worker_program(self.context, egress_allow="127.0.0.0/8"), self.state) as process:
+        async with running(worker_program(self.context, egress_allow="127.0.0.0/8"), self.state) as process:
             yield process
 
     @asynccontextmanager
@@ -124,9 +124,8 @@ class Installation:
         context = replace(self.context, app_url=database_url)
         program = api_program(context, port=ports["api"], admin_port=ports["admin"], egress_allow="127.0.0.0/8")
         url = f"http://127.0.0.1:{ports['api']}"
-        with running(program, self.state):
-            async with open_http(url) as http:
-                await wait_until(lambda: _is_ready(http), "the second API to be ready", START_S)
+        async with running(program, self.state), open_http(url) as http:
+            await wait_until(lambda: _is_ready(http), "the second API to be ready", START_S)
             yield url
 
     # Behind the curtain
@@ -185,16 +184,15 @@ def run_installation(*, disk: str | None = None) -> Iterator[Installation]:
         shutil.rmtree(folder)
 
 
-@contextmanager
-def running(program: Program, state: Path) -> Iterator[subprocess.Popen[bytes]]:
+@asynccontextmanager
+async def running(program: Program, state: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
     """A program beside those of the supervisor, as long as the block lasts."""
     process = spawn(program, state / f"second-{program.name}.log")
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGCONT)
-        stop(process, program)
+        # In a thread: it ends in order only while our own receiver and proxy go on answering it.
+        await asyncio.to_thread(stop, process, program)
 
 
 def open_http(base_url: str, seconds: float = 25.0) -> httpx.AsyncClient:

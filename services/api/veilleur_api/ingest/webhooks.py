@@ -15,9 +15,9 @@ from veilleur.kernel.ids import parse_id, show_id
 from veilleur.kernel.messages import msg
 from veilleur.kernel.strict_json import canonical_digest, strict_loads
 from veilleur_api.answers import JsonAnswer
-from veilleur_api.deps import PartsOf
 from veilleur_api.guard import PUBLIC, WEBHOOK_BODY, guarded_router, needs
 from veilleur_api.ingest.documents import RECEIPTS, WEBHOOK_REQUEST
+from veilleur_api.principals import get_parts
 
 PAUSED_RETRY_S = 60
 
@@ -32,9 +32,10 @@ _gate["openapi_extra"] |= WEBHOOK_REQUEST
 
 
 @router.post("/sources/{source_id}", status_code=202, responses=RECEIPTS, **_gate)
-async def receive_webhook(source_id: str, request: Request, parts: PartsOf) -> Response:
+async def receive_webhook(source_id: str, request: Request) -> Response:
     """Take one signed event of a source. `202` means stored for good; the same event again is a `duplicate`."""
     raw = await request.body()
+    parts = get_parts(request)
     found = parse_id("src", source_id)
     source = await parts.lookups.find_source(found) if found is not None else None
     if source is None:
