@@ -6,6 +6,8 @@
 #   make fmt      format, and mend what can be mended
 #   make lock     renew the locks after a change in pyproject.toml; UPGRADE=--upgrade takes newer versions (needs uv)
 #   make bench    the benchmarks
+#   make chaos    every fault at full length, against real processes (the short ones are part of make test)
+#   make openapi  write openapi/ anew
 
 .DEFAULT_GOAL := help
 
@@ -23,7 +25,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help run test check fmt lock bench install
+.PHONY: help run test check fmt lock bench chaos openapi install
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -47,6 +49,12 @@ check: $(INSTALLED)
 fmt: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+chaos: $(INSTALLED)
+	VEILLEUR_CHAOS=full $(BIN)/python -m pytest -n 0 tests/faults $(ARGS)
+
+openapi: $(INSTALLED)
+	$(BIN)/veilleur openapi
 
 bench: $(INSTALLED)
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
