@@ -11,7 +11,7 @@ import asyncpg
 from _bench import Client, Machine, make_items, median, open_machine, rates, show_result
 from _load import send_all
 
-ROUNDS = 5
+ROUNDS = 4
 CALLS = 6
 ITEMS = 1_000
 CONNECTIONS = 3

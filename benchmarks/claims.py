@@ -29,8 +29,8 @@ from veilleur.infra.security.sealing import Sealer
 SIZES = (10_000, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
 MODERATORS = 16
 CLIENTS = 8
-ROUNDS = 5
-CLAIMS = 400
+ROUNDS = 3
+CLAIMS = 320
 """A round, and as many over HTTP."""
 LIFETIME = timedelta(hours=1)
 CLAIM = b'{"hold": 1}'

@@ -6,7 +6,7 @@ Ours verifies, checks, stores with an fsync and counts usage before it answers; 
 from _bench import Client, Machine, is_listening, make_items, median, open_machine, rates, show_result, wait_until
 from _load import CONNECTIONS, send_all
 
-ROUNDS = 5
+ROUNDS = 4
 REQUESTS = 4_000
 
 

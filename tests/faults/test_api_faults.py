@@ -5,11 +5,12 @@ import signal
 
 import pytest
 
-from tests.faults.support.scene import few_or_many
+from tests.faults.support.scene import few_or_many, only_full
 
 pytestmark = pytest.mark.chaos
 
 
+@only_full
 async def test_an_api_killed_at_any_time_keeps_every_promise_it_made(scene):
     async def kill() -> int:
         for _ in range(few_or_many(1, 60)):

@@ -21,11 +21,11 @@ SELECT pid FROM pg_stat_activity WHERE usename IN ('veilleur_app', 'veilleur_wor
 
 async def test_an_immediate_restart_of_postgresql_loses_no_promise(scene):
     async def crash() -> int:
-        for _ in range(few_or_many(2, 20)):
+        for _ in range(few_or_many(1, 20)):
             await scene.installation.strike("postgres", signal.SIGQUIT)
             await scene.installation.healthy()
             await asyncio.sleep(scene.rng.uniform(0.1, 0.5))
-        return few_or_many(2, 20)
+        return few_or_many(1, 20)
 
     await scene.survive("immediate restart of PostgreSQL", crash)
 

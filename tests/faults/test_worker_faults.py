@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from tests.faults.support.installation import wait_until
-from tests.faults.support.scene import few_or_many
+from tests.faults.support.scene import few_or_many, only_full
 
 pytestmark = pytest.mark.chaos
 
@@ -21,6 +21,7 @@ async def test_a_worker_killed_in_mid_batch_loses_nothing_and_doubles_nothing(sc
     await scene.survive("kill -9 of the worker in mid-batch", kill)
 
 
+@only_full
 async def test_a_worker_killed_at_any_time_loses_nothing_and_doubles_nothing(scene):
     async def kill() -> int:
         for _ in range(few_or_many(1, 60)):

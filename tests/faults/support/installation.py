@@ -30,7 +30,7 @@ from veilleur.dev.state import load_secrets
 Json = dict[str, Any]
 
 START_S = 60.0
-BACK_S = 15.0
+BACK_S = 30.0
 """A process that died, or one that lost its database, is back within this."""
 
 

@@ -16,7 +16,7 @@ WORDS = {"allow": "Bonjour", "remove": "this is bad", "review": "this is doubtfu
 """What the rules of `tests.support.desk` make of a text."""
 WEIGHTS = (6, 3, 1)
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 PAUSE_S = 0.1
 LONGEST_PAUSE_S = 0.8
 """Between two tries, doubling; shorter than the `Retry-After`, to be a nuisance."""
