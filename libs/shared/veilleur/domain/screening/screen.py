@@ -32,15 +32,20 @@ RETRY_AFTER_MS = 500
 _MARK = """
 WITH chosen AS MATERIALIZED (
   SELECT id FROM items WHERE agency_id = :agency_id AND state = 'received' AND {condition}
-  ORDER BY asked_at LIMIT :wanted FOR UPDATE SKIP LOCKED)
+  ORDER BY {order} LIMIT :wanted FOR UPDATE SKIP LOCKED)
 UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
 FROM chosen WHERE items.agency_id = :agency_id AND items.id = chosen.id
 RETURNING items.id
 """
-_MARK_FRESH = text(_MARK.format(condition="attempts = 0"))
+_MARK_FRESH = text(_MARK.format(condition="attempts = 0", order="asked_at"))
+# Who failed least comes first: the neighbours of a poison item are done before its next try.
 _MARK_AGAIN = text(
-    _MARK.format(condition=f"attempts > 0 AND attempted_at < app_now() - interval '{RETRY_AFTER_MS} milliseconds'")
+    _MARK.format(
+        condition=f"attempts > 0 AND attempted_at < app_now() - interval '{RETRY_AFTER_MS} milliseconds'",
+        order="attempts, asked_at",
+    )
 )
+
 # Markers take turns: one that looked before another's commit would hold that one's items just when it screens them.
 _TAKE_TURNS = text("SELECT pg_advisory_xact_lock(hashtextextended('screening:' || CAST(:agency_id AS text), 0))")
 
