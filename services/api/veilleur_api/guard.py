@@ -82,11 +82,6 @@ async def read_body(request: Request, limit: int) -> bytes:
     return request._body  # noqa: SLF001
 
 
-def require_body(value: object, pointer: str = "") -> None:
-    if value is None:
-        raise Invalid(msg("A body is needed"), errors=[InputError(pointer, msg("A body is needed"))])
-
-
 def _check_query(request: Request) -> None:
     """No text of the database can hold a NUL; in a body strict JSON refuses it, in a query nobody else does."""
     errors = [
