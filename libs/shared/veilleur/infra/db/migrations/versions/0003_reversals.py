@@ -1,0 +1,15 @@
+"""Kept for what comes next.
+
+Kind: expand. Nothing yet.
+"""
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""

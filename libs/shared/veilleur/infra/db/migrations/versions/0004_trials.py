@@ -1,0 +1,15 @@
+"""Kept for what comes next.
+
+Kind: expand. Nothing yet.
+"""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""

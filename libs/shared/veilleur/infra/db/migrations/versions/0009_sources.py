@@ -1,0 +1,15 @@
+"""Kept for what comes next.
+
+Kind: expand. Nothing yet.
+"""
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""

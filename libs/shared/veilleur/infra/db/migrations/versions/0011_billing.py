@@ -1,0 +1,15 @@
+"""Kept for what comes next.
+
+Kind: expand. Nothing yet.
+"""
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
