@@ -4,24 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.screening.judge import Judged, needs_rules, show_answer
 from veilleur.domain.screening.models import StoredEvaluation
+from veilleur.infra.db.bulk import insert_rows
 
 
 async def keep_evaluations(session: AsyncSession, agency_id: UUID, judged: Sequence[Judged]) -> None:
     """Write one row for every item that rules had a say about, those of a client without rules included."""
-    rows = [_to_row(agency_id, one) for one in judged if needs_rules(one.question.item, one.question.standing)]
-    if rows:
-        await session.execute(insert(StoredEvaluation), rows)
+    rows = [_to_row(one) for one in judged if needs_rules(one.question.item, one.question.standing)]
+    await insert_rows(session, StoredEvaluation, rows, shared={"agency_id": agency_id})
 
 
-def _to_row(agency_id: UUID, judged: Judged) -> dict[str, Any]:
+def _to_row(judged: Judged) -> dict[str, Any]:
     question = judged.question
     return {
-        "agency_id": agency_id,
         "id": question.evaluation_id,
         "client_id": question.item.client_id,
         "item_id": question.item.id,
