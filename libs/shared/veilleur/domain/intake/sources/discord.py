@@ -41,12 +41,9 @@ def shake_signed(_delivery: Delivery, payload: Json) -> Reply | None:
 
 
 def delivery_key(_delivery: Delivery, payload: Json) -> str | None:
-    parts = (
-        read_id(payload, "event", "type"),
-        read_id(payload, "event", "data", "id"),
-        read_id(payload, "event", "timestamp"),
-    )
-    return ":".join(part or "" for part in parts) if all(parts) else None
+    event = dig(payload, "event")
+    parts = [read_id(event, "type"), read_id(event, "data", "id"), read_id(event, "timestamp")]
+    return ":".join(filter(None, parts)) if all(parts) else None
 
 
 def map_events(_delivery: Delivery, payload: Json, known: Known) -> list[Mapped]:
@@ -103,7 +100,7 @@ def _item(payload: Json, message: Json, number: str, text: str) -> dict[str, Jso
 
 PLATFORM = Platform(
     settings=DiscordSettings,
-    secret="public_key",
+    proven_by="public_key",
     accepted=Reply(204),
     shake_signed=shake_signed,
     delivery_key=delivery_key,

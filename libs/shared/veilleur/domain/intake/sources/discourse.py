@@ -121,7 +121,7 @@ def _read_flag(payload: Json) -> list[Mapped]:
 
 PLATFORM = Platform(
     settings=DiscourseSettings,
-    secret="secret",
+    proven_by="secret",
     accepted=Reply(200),
     shake_signed=shake_signed,
     verify=verify,

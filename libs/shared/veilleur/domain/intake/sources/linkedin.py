@@ -44,7 +44,7 @@ def map_events(_delivery: Delivery, payload: Json, _known: Known) -> list[Mapped
 def explain(url: str) -> list[Message]:
     return [
         msg(
-            "In your approved app at developer.linkedin.com open Webhooks and add {url}; LinkedIn checks it at once",
+            "In your approved app at developer.linkedin.com add {url} as a webhook; LinkedIn checks it at once",
             url=url,
         ),
         msg("Subscribe your organization to its social action notifications"),
@@ -83,7 +83,7 @@ def _read_instant(told: Json) -> str | None:
 
 PLATFORM = Platform(
     settings=LinkedinSettings,
-    secret="client_secret",
+    proven_by="client_secret",
     accepted=Reply(200),
     shake=shake,
     verify=verify,

@@ -101,12 +101,8 @@ def _read_status(status: Json) -> dict[str, Json] | None:
 
 
 def _read_profile(account: Json) -> dict[str, Json] | None:
-    number = read_id(account, "id")
-    words = [
-        read_text(account, "acct"),
-        read_text(account, "display_name"),
-        strip_markup(read_text(account, "note") or ""),
-    ]
+    number, note = read_id(account, "id"), strip_markup(read_text(account, "note") or "")
+    words = [read_text(account, "acct"), read_text(account, "display_name"), note]
     text = "\n".join(word for word in words if word)
     if number is None or not text:
         return None
@@ -123,7 +119,7 @@ def _read_profile(account: Json) -> dict[str, Json] | None:
 
 PLATFORM = Platform(
     settings=MastodonSettings,
-    secret="secret",
+    proven_by="secret",
     accepted=Reply(200),
     delivery_key=delivery_key,
     verify=verify,

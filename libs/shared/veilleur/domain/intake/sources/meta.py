@@ -127,7 +127,7 @@ def _write_instagram(value: Json, number: str, text: str) -> dict[str, Json]:
 
 PLATFORM = Platform(
     settings=MetaSettings,
-    secret="app_secret",
+    proven_by="app_secret",
     accepted=Reply(200),
     shake=shake,
     verify=verify,

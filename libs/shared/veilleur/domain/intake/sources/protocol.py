@@ -58,8 +58,8 @@ class Platform:
     settings: type[BaseModel]
     """What an owner gives to create a source."""
 
-    secret: str
-    """The setting that deliveries are verified with."""
+    proven_by: str
+    """The setting that holds what deliveries are verified with."""
 
     verify: Callable[[Delivery, Known, datetime], None]
     """`Unauthenticated` unless these bytes are the platform's, and as fresh as it lets one know."""

@@ -90,7 +90,7 @@ def _item(key: str, text: str, event: Json, message: Json) -> dict[str, Json]:
 
 PLATFORM = Platform(
     settings=SlackSettings,
-    secret="signing_secret",
+    proven_by="signing_secret",
     accepted=Reply(200),
     shake_signed=shake_signed,
     delivery_key=delivery_key,

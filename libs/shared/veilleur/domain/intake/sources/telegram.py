@@ -45,9 +45,7 @@ def map_events(_delivery: Delivery, payload: Json, known: Known) -> list[Mapped]
 
 def explain(url: str) -> list[Message]:
     return [
-        msg(
-            "Make a bot with @BotFather, and switch its privacy mode off with /setprivacy so that it sees all messages"
-        ),
+        msg("Make a bot with @BotFather and switch its privacy mode off with /setprivacy: it then sees all messages"),
         msg("Add the bot to your groups as an administrator who may delete messages and restrict members"),
         msg("Call setWebhook with url={url} and secret_token set to the secret shown here, once", url=url),
     ]
@@ -83,7 +81,7 @@ def _item(message: Json, *, private: bool) -> dict[str, Json] | None:
 
 PLATFORM = Platform(
     settings=TelegramSettings,
-    secret="secret_token",
+    proven_by="secret_token",
     accepted=Reply(200),
     delivery_key=delivery_key,
     verify=verify,

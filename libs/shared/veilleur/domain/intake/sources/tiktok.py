@@ -50,7 +50,7 @@ def map_events(_delivery: Delivery, payload: Json, _known: Known) -> list[Mapped
 def explain(url: str) -> list[Message]:
     return [
         msg(
-            "With your approved TikTok API for Business app call /business/webhook/update/ with callback_url {url}",
+            "With your approved TikTok API for Business app call /business/webhook/update/ for {url}",
             url=url,
         ),
         msg("Choose the event type COMMENT, and give the client secret of the app here"),
@@ -90,7 +90,7 @@ def _item(payload: Json, content: Json, number: str, text: str) -> dict[str, Jso
 
 PLATFORM = Platform(
     settings=TiktokSettings,
-    secret="client_secret",
+    proven_by="client_secret",
     accepted=Reply(200),
     verify=verify,
     map_events=map_events,

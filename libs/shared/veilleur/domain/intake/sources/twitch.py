@@ -107,7 +107,7 @@ def _item(event: Json, number: str, *, held: bool) -> dict[str, Json] | None:
 
 PLATFORM = Platform(
     settings=TwitchSettings,
-    secret="secret",
+    proven_by="secret",
     accepted=Reply(204),
     shake_signed=shake_signed,
     delivery_key=delivery_key,

@@ -86,7 +86,7 @@ def _item(data: Json, post: Json, number: str, text: str) -> dict[str, Json]:
 
 PLATFORM = Platform(
     settings=XSettings,
-    secret="consumer_secret",
+    proven_by="consumer_secret",
     accepted=Reply(200),
     shake=shake,
     delivery_key=delivery_key,
