@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from veilleur.domain.intake.arrival import Arrival, Receipt
-from veilleur.domain.intake.sources.protocol import SOURCE_KINDS
+from veilleur.domain.intake.sources.registry import SOURCE_KINDS
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.infra.security.standard_webhooks import verify_dummy
 from veilleur.kernel.clock import now
