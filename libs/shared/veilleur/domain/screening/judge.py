@@ -150,5 +150,5 @@ def _as_sent(item: Item) -> dict[str, Any]:
 
 
 def _live(evaluation: Evaluation) -> list[Match]:
-    """Shadow rules are in the trace; they neither act nor explain."""
-    return [match for match in evaluation.matched if match.mode == "live"]
+    """Rules in shadow, over their cap or past their time are in the trace; they neither act nor explain."""
+    return [match for match in evaluation.matched if match.acts]
