@@ -70,7 +70,7 @@ class SecretIn(Shape):
 
 class EndpointIn(Shape):
     url: Annotated[str, Field(min_length=1, max_length=2_048)]
-    events: list[Literal["decision.made", "item.held", "ping"]] | None = None
+    events: list[Literal["decision.made", "decision.reversed", "item.held", "ping"]] | None = None
 
 
 class CredentialIn(Shape):

@@ -100,7 +100,7 @@ async def _list_items(
     verdict = (
         select(Decision.verdict)
         .where(Decision.agency_id == Item.agency_id, Decision.item_id == Item.id)
-        .order_by(Decision.sequence.desc())
+        .order_by(Decision.item_revision.desc(), Decision.sequence.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -125,7 +125,7 @@ async def _list_items(
 
 
 async def _count_verdicts(session: AsyncSession, item: Item) -> dict[str, int]:
-    """The author's earlier decisions in this client, by verdict."""
+    """The author's earlier decisions in this client that stand, by verdict."""
     if item.author_external_id is None:
         return {}
     query = (
@@ -135,6 +135,7 @@ async def _count_verdicts(session: AsyncSession, item: Item) -> dict[str, int]:
             Item.agency_id == item.agency_id,
             Item.client_id == item.client_id,
             Item.author_external_id == item.author_external_id,
+            Decision.reversed_by.is_(None),
         )
         .group_by(Decision.verdict)
     )
