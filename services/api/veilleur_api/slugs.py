@@ -40,6 +40,7 @@ SLUGS = (
     "too-many",
     "unauthenticated",
     "unavailable",
+    "unpriced-usage",
     "unsupported-encoding",
     "unsupported-media",
 )
