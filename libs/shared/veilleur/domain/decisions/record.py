@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -25,6 +25,7 @@ from veilleur.domain.metering.record import Usage, record_usage
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.sla.clocks import stop_clocks
 from veilleur.domain.tenancy.models import Client
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
@@ -69,7 +70,7 @@ async def record_decisions(
     catalogues = await load_catalogues(session, agency_id, client_ids)
     await _close_items(session, agency_id, verdicts)
     decisions = [_to_decision(agency_id, verdict, present) for verdict in verdicts]
-    await session.execute(insert(Decision), [_to_row(decision) for decision in decisions])
+    await insert_rows(session, Decision, [_to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
     usage = [fact for verdict, decision in pairs for fact in _count(verdict, decision, zones[decision.client_id])]
