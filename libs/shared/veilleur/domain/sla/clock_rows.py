@@ -51,9 +51,7 @@ def read_present(rows: Sequence[RowMapping]) -> datetime:
 def read_run(row: Mapping[Any, Any]) -> Run:
     return Run(
         state=ClockState(row["state"]),
-        target=Target(
-            row["target_class"], row["target_s"], row["business"], row["pausable"], tuple(row["warnings"])
-        ),
+        target=Target(row["target_class"], row["target_s"], row["business"], row["pausable"], tuple(row["warnings"])),
         started_at=row["started_at"],
         counted_from=row["counted_from"],
         remaining_s=row["remaining_s"],
@@ -67,9 +65,9 @@ def read_run(row: Mapping[Any, Any]) -> Run:
     )
 
 
-async def write_clocks(session: AsyncSession, agency_id: UUID, fresh: Sequence[Change]) -> None:
+async def insert_clocks(session: AsyncSession, agency_id: UUID, fresh: Sequence[Change]) -> None:
     """Insert new clocks with what happened to them so far."""
-    await insert_rows(session, Clock, [change.row | _run_columns(change.run) for change in fresh])
+    await insert_rows(session, Clock, [dict(change.row) | _run_columns(change.run) for change in fresh])
     await write_events(session, agency_id, [event for change in fresh for event in list_events(change)])
     await _hint(session, agency_id, fresh)
 
@@ -83,11 +81,14 @@ _TYPES = {
 }  # fmt: skip
 _PINS = ("case_id", "policy_id", "calendar_id", "facts")
 
+_ASSIGNED = ", ".join(f"{name} = t.{name}" for name in _TYPES)
+_TYPED = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
+
 _UPDATE = text(f"""
-UPDATE sla_clocks SET {", ".join(f"{name} = t.{name}" for name in _TYPES)}
-FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS t(id uuid, {", ".join(f"{name} {kind}" for name, kind in _TYPES.items())})
+UPDATE sla_clocks SET {_ASSIGNED}
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS t(id uuid, {_TYPED})
 WHERE sla_clocks.agency_id = :agency_id AND sla_clocks.id = t.id
-""")  # noqa: S608 - names of our own columns
+""")
 
 
 async def write_changes(session: AsyncSession, agency_id: UUID, changes: Sequence[Change]) -> None:

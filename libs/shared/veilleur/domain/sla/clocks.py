@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.sla.calendar_hours import Calendar
-from veilleur.domain.sla.clock_rows import Change, lock_clocks, read_present, read_run, write_changes, write_clocks
+from veilleur.domain.sla.clock_rows import Change, insert_clocks, lock_clocks, read_present, read_run, write_changes
 from veilleur.domain.sla.countdown import (
     Aim,
     PauseReason,
@@ -76,16 +76,19 @@ async def start_clocks(session: AsyncSession, agency_id: UUID, starts: Sequence[
     pairs = [(start, newest.get((start.item_id, start.metric))) for start in starts]
     continued = [(start, row) for start, row in pairs if row is not None and _is_same_question(start, row, present)]
     calendars = await load_calendars(session, agency_id, {row["calendar_id"] for _, row in continued})
-    changes = [
+    reopened = [
         Change(row, *reopen_run(read_run(row), calendars[row["calendar_id"]], present), {"case_id": start.case_id})
         for start, row in continued
     ]
-    known = {start for start, _ in continued}
-    fresh = [_begin(agency_id, start, row, present) for start, row in pairs if start not in known]
-    changes += [change for change in fresh if change is not None]
-    await write_clocks(session, agency_id, [change for change in fresh if change is not None])
-    await write_changes(session, agency_id, changes[: len(continued)])
-    return _list_due(changes)
+    begun = [
+        _begin(agency_id, start, row, present)
+        for start, row in pairs
+        if row is None or not _is_same_question(start, row, present)
+    ]
+    fresh = [change for change in begun if change is not None]
+    await insert_clocks(session, agency_id, fresh)
+    await write_changes(session, agency_id, reopened)
+    return _list_due([*reopened, *fresh])
 
 
 async def stop_clocks(
@@ -127,15 +130,14 @@ async def retarget_clocks(
     told = await load_told(session, agency_id, [row["id"] for row in rows])
     changes = []
     for row in rows:
-        terms = pinned[row["policy_id"], row["calendar_id"]] if retarget.terms is None else retarget.terms[row["client_id"]]
+        pins = row["policy_id"], row["calendar_id"]
+        terms = pinned[pins] if retarget.terms is None else retarget.terms[row["client_id"]]
         facts = CaseFacts.from_document(row["facts"] | dict(retarget.facts))
         target = choose_target(terms.policy, facts, row["metric"])
         if target is not None:
-            aim = Aim(target, terms.calendar, told.get(row["id"], ()))
-            run, events = retarget_run(read_run(row), calendars[row["calendar_id"]], aim, present)
-            pins = {"policy_id": terms.policy_id, "calendar_id": terms.calendar_id, "facts": facts.to_document()}
-            notes = {"reason": retarget.reason, "actor": retarget.actor}
-            changes.append(Change(row, run, events, pins, notes))
+            aim = Aim(target, terms.calendar, told.get(row["id"], frozenset()))
+            step = retarget_run(read_run(row), calendars[row["calendar_id"]], aim, present)
+            changes.append(_pin(row, step, terms, facts, retarget))
     await write_changes(session, agency_id, changes)
     return _list_due(changes)
 
@@ -155,6 +157,12 @@ async def _change(
     changes = [Change(row, *move(row, calendars[row["calendar_id"]], present)) for row in chosen]
     await write_changes(session, agency_id, changes)
     return _list_due(changes)
+
+
+def _pin(row: RowMapping, step: Step, terms: Terms, facts: CaseFacts, retarget: Retarget) -> Change:
+    """Even where the due time stays, the clock counts by the new terms from now on."""
+    pins = {"policy_id": terms.policy_id, "calendar_id": terms.calendar_id, "facts": facts.to_document()}
+    return Change(row, *step, pins, {"reason": retarget.reason, "actor": retarget.actor})
 
 
 def _stop(row: RowMapping, calendar: Calendar, present: datetime) -> Step:

@@ -73,7 +73,7 @@ Step = tuple[Run, tuple[Happening, ...]]
 
 def start_run(target: Target, calendar: Calendar, started_at: datetime, present: datetime) -> Step:
     """A clock that has been running since `started_at`."""
-    due_at = _advance(target, calendar, started_at, target.seconds)
+    due_at = advance(target, calendar, started_at, target.seconds)
     run = Run(ClockState.RUNNING, target, started_at, started_at, target.seconds, due_at)
     run = replace(run, timers=_plan_timers(run, calendar, target.warnings))
     run, passed = catch_up(run, present)
@@ -163,7 +163,7 @@ def retarget_run(run: Run, calendar: Calendar, aim: Aim, present: datetime) -> S
     remaining = aim.target.seconds - run.target.seconds + _remain(run, calendar, present)
     moved = replace(
         run, target=aim.target, remaining_s=remaining, counted_from=present, revision=run.revision + 1,
-        due_at=_advance(aim.target, aim.calendar, present, remaining),
+        due_at=advance(aim.target, aim.calendar, present, remaining),
     )  # fmt: skip
     untold = [threshold for threshold in aim.target.warnings if threshold not in aim.told]
     moved = replace(moved, timers=_plan_timers(moved, aim.calendar, untold))
@@ -176,13 +176,20 @@ def retarget_run(run: Run, calendar: Calendar, aim: Aim, present: datetime) -> S
     return moved, events
 
 
+def advance(target: Target, calendar: Calendar, start: datetime, seconds: float) -> datetime:
+    """`seconds` on from `start`, in the time that `target` counts in."""
+    if not target.business:
+        return start + timedelta(seconds=seconds)
+    return add_open_seconds(calendar, start, seconds)
+
+
 def _continue(run: Run, calendar: Calendar, present: datetime, after: str | None) -> Step:
     ahead = run.remaining_s > 0
     running = replace(
         run,
         state=ClockState.RUNNING,
         counted_from=present,
-        due_at=_advance(run.target, calendar, present, run.remaining_s) if ahead else run.due_at,
+        due_at=advance(run.target, calendar, present, run.remaining_s) if ahead else run.due_at,
         pause_reason=None,
         revision=run.revision + 1,
     )
@@ -200,19 +207,13 @@ def _remain(run: Run, calendar: Calendar, present: datetime) -> float:
     return run.remaining_s - open_seconds_between(calendar, run.counted_from, present)
 
 
-def _advance(target: Target, calendar: Calendar, start: datetime, seconds: float) -> datetime:
-    if not target.business:
-        return start + timedelta(seconds=seconds)
-    return add_open_seconds(calendar, start, seconds)
-
-
 def _plan_timers(run: Run, calendar: Calendar, thresholds: Sequence[str]) -> tuple[Timer, ...]:
     """Warnings in the time the clock counts in; one whose point is passed comes at once, none after the target."""
     if run.remaining_s <= 0:
         return ()
     left = {threshold: run.target.left_at(threshold) for threshold in thresholds}
     timers = [
-        Timer(_advance(run.target, calendar, run.counted_from, max(0.0, run.remaining_s - seconds)), threshold)
+        Timer(advance(run.target, calendar, run.counted_from, max(0.0, run.remaining_s - seconds)), threshold)
         for threshold, seconds in left.items()
     ]
     return tuple(sorted(timers, key=lambda timer: timer.at))

@@ -130,7 +130,8 @@ class ClockEvent(Tenanted):
         reference("client_id", "clients"),
         UniqueConstraint("agency_id", "clock_id", "type", "threshold", "revision"),
         CheckConstraint(
-            "type IN ('started', 'paused', 'resumed', 'warning', 'breached', 'met', 'missed', 'retargeted', 'cancelled')",
+            "type IN ('started', 'paused', 'resumed', 'warning', 'breached', 'met', 'missed', 'retargeted',"
+            " 'cancelled')",
             name="type",
         ),
     )

@@ -72,7 +72,7 @@ def choose_rule(policy: Mapping[str, Any], facts: CaseFacts) -> Mapping[str, Any
 
 
 def choose_target(policy: Mapping[str, Any], facts: CaseFacts, metric: Metric = "decision") -> Target | None:
-    """The target of a case; None where nothing is promised for this metric."""
+    """The target of a case; None where nothing is promised for this metric, which is never so for decisions."""
     rule = choose_rule(policy, facts)
     return read_target(rule["class"], rule[metric]) if metric in rule else None
 

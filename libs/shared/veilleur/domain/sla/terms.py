@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.sla.calendar import parse_calendar
 from veilleur.domain.sla.calendar_hours import Calendar
+from veilleur.domain.sla.countdown import advance
 from veilleur.domain.sla.models import CalendarVersion, ClockEvent, SlaPolicyVersion
+from veilleur.domain.sla.policy import CaseFacts, choose_rule, read_target
 from veilleur.domain.tenancy.models import Client
 
 
@@ -23,6 +26,13 @@ class Terms:
     policy: dict[str, Any]
     calendar_id: UUID
     calendar: Calendar
+
+
+def estimate_due(terms: Terms, facts: CaseFacts, asked_at: datetime) -> datetime:
+    """When a decision would be due if a clock had started when the question was asked."""
+    rule = choose_rule(terms.policy, facts)
+    target = read_target(rule["class"], rule["decision"])
+    return advance(target, terms.calendar, asked_at, target.seconds)
 
 
 async def load_terms(session: AsyncSession, agency_id: UUID, client_ids: Collection[UUID]) -> dict[UUID, Terms]:
