@@ -5,7 +5,7 @@ transaction: they are true together or not at all.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -33,11 +33,11 @@ from veilleur.kernel.messages import msg
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What the rules contributed: their version, the rules that matched, and the trace to replay them."""
+    """What the rules contributed: their version, the rules that matched, and the evaluation that tells all."""
 
     rule_set_version: int | None = None
     matched_rules: tuple[str, ...] = ()
-    trace: dict[str, Any] = field(default_factory=dict)
+    evaluation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,8 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         automated_detection=bool(verdict.detection.matched_rules),
         rule_set_version=verdict.detection.rule_set_version,
         matched_rules=list(verdict.detection.matched_rules),
-        trace=verdict.detection.trace,
+        evaluation_id=verdict.detection.evaluation_id,
+        author_external_id=item.author_external_id,
         explanation=verdict.explanation,
         note=verdict.note,
         language=item.language or "en",

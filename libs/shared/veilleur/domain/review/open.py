@@ -35,7 +35,7 @@ class Opening:
     priority: Priority = "normal"
     interim: str | None = None
     why: list[dict[str, Any]] = field(default_factory=list)
-    trace: dict[str, Any] = field(default_factory=dict)
+    evaluation_id: UUID | None = None
     rule_set_version: int | None = None
 
 
@@ -135,7 +135,7 @@ async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> No
         .values(
             item_revision=opening.item.revision,
             why=opening.why,
-            trace=opening.trace,
+            evaluation_id=opening.evaluation_id,
             rule_set_version=opening.rule_set_version,
         )
     )
@@ -177,7 +177,7 @@ def _case_row(agency_id: UUID, case: _Prepared, due_at: datetime) -> dict[str, A
         "priority": opening.priority,
         "reason": opening.reason,
         "why": opening.why,
-        "trace": opening.trace,
+        "evaluation_id": opening.evaluation_id,
         "rule_set_version": opening.rule_set_version,
         "due_at": due_at,
     }
