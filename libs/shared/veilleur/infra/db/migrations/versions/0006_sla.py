@@ -34,10 +34,10 @@ DO $$
 DECLARE agency uuid;
 BEGIN
   FOR agency IN SELECT agency_id FROM agencies LOOP
-    PERFORM set_config('app.agency_id', agency::text, true);
+    EXECUTE format('SET LOCAL app.agency_id = %L', agency);
     UPDATE sla_clocks SET counted_from = started_at, remaining_s = target_s;
   END LOOP;
-  PERFORM set_config('app.agency_id', '', true);
+  SET LOCAL app.agency_id = '';
 END $$
 """
 
