@@ -39,6 +39,7 @@ SLUGS = (
     "too-many",
     "unauthenticated",
     "unavailable",
+    "unpriced-usage",
     "unsupported-encoding",
     "unsupported-media",
 )
