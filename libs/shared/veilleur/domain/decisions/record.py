@@ -53,6 +53,8 @@ class Verdict:
     review_seconds: int | None = None
     explanation: str | None = None
     note: str | None = None
+    language: str | None = None
+    """Of the explanation; without one the item's own."""
 
     @property
     def automated(self) -> bool:
@@ -132,7 +134,7 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         author_external_id=item.author_external_id,
         explanation=verdict.explanation,
         note=verdict.note,
-        language=item.language or "en",
+        language=verdict.language or item.language or "en",
         made_at=present,
     )
 
