@@ -78,6 +78,9 @@ def describe_client(client: Client) -> dict[str, Any]:
         "languages": client.languages,
         "interim": client.interim,
         "calendar": show_id("cal", client.calendar_id),
+        "house_rules": client.house_rules,
+        "tone": client.tone,
+        "contacts": client.contacts,
         "created_at": client.created_at,
     }
 

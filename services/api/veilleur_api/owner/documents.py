@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from veilleur.domain.outbox.announce import EventType
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
 from veilleur.kernel.messages import msg
@@ -41,12 +42,25 @@ class ClientIn(Shape):
     calendar: str | None = None
 
 
+class ContactIn(Shape):
+    name: Name
+    role: Name | None = None
+    email: Email | None = None
+    phone: Annotated[str, Field(max_length=64)] | None = None
+    note: Annotated[str, Field(max_length=2_000)] | None = None
+
+
 class ClientPatch(Shape):
+    """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client."""
+
     name: Name | None = None
     time_zone: Zone | None = None
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    house_rules: Annotated[str, Field(max_length=20_000)] | None = None
+    tone: Annotated[str, Field(max_length=2_000)] | None = None
+    contacts: list[ContactIn] | None = Field(default=None, max_length=20)
 
 
 class SourceIn(Shape):
@@ -70,7 +84,7 @@ class SecretIn(Shape):
 
 class EndpointIn(Shape):
     url: Annotated[str, Field(min_length=1, max_length=2_048)]
-    events: list[Literal["decision.made", "item.held", "ping"]] | None = None
+    events: list[EventType] | None = None
 
 
 class CredentialIn(Shape):
@@ -98,6 +112,26 @@ class CatalogueActionIn(Shape):
     targets: list[Literal["item", "author"]] = Field(min_length=1, max_length=2)
     needs_until: bool = False
     undo: Code | None = None
+
+
+class MacroIn(Shape):
+    """A saved reply: `texts` by language tag, whose `{author}`, `{client}`, `{policies}` are filled in when sent."""
+
+    code: Code
+    title: Name
+    texts: dict[LanguageTag, Annotated[str, Field(min_length=1, max_length=5_000)]] = Field(min_length=1, max_length=50)
+
+
+class MacroOut(BaseModel):
+    id: str
+    code: str
+    title: str
+    texts: dict[str, str]
+
+
+class MacrosOut(BaseModel):
+    data: list[MacroOut]
+    next: str | None
 
 
 class RuleSetIn(Shape):

@@ -43,6 +43,10 @@ class Client(Tenanted):
     calendar_id: Mapped[UUID]
     queue_id: Mapped[UUID]
     """Where cases go that no rule routes."""
+    house_rules: Mapped[str] = mapped_column(server_default="")
+    tone: Mapped[str] = mapped_column(server_default="")
+    contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
+    """Whom moderators may ask: `[{"name", "role"?, "email"?, "phone"?, "note"?}]`."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
