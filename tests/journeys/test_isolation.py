@@ -120,8 +120,11 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     report = {"source": "user", "reason": "insult", "detail": mark, "reporter": {"external_id": "u_2"}}
     for event_type, item in (("item.updated", edit), ("item.reported", {"external_id": "c_waiting", "report": report})):
         assert (await client.send(item, event_type)).status_code == 202
+    wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
+    reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
         "client_id": client.id,
+        "reversal_id": reversal["id"],
         "source_id": client.source["id"],
         "endpoint_id": endpoint["id"],
         "key_id": credential["id"],
@@ -173,6 +176,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
     "create_rule_set": lambda: {"rule_set": RULES},
+    "change_automation": lambda: {"mode": "off", "reason": "x"},
     "change_member": lambda: {"name": "Mine now", "active": False},
 }
 """A body that would be accepted, for operations whose path names what they change."""
@@ -187,6 +191,7 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
         lambda _, home: {"email": f"{unique('m')}@x.example", "name": "x", "roles": ["moderator"], "clients": [home.client.id]},
         "/clients/0",
     ),
+    "reverse_rules": (lambda _, home: {"filter": {"client": home.client.id}}, "/filter/client"),
     "check_rules": (lambda _, home: {"client": home.client.id, "rule_set": RULES}, "/client"),
     "preview_rules": (
         lambda _, home: {"client": home.client.id, "rule_set": RULES, "items": [{"external_id": "x", "text": "x"}]},
@@ -310,7 +315,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "publish_rules", "create_login_code",
+        "ping_endpoint", "publish_rules", "stop_reversal", "create_login_code",
     }  # fmt: skip
 
 

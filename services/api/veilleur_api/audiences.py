@@ -14,6 +14,7 @@ from veilleur_api.owner import (
     macros,
     members,
     rate_plans,
+    reversals,
     rule_sets,
     usage,
 )
@@ -27,6 +28,7 @@ OWNER: tuple[APIRouter, ...] = (
     catalogue.router,
     macros.router,
     rule_sets.router,
+    reversals.router,
     members.router,
     owner_desk.router,
     usage.router,
