@@ -6,7 +6,7 @@ from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, feed, items, webhooks
 from veilleur_api.moderator import assignments
 from veilleur_api.moderator import desk as moderator_desk
-from veilleur_api.owner import catalogue, clients, connections, deliveries, members, rule_sets, usage
+from veilleur_api.owner import catalogue, clients, connections, deliveries, members, queues, routing, rule_sets, usage
 from veilleur_api.owner import desk as owner_desk
 
 INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
@@ -17,6 +17,8 @@ OWNER: tuple[APIRouter, ...] = (
     catalogue.router,
     rule_sets.router,
     members.router,
+    queues.router,
+    routing.router,
     owner_desk.router,
     usage.router,
     deliveries.router,

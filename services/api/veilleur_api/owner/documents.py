@@ -42,11 +42,14 @@ class ClientIn(Shape):
 
 
 class ClientPatch(Shape):
+    """`guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all."""
+
     name: Name | None = None
     time_zone: Zone | None = None
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
 
 
 class SourceIn(Shape):
@@ -124,6 +127,7 @@ class MemberIn(Shape):
     skills: list[Code] = Field(default_factory=list, max_length=50)
     clients: list[str] | Literal["all"] = Field(default_factory=list)
     capacity: int = Field(default=5, ge=1, le=50)
+    tier: int = Field(default=1, ge=1, le=5)
 
 
 class MemberPatch(Shape):
@@ -133,13 +137,8 @@ class MemberPatch(Shape):
     skills: list[Code] | None = Field(default=None, max_length=50)
     clients: list[str] | Literal["all"] | None = None
     capacity: int | None = Field(default=None, ge=1, le=50)
+    tier: int | None = Field(default=None, ge=1, le=5)
     active: bool | None = None
-
-
-class QueueIn(Shape):
-    code: Code
-    name: Name
-    lease_s: int = Field(default=600, ge=1, le=3_600)
 
 
 class CalendarIn(Shape):

@@ -105,6 +105,7 @@ def _escalate(item: Item, outcome: Escalate, evaluation: Evaluation, version: in
         item,
         "rule",
         queue=outcome.queue,
+        skills=outcome.skills,
         priority=outcome.priority,
         interim=outcome.interim,
         why=why,
