@@ -101,6 +101,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     await owner.call(
         "POST", f"{client.base}/actions", {"code": code, "title": mark, "verdict": "remove", "targets": ["item"]}, 201
     )
+    reply = {"code": code, "title": mark, "texts": {"fr": mark}}
+    macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -132,6 +134,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "key_id": credential["id"],
         "assignment_id": held["id"],
         "item_id": decided["id"],
+        "macro_id": macro["id"],
     }
     items = {one["external_id"]: one["id"] for one in (allowed, decided, in_hand, waiting, unscreened)}
     return Household(client, mark, ids, items)
@@ -174,6 +177,8 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
+    "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
+    "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
     "create_rule_set": lambda: {"rule_set": RULES},
     "change_member": lambda: {"name": "Mine now", "active": False},
     "change_queue": lambda: {"name": "Mine now"},
@@ -219,6 +224,7 @@ ALONE = {
     "create_queue": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
+    "preview_rate_plan": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",

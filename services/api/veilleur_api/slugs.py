@@ -2,6 +2,7 @@
 
 SLUGS = (
     "already-decided",
+    "already-reversed",
     "bad-signature",
     "code-taken",
     "conflict",
@@ -39,6 +40,7 @@ SLUGS = (
     "too-many",
     "unauthenticated",
     "unavailable",
+    "unpriced-usage",
     "unsupported-encoding",
     "unsupported-media",
 )

@@ -81,6 +81,9 @@ def describe_client(client: Client) -> dict[str, Any]:
         "interim": client.interim,
         "calendar": show_id("cal", client.calendar_id),
         "guaranteed_slots": client.guaranteed_slots,
+        "house_rules": client.house_rules,
+        "tone": client.tone,
+        "contacts": client.contacts,
         "created_at": client.created_at,
     }
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from veilleur.domain.outbox.announce import EventType
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
 from veilleur.kernel.messages import msg
@@ -41,8 +42,19 @@ class ClientIn(Shape):
     calendar: str | None = None
 
 
+class ContactIn(Shape):
+    name: Name
+    role: Name | None = None
+    email: Email | None = None
+    phone: Annotated[str, Field(max_length=64)] | None = None
+    note: Annotated[str, Field(max_length=2_000)] | None = None
+
+
 class ClientPatch(Shape):
-    """`guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all."""
+    """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
+
+    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all.
+    """
 
     name: Name | None = None
     time_zone: Zone | None = None
@@ -50,6 +62,9 @@ class ClientPatch(Shape):
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
     guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
+    house_rules: Annotated[str, Field(max_length=20_000)] | None = None
+    tone: Annotated[str, Field(max_length=2_000)] | None = None
+    contacts: list[ContactIn] | None = Field(default=None, max_length=20)
 
 
 class SourceIn(Shape):
@@ -73,7 +88,7 @@ class SecretIn(Shape):
 
 class EndpointIn(Shape):
     url: Annotated[str, Field(min_length=1, max_length=2_048)]
-    events: list[Literal["decision.made", "item.held", "ping"]] | None = None
+    events: list[EventType] | None = None
 
 
 class CredentialIn(Shape):
@@ -101,6 +116,26 @@ class CatalogueActionIn(Shape):
     targets: list[Literal["item", "author"]] = Field(min_length=1, max_length=2)
     needs_until: bool = False
     undo: Code | None = None
+
+
+class MacroIn(Shape):
+    """A saved reply: `texts` by language tag, whose `{author}`, `{client}`, `{policies}` are filled in when sent."""
+
+    code: Code
+    title: Name
+    texts: dict[LanguageTag, Annotated[str, Field(min_length=1, max_length=5_000)]] = Field(min_length=1, max_length=50)
+
+
+class MacroOut(BaseModel):
+    id: str
+    code: str
+    title: str
+    texts: dict[str, str]
+
+
+class MacrosOut(BaseModel):
+    data: list[MacroOut]
+    next: str | None
 
 
 class RuleSetIn(Shape):

@@ -22,7 +22,8 @@ from veilleur.domain.review.plan import (
 )
 from veilleur.domain.review.routing import Destination, Facts, Plan, Route, choose_destination
 from veilleur.domain.review.staff import load_staff
-from veilleur.domain.sla.terms import load_terms
+from veilleur.domain.sla.policy import CaseFacts, choose_target
+from veilleur.domain.sla.terms import estimate_due, load_terms
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.errors import Conflict, InputError, Invalid
 from veilleur.kernel.ids import new_id, parse_id, show_id
@@ -80,14 +81,17 @@ async def preview_routing(preview: RoutingPreviewIn, caller: Member, session: Tx
     destination = choose_destination(facts, plan, client.queue_id, named=preview.queue, skills=preview.skills)
     present = (await session.execute(select(func.app_now()))).scalar_one()
     terms = (await load_terms(session, caller.agency_id, [client.id]))[client.id]
-    target, due_at = terms.promise(priority=preview.priority, queue=destination.queue.code, received_at=present)
+    promised = CaseFacts(
+        priority=preview.priority, queue=destination.queue.code, kind=preview.kind, language=preview.language or "und"
+    )
+    target = choose_target(terms.policy, promised)
     return JsonAnswer(
         {
             "queue": destination.queue.code,
             "rule": destination.route.name if destination.route else None,
             "needs": {"language": destination.needs.language, "skills": sorted(destination.needs.skills)},
-            "due_at": due_at,
-            "target": {"class": target.target_class, "seconds": target.seconds},
+            "due_at": estimate_due(terms, promised, present),
+            "target": {"class": target.target_class, "seconds": target.seconds} if target else None,
             "eligible": await _list_eligible(session, client, destination, present),
         }
     )

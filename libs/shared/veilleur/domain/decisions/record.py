@@ -5,13 +5,13 @@ transaction: they are true together or not at all.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -25,6 +25,7 @@ from veilleur.domain.metering.record import Usage, record_usage
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.sla.clocks import stop_clocks
 from veilleur.domain.tenancy.models import Client
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
@@ -32,11 +33,11 @@ from veilleur.kernel.messages import msg
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What the rules contributed: their version, the rules that matched, and the trace to replay them."""
+    """What the rules contributed: their version, the rules that matched, and the evaluation that tells all."""
 
     rule_set_version: int | None = None
     matched_rules: tuple[str, ...] = ()
-    trace: dict[str, Any] = field(default_factory=dict)
+    evaluation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Verdict:
     review_seconds: int | None = None
     explanation: str | None = None
     note: str | None = None
+    language: str | None = None
+    """Of the explanation; without one the item's own."""
 
     @property
     def automated(self) -> bool:
@@ -65,11 +68,11 @@ async def record_decisions(
     if not verdicts:
         return []
     client_ids = {verdict.item.client_id for verdict in verdicts}
-    zones = await _load_zones(session, agency_id, client_ids)
+    zones = await load_zones(session, agency_id, client_ids)
     catalogues = await load_catalogues(session, agency_id, client_ids)
     await _close_items(session, agency_id, verdicts)
     decisions = [_to_decision(agency_id, verdict, present) for verdict in verdicts]
-    await session.execute(insert(Decision), [_to_row(decision) for decision in decisions])
+    await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
     usage = [fact for verdict, decision in pairs for fact in _count(verdict, decision, zones[decision.client_id])]
@@ -101,7 +104,7 @@ async def _close_items(session: AsyncSession, agency_id: UUID, verdicts: Sequenc
         raise Conflict(msg("This item was decided or changed meanwhile"), slug="already-decided")
 
 
-async def _load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
+async def load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
     rows = await session.execute(
         select(Client.id, Client.time_zone).where(Client.agency_id == agency_id, Client.id.in_(client_ids))
     )
@@ -127,15 +130,16 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         automated_detection=bool(verdict.detection.matched_rules),
         rule_set_version=verdict.detection.rule_set_version,
         matched_rules=list(verdict.detection.matched_rules),
-        trace=verdict.detection.trace,
+        evaluation_id=verdict.detection.evaluation_id,
+        author_external_id=item.author_external_id,
         explanation=verdict.explanation,
         note=verdict.note,
-        language=item.language or "en",
+        language=verdict.language or item.language or "en",
         made_at=present,
     )
 
 
-def _to_row(decision: Decision) -> dict[str, Any]:
+def to_row(decision: Decision) -> dict[str, Any]:
     return {column.key: getattr(decision, column.key) for column in Decision.__table__.columns}
 
 

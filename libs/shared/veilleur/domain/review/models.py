@@ -88,7 +88,6 @@ class Case(Tenanted):
     """`rule`, `no_rule_set`, `screening_failed` or `screening_overdue`."""
     why: Mapped[list[JsonObject]]
     """`[{"rule", "spans": [[start, end]]}]`"""
-    trace: Mapped[JsonObject]
     rule_set_version: Mapped[int | None]
     state: Mapped[str] = mapped_column(default=CaseState.READY)
     due_at: Mapped[datetime]
@@ -101,6 +100,8 @@ class Case(Tenanted):
     assignment_id: Mapped[UUID | None]
     lease_expires_at: Mapped[datetime | None]
     """Not indexed on purpose: heartbeats stay heap-only updates."""
+    evaluation_id: Mapped[UUID | None]
+    """What the rules saw and answered when they asked for a person."""
 
     needs: Mapped[str] = mapped_column(server_default=text("''"))
     """What this case asks of who decides it, as `needs.write_needs` puts it; part of the pile it lies on."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -18,9 +18,10 @@ from veilleur.domain.review.needs import write_needs
 from veilleur.domain.review.plan import load_plan
 from veilleur.domain.review.routing import Destination, Facts, Plan, choose_destination
 from veilleur.domain.sla.clocks import ClockStart, start_clocks
-from veilleur.domain.sla.policy import Priority
+from veilleur.domain.sla.policy import CaseFacts, Priority
 from veilleur.domain.sla.terms import Terms, load_terms
 from veilleur.domain.tenancy.models import Client
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.ids import new_id, show_id
 
 Reason = Literal["rule", "no_rule_set", "reported", "screening_failed", "screening_overdue"]
@@ -37,7 +38,7 @@ class Opening:
     priority: Priority = "normal"
     interim: str | None = None
     why: list[dict[str, Any]] = field(default_factory=list)
-    trace: dict[str, Any] = field(default_factory=dict)
+    evaluation_id: UUID | None = None
     rule_set_version: int | None = None
 
 
@@ -55,15 +56,31 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
     plan = await load_plan(session, agency_id)
     defaults = await _default_queues(session, agency_id, client_ids)
     prepared = [
-        _prepare(opening, terms[opening.item.client_id], _route(opening, plan, defaults[opening.item.client_id]))
+        _Prepared(
+            case_id=new_id(),
+            opening=opening,
+            destination=_route(opening, plan, defaults[opening.item.client_id]),
+            terms=terms[opening.item.client_id],
+        )
         for opening in fresh
     ]
     await _mark_items(session, agency_id, openings)
     if prepared:
-        await session.execute(insert(Case), [_case_row(agency_id, case) for case in prepared])
-        await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
+        due = await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
+        await insert_rows(session, Case, [_case_row(agency_id, case, due[case.opening.item.id]) for case in prepared])
     await record_deeds(session, agency_id, [_to_deed(case) for case in prepared])
     await announce(session, agency_id, [_tell(case, present) for case in prepared])
+
+
+def state_facts(item: Item, *, priority: Priority, queue: str) -> CaseFacts:
+    """What the promise for a case of this item may depend on."""
+    return CaseFacts(
+        priority=priority,
+        queue=queue,
+        kind=item.kind,
+        source=show_id("src", item.source_id),
+        language=item.language or "und",
+    )
 
 
 async def lock_open_cases(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> set[UUID]:
@@ -115,8 +132,6 @@ class _Prepared:
     opening: Opening
     destination: Destination
     terms: Terms
-    target: Any
-    due_at: datetime
 
 
 def _route(opening: Opening, plan: Plan, default_id: UUID) -> Destination:
@@ -130,13 +145,6 @@ def case_facts(item: Item, why: Sequence[dict[str, Any]], priority: str) -> Fact
     return Facts(item.client_id, item.kind, item.language, policies, priority)
 
 
-def _prepare(opening: Opening, terms: Terms, destination: Destination) -> _Prepared:
-    target, due_at = terms.promise(
-        priority=opening.priority, queue=destination.queue.code, received_at=opening.item.asked_at
-    )
-    return _Prepared(new_id(), opening, destination, terms, target, due_at)
-
-
 async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> None:
     await session.execute(
         update(Case)
@@ -148,7 +156,7 @@ async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> No
         .values(
             item_revision=opening.item.revision,
             why=opening.why,
-            trace=opening.trace,
+            evaluation_id=opening.evaluation_id,
             rule_set_version=opening.rule_set_version,
         )
     )
@@ -177,7 +185,7 @@ async def _mark_items(session: AsyncSession, agency_id: UUID, openings: Sequence
     await session.execute(_MARK_ITEMS, values)
 
 
-def _case_row(agency_id: UUID, case: _Prepared) -> dict[str, Any]:
+def _case_row(agency_id: UUID, case: _Prepared, due_at: datetime) -> dict[str, Any]:
     opening = case.opening
     return {
         "agency_id": agency_id,
@@ -191,9 +199,9 @@ def _case_row(agency_id: UUID, case: _Prepared) -> dict[str, Any]:
         "priority": opening.priority,
         "reason": opening.reason,
         "why": opening.why,
-        "trace": opening.trace,
+        "evaluation_id": opening.evaluation_id,
         "rule_set_version": opening.rule_set_version,
-        "due_at": case.due_at,
+        "due_at": due_at,
     }
 
 
@@ -204,9 +212,8 @@ def _clock_start(case: _Prepared) -> ClockStart:
         item_id=item.id,
         case_id=case.case_id,
         terms=case.terms,
-        target=case.target,
+        facts=state_facts(item, priority=case.opening.priority, queue=case.destination.queue.code),
         started_at=item.asked_at,
-        due_at=case.due_at,
     )
 
 

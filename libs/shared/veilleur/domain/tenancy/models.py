@@ -45,6 +45,10 @@ class Client(Tenanted):
     """Where cases go that no rule routes."""
     guaranteed_slots: Mapped[int | None]
     """How many cases of this client may always be in hand at once; None: an equal part of all."""
+    house_rules: Mapped[str] = mapped_column(server_default="")
+    tone: Mapped[str] = mapped_column(server_default="")
+    contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
+    """Whom moderators may ask: `[{"name", "role"?, "email"?, "phone"?, "note"?}]`."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
