@@ -130,11 +130,12 @@ async def test_a_client_below_its_share_is_served_beside_a_flood_that_is_due_fir
     await world.fetch(f"{due} AND client_id = $3", desk.agency_id, 210, read_id("cli", quiet.id))
     crew = [await desk.hire() for _ in range(2)]
     early = await crew[0].take(2)
-    assert [held["item"]["id"] for held in early] == flood[:2]
+    assert {held["item"]["id"] for held in early} <= set(flood)
     for held in early:
         await crew[0].release(held)
     await world.move_clock(timedelta(hours=2))
-    assert [held["item"]["id"] for held in await crew[1].take(2)] == [flood[0], small]
+    first, second = [held["item"]["id"] for held in await crew[1].take(2)]
+    assert (first in flood, second) == (True, small)
 
 
 async def test_an_agreed_share_goes_first(world):
@@ -148,6 +149,7 @@ async def test_an_agreed_share_goes_first(world):
     mine = await desk.receive(3, client=bought)
     await world.move_clock(timedelta(hours=5))
     held = await desk.moderator.take(4)
-    assert {one["item"]["id"] for one in held} == {*mine[:2], *flood[:2]}
+    taken = {one["item"]["id"] for one in held}
+    assert (len(taken & set(mine)), len(taken & set(flood))) == (2, 2)
     changed = await desk.agency.owner.call("PATCH", path, {"guaranteed_slots": None}, 200)
     assert changed["guaranteed_slots"] is None

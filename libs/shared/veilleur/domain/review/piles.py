@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.review.fairness import Load
 from veilleur.domain.review.models import Queue
-from veilleur.domain.review.needs import Needs, QueueTerms, read_needs
+from veilleur.domain.review.needs import Needs, QueueTerms, primary_language, read_needs
 from veilleur.domain.tenancy.models import Client
 
 
@@ -61,7 +61,7 @@ def read_queue(queue: Queue) -> QueueTerms:
         id=queue.id,
         code=queue.code,
         skills=frozenset(queue.skills),
-        languages=frozenset(queue.languages),
+        languages=frozenset(filter(None, map(primary_language, queue.languages))),
         tier=queue.tier,
         relax_percent=queue.relax_percent,
     )
