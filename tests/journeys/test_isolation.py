@@ -197,6 +197,7 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
 
 QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "look_up_item": lambda home: f"?source={home.client.source['id']}&external_id=c_decided",
+    "search_client_items": lambda home: f"?client={home.client.id}&author=u_1",
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
@@ -233,7 +234,12 @@ class Operation:
     @property
     def lists(self) -> bool:
         """It reads, and everything it needs is in the credential."""
-        return self.method == "GET" and not self.path_ids and self.name not in ALONE and self.name != "look_up_item"
+        return (
+            self.method == "GET"
+            and not self.path_ids
+            and self.name not in ALONE
+            and self.name not in ("look_up_item", "search_client_items")
+        )
 
 
 def list_operations() -> list[Operation]:
