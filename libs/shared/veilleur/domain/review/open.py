@@ -16,7 +16,7 @@ from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.review.models import Assignment, Case, CaseState, Queue
 from veilleur.domain.review.routing import choose_queue
 from veilleur.domain.sla.clocks import ClockStart, start_clocks
-from veilleur.domain.sla.policy import Priority
+from veilleur.domain.sla.policy import CaseFacts, Priority
 from veilleur.domain.sla.terms import Terms, load_terms
 from veilleur.domain.tenancy.models import Client
 from veilleur.infra.db.bulk import insert_rows
@@ -53,19 +53,31 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
     queues = dict((await session.execute(select(Queue.code, Queue.id).where(Queue.agency_id == agency_id))).all())
     defaults = await _default_queues(session, agency_id, client_ids)
     prepared = [
-        _prepare(
-            opening,
-            terms[opening.item.client_id],
-            choose_queue(opening.queue, queues, defaults[opening.item.client_id]),
+        _Prepared(
+            case_id=new_id(),
+            opening=opening,
+            queue_id=choose_queue(opening.queue, queues, defaults[opening.item.client_id]),
+            terms=terms[opening.item.client_id],
         )
         for opening in fresh
     ]
     await _mark_items(session, agency_id, openings)
     if prepared:
-        await insert_rows(session, Case, [_case_row(agency_id, case) for case in prepared])
-        await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
+        due = await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
+        await insert_rows(session, Case, [_case_row(agency_id, case, due[case.opening.item.id]) for case in prepared])
     await record_deeds(session, agency_id, [_to_deed(case) for case in prepared])
     await announce(session, agency_id, [_tell(case, present) for case in prepared])
+
+
+def state_facts(item: Item, *, priority: Priority, queue: str) -> CaseFacts:
+    """What the promise for a case of this item may depend on."""
+    return CaseFacts(
+        priority=priority,
+        queue=queue,
+        kind=item.kind,
+        source=show_id("src", item.source_id),
+        language=item.language or "und",
+    )
 
 
 async def lock_open_cases(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> set[UUID]:
@@ -110,15 +122,6 @@ class _Prepared:
     opening: Opening
     queue_id: UUID
     terms: Terms
-    target: Any
-    due_at: datetime
-
-
-def _prepare(opening: Opening, terms: Terms, queue_id: UUID) -> _Prepared:
-    target, due_at = terms.promise(
-        priority=opening.priority, queue=opening.queue or "", received_at=opening.item.asked_at
-    )
-    return _Prepared(new_id(), opening, queue_id, terms, target, due_at)
 
 
 async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> None:
@@ -161,7 +164,7 @@ async def _mark_items(session: AsyncSession, agency_id: UUID, openings: Sequence
     await session.execute(_MARK_ITEMS, values)
 
 
-def _case_row(agency_id: UUID, case: _Prepared) -> dict[str, Any]:
+def _case_row(agency_id: UUID, case: _Prepared, due_at: datetime) -> dict[str, Any]:
     opening = case.opening
     return {
         "agency_id": agency_id,
@@ -176,7 +179,7 @@ def _case_row(agency_id: UUID, case: _Prepared) -> dict[str, Any]:
         "why": opening.why,
         "evaluation_id": opening.evaluation_id,
         "rule_set_version": opening.rule_set_version,
-        "due_at": case.due_at,
+        "due_at": due_at,
     }
 
 
@@ -187,9 +190,8 @@ def _clock_start(case: _Prepared) -> ClockStart:
         item_id=item.id,
         case_id=case.case_id,
         terms=case.terms,
-        target=case.target,
+        facts=state_facts(item, priority=case.opening.priority, queue=case.opening.queue or ""),
         started_at=item.asked_at,
-        due_at=case.due_at,
     )
 
 

@@ -192,5 +192,5 @@ def _version(question: Question) -> int | None:
 
 
 def _live(evaluation: Evaluation) -> list[Match]:
-    """Shadow rules are in the trace; they neither act nor explain."""
-    return [match for match in evaluation.matched if match.mode == "live"]
+    """Rules in shadow, over their cap or past their time are in the trace; they neither act nor explain."""
+    return [match for match in evaluation.matched if match.acts]
