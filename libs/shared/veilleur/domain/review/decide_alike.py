@@ -82,11 +82,11 @@ async def decide_alike(
     verdicts = [_to_verdict(case, items[case.item_id], alike, decision.id) for case in found.free]
     made = await record_decisions(session, agency_id, verdicts, present)
     await _close(session, agency_id, found.free, decision.member_id)
-    return made
+    return sorted(made, key=lambda one: one.id)
 
 
 async def list_applied(session: AsyncSession, decision: Decision) -> list[Decision]:
-    """The decisions that came with this one, in their order."""
+    """The decisions that came with this one, by their ids."""
     query = select(Decision).where(Decision.agency_id == decision.agency_id, Decision.bulk_of == decision.id)
     return list(await session.scalars(query.order_by(Decision.id)))
 
