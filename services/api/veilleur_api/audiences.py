@@ -13,7 +13,9 @@ from veilleur_api.owner import (
     deliveries,
     macros,
     members,
+    queues,
     rate_plans,
+    routing,
     rule_sets,
     usage,
 )
@@ -28,6 +30,8 @@ OWNER: tuple[APIRouter, ...] = (
     macros.router,
     rule_sets.router,
     members.router,
+    queues.router,
+    routing.router,
     owner_desk.router,
     usage.router,
     rate_plans.router,

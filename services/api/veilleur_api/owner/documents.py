@@ -51,13 +51,17 @@ class ContactIn(Shape):
 
 
 class ClientPatch(Shape):
-    """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client."""
+    """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
+
+    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all.
+    """
 
     name: Name | None = None
     time_zone: Zone | None = None
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None
     tone: Annotated[str, Field(max_length=2_000)] | None = None
     contacts: list[ContactIn] | None = Field(default=None, max_length=20)
@@ -158,6 +162,7 @@ class MemberIn(Shape):
     skills: list[Code] = Field(default_factory=list, max_length=50)
     clients: list[str] | Literal["all"] = Field(default_factory=list)
     capacity: int = Field(default=5, ge=1, le=50)
+    tier: int = Field(default=1, ge=1, le=5)
 
 
 class MemberPatch(Shape):
@@ -167,13 +172,8 @@ class MemberPatch(Shape):
     skills: list[Code] | None = Field(default=None, max_length=50)
     clients: list[str] | Literal["all"] | None = None
     capacity: int | None = Field(default=None, ge=1, le=50)
+    tier: int | None = Field(default=None, ge=1, le=5)
     active: bool | None = None
-
-
-class QueueIn(Shape):
-    code: Code
-    name: Name
-    lease_s: int = Field(default=600, ge=1, le=3_600)
 
 
 class CalendarIn(Shape):

@@ -158,6 +158,7 @@ def _escalate(question: Question, outcome: Escalate, evaluation: Evaluation) -> 
         question.item,
         "rule",
         queue=outcome.queue,
+        skills=outcome.skills,
         priority=outcome.priority,
         interim=outcome.interim,
         why=why,
