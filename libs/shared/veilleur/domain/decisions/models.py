@@ -47,6 +47,8 @@ class Decision(Tenanted):
     """The item's author, so that a person's earlier decisions are found on an index."""
     evaluation_id: Mapped[UUID | None]
     """What the rules saw and answered; no foreign key, because it may be kept for a shorter time."""
+    bulk_of: Mapped[UUID | None]
+    """The decision about a similar item that was applied to this one too."""
 
     __table_args__ = (
         reference("client_id", "clients"),
@@ -64,6 +66,7 @@ class Decision(Tenanted):
             "ix_decisions_author", "agency_id", "client_id", "author_external_id", "made_at",
             postgresql_where="author_external_id IS NOT NULL",
         ),
+        Index("ix_decisions_bulk_of", "agency_id", "bulk_of", postgresql_where="bulk_of IS NOT NULL"),
     )  # fmt: skip
 
 
