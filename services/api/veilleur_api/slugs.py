@@ -2,9 +2,11 @@
 
 SLUGS = (
     "already-decided",
+    "already-reversed",
     "bad-signature",
     "code-taken",
     "conflict",
+    "count-changed",
     "email-taken",
     "endpoint-disabled",
     "event-conflict",

@@ -11,13 +11,14 @@ from uuid import UUID
 
 import structlog
 
+from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
 from veilleur.domain.intake.retention import drop_old_receipts
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import mark_attempts, screen_marked
-from veilleur.domain.sla.clocks import breach_due_clocks
+from veilleur.domain.sla.sweep import sweep_due_clocks
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind
 from veilleur_worker.parts import Parts
@@ -30,6 +31,7 @@ PATIENCE_S = 1.0
 SLA_BATCH = 500
 FEED_BATCH = 1_000
 RETENTION_BATCH = 1_000
+REVERSAL_BATCH = 100
 
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
@@ -94,11 +96,11 @@ async def finish_deliveries() -> None:
 
 
 async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
-    """Stamp deadlines that have passed."""
+    """Notice warnings and deadlines that have passed."""
     while True:
         async with parts.database.transaction(Scope(agency_id)) as session:
-            breached = await breach_due_clocks(session, agency_id, SLA_BATCH)
-        if breached < SLA_BATCH:
+            noticed = await sweep_due_clocks(session, agency_id, SLA_BATCH)
+        if noticed < SLA_BATCH:
             return
 
 
@@ -126,6 +128,14 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
                 dropped = await drop(session, agency_id, RETENTION_BATCH)
 
 
+async def drain_reversals(parts: Parts, agency_id: UUID) -> None:
+    """Take back what jobs ask for, one batch a transaction."""
+    advanced = True
+    while advanced:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            advanced = await advance_reversal(session, agency_id, REVERSAL_BATCH)
+
+
 DRAINS: Mapping[WorkKind, Drain] = {
     "screening": drain_screening,
     "unscreened": drain_unscreened,
@@ -133,6 +143,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "sla": drain_clocks,
     "feed": drain_feed,
     "retention": drain_retention,
+    "reversal": drain_reversals,
 }
 
 

@@ -38,6 +38,8 @@ class Detection:
     rule_set_version: int | None = None
     matched_rules: tuple[str, ...] = ()
     evaluation_id: UUID | None = None
+    decided_by: str | None = None
+    """The rule the verdict is of, where rules decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class Verdict:
     review_seconds: int | None = None
     explanation: str | None = None
     note: str | None = None
+    language: str | None = None
+    """Of the explanation; without one the item's own."""
+    bulk: bool = False
+    """One of several alike that were decided at once."""
+    bulk_of: UUID | None = None
+    """The one of them that a person looked at; without `review_seconds`, as those are counted there."""
 
     @property
     def automated(self) -> bool:
@@ -66,11 +74,11 @@ async def record_decisions(
     if not verdicts:
         return []
     client_ids = {verdict.item.client_id for verdict in verdicts}
-    zones = await _load_zones(session, agency_id, client_ids)
+    zones = await load_zones(session, agency_id, client_ids)
     catalogues = await load_catalogues(session, agency_id, client_ids)
     await _close_items(session, agency_id, verdicts)
     decisions = [_to_decision(agency_id, verdict, present) for verdict in verdicts]
-    await insert_rows(session, Decision, [_to_row(decision) for decision in decisions])
+    await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
     usage = [fact for verdict, decision in pairs for fact in _count(verdict, decision, zones[decision.client_id])]
@@ -102,7 +110,7 @@ async def _close_items(session: AsyncSession, agency_id: UUID, verdicts: Sequenc
         raise Conflict(msg("This item was decided or changed meanwhile"), slug="already-decided")
 
 
-async def _load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
+async def load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
     rows = await session.execute(
         select(Client.id, Client.time_zone).where(Client.agency_id == agency_id, Client.id.in_(client_ids))
     )
@@ -128,16 +136,18 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         automated_detection=bool(verdict.detection.matched_rules),
         rule_set_version=verdict.detection.rule_set_version,
         matched_rules=list(verdict.detection.matched_rules),
+        decided_by=verdict.detection.decided_by,
         evaluation_id=verdict.detection.evaluation_id,
         author_external_id=item.author_external_id,
         explanation=verdict.explanation,
         note=verdict.note,
-        language=item.language or "en",
+        bulk_of=verdict.bulk_of,
+        language=verdict.language or item.language or "en",
         made_at=present,
     )
 
 
-def _to_row(decision: Decision) -> dict[str, Any]:
+def to_row(decision: Decision) -> dict[str, Any]:
     return {column.key: getattr(decision, column.key) for column in Decision.__table__.columns}
 
 
@@ -153,12 +163,15 @@ def _count(verdict: Verdict, decision: Decision, time_zone: str) -> list[Usage]:
             item_id=decision.item_id,
             decision_id=decision.id,
             member_id=decision.member_id,
+            dims={"bulk": True} if verdict.bulk else {},
         )
 
     if verdict.item.mode != "live":
         return []
     if verdict.automated:
         return [count("decision.auto", 1)]
+    if verdict.bulk_of is not None:
+        return [count("decision.human", 1)]
     return [count("decision.human", 1), count("review.seconds", verdict.review_seconds or 0)]
 
 
