@@ -6,7 +6,19 @@ from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, feed, items, webhooks
 from veilleur_api.moderator import assignments
 from veilleur_api.moderator import desk as moderator_desk
-from veilleur_api.owner import catalogue, clients, connections, deliveries, members, rate_plans, rule_sets, usage
+from veilleur_api.owner import (
+    catalogue,
+    clients,
+    connections,
+    deliveries,
+    macros,
+    members,
+    queues,
+    rate_plans,
+    routing,
+    rule_sets,
+    usage,
+)
 from veilleur_api.owner import desk as owner_desk
 
 INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
@@ -15,8 +27,11 @@ OWNER: tuple[APIRouter, ...] = (
     clients.router,
     connections.router,
     catalogue.router,
+    macros.router,
     rule_sets.router,
     members.router,
+    queues.router,
+    routing.router,
     owner_desk.router,
     usage.router,
     rate_plans.router,

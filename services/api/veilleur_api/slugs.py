@@ -2,6 +2,7 @@
 
 SLUGS = (
     "already-decided",
+    "already-reversed",
     "bad-signature",
     "code-taken",
     "conflict",

@@ -17,7 +17,7 @@ from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
-from veilleur.domain.sla.clocks import breach_due_clocks
+from veilleur.domain.sla.sweep import sweep_due_clocks
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind
@@ -119,11 +119,11 @@ async def finish_deliveries() -> None:
 
 
 async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
-    """Stamp deadlines that have passed."""
+    """Notice warnings and deadlines that have passed."""
     while True:
         async with parts.database.transaction(Scope(agency_id)) as session:
-            breached = await breach_due_clocks(session, agency_id, SLA_BATCH)
-        if breached < SLA_BATCH:
+            noticed = await sweep_due_clocks(session, agency_id, SLA_BATCH)
+        if noticed < SLA_BATCH:
             return
 
 

@@ -44,6 +44,9 @@ def silence_error(context: ExceptionContext) -> None:
         if hasattr(cause, name):
             setattr(cause, name, None)
     context.sqlalchemy_exception.args = (told,)
+    if cause is not None:
+        # What a codec of asyncpg said about a value.
+        cause.__cause__ = cause.__context__ = None
 
 
 def _has_lost_connection(error: DBAPIError) -> bool:
