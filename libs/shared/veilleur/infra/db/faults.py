@@ -36,7 +36,9 @@ def silence_error(context: ExceptionContext) -> None:
     cause = original.__cause__
     state = getattr(original, "sqlstate", None)
     constraint = getattr(cause, "constraint_name", None)
-    told = " ".join(str(part) for part in (type(cause or original).__name__, state, constraint) if part)
+    # Of class 42 (no right, no such table) the message names our own things only, and an operator needs it.
+    message = str(cause.args[0]) if cause is not None and str(state).startswith("42") else None
+    told = " ".join(str(part) for part in (type(cause or original).__name__, state, constraint, message) if part)
     for error in (original, cause):
         if error is not None:
             error.args = (told,)
