@@ -8,10 +8,23 @@ from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
 from veilleur.domain.review import models as review
 from veilleur.domain.rules import models as rules
+from veilleur.domain.screening import models as screening
 from veilleur.domain.sla import models as sla
 from veilleur.domain.tenancy import models as tenancy
 from veilleur.infra.db.base import Base
 
-__all__ = ["audit", "catalogue", "decisions", "intake", "metering", "outbox", "review", "rules", "sla", "tenancy"]
+__all__ = [
+    "audit",
+    "catalogue",
+    "decisions",
+    "intake",
+    "metering",
+    "outbox",
+    "review",
+    "rules",
+    "screening",
+    "sla",
+    "tenancy",
+]
 
 METADATA = Base.metadata

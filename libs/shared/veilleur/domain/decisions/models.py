@@ -26,14 +26,16 @@ class Decision(Tenanted):
     automated_detection: Mapped[bool]
     rule_set_version: Mapped[int | None]
     matched_rules: Mapped[list[str]]
-    trace: Mapped[JsonObject]
-    """What the rules saw and found, enough to replay the outcome."""
     explanation: Mapped[str | None]
     """For the client and the author."""
     note: Mapped[str | None]
     """Never leaves the agency."""
     language: Mapped[str]
     made_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    author_external_id: Mapped[str | None]
+    """The item's author, so that a person's earlier decisions are found on an index."""
+    evaluation_id: Mapped[UUID | None]
+    """What the rules saw and answered; no foreign key, because it may be kept for a shorter time."""
 
     __table_args__ = (
         reference("client_id", "clients"),
@@ -42,4 +44,8 @@ class Decision(Tenanted):
         UniqueConstraint("agency_id", "item_id", "sequence"),
         CheckConstraint("verdict IN ('allow', 'restrict', 'remove')", name="verdict"),
         Index(None, "agency_id", "client_id", "made_at"),
-    )
+        Index(
+            "ix_decisions_author", "agency_id", "client_id", "author_external_id", "made_at",
+            postgresql_where="author_external_id IS NOT NULL",
+        ),
+    )  # fmt: skip

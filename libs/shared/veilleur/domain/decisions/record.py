@@ -5,13 +5,13 @@ transaction: they are true together or not at all.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -25,6 +25,7 @@ from veilleur.domain.metering.record import Usage, record_usage
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.sla.clocks import stop_clocks
 from veilleur.domain.tenancy.models import Client
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
@@ -32,11 +33,11 @@ from veilleur.kernel.messages import msg
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What the rules contributed: their version, the rules that matched, and the trace to replay them."""
+    """What the rules contributed: their version, the rules that matched, and the evaluation that tells all."""
 
     rule_set_version: int | None = None
     matched_rules: tuple[str, ...] = ()
-    trace: dict[str, Any] = field(default_factory=dict)
+    evaluation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ async def record_decisions(
     catalogues = await load_catalogues(session, agency_id, client_ids)
     await _close_items(session, agency_id, verdicts)
     decisions = [_to_decision(agency_id, verdict, present) for verdict in verdicts]
-    await session.execute(insert(Decision), [_to_row(decision) for decision in decisions])
+    await insert_rows(session, Decision, [_to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
     usage = [fact for verdict, decision in pairs for fact in _count(verdict, decision, zones[decision.client_id])]
@@ -127,7 +128,8 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         automated_detection=bool(verdict.detection.matched_rules),
         rule_set_version=verdict.detection.rule_set_version,
         matched_rules=list(verdict.detection.matched_rules),
-        trace=verdict.detection.trace,
+        evaluation_id=verdict.detection.evaluation_id,
+        author_external_id=item.author_external_id,
         explanation=verdict.explanation,
         note=verdict.note,
         language=item.language or "en",

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.outbox.models import Delivery, Endpoint
+from veilleur.domain.outbox.models import Delivery, Endpoint, Event
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.ids import new_id
@@ -39,24 +40,24 @@ async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequen
     if not announcements:
         return []
     event_ids = [new_id() for _ in announcements]
-    await session.execute(_INSERT_EVENTS, {"agency_id": agency_id, "id": event_ids} | _to_columns(announcements))
+    pairs = list(zip(announcements, event_ids, strict=True))
+    await insert_rows(session, Event, [_to_row(*pair) for pair in pairs], shared={"agency_id": agency_id})
     await hint_work(session, agency_id, "feed")
     await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
     endpoints = await _live_endpoints(session, agency_id, {announcement.client_id for announcement in announcements})
     deliveries = [
         {
-            "agency_id": agency_id,
             "id": new_id(),
             "client_id": announcement.client_id,
             "endpoint_id": endpoint.id,
             "event_id": event_id,
         }
-        for announcement, event_id in zip(announcements, event_ids, strict=True)
+        for announcement, event_id in pairs
         for endpoint in endpoints.get(announcement.client_id, [])
         if _wants(endpoint, announcement)
     ]
     if deliveries:
-        await session.execute(insert(Delivery), deliveries)
+        await insert_rows(session, Delivery, deliveries, shared={"agency_id": agency_id})
         await hint_work(session, agency_id, "delivery")
     return [delivery["id"] for delivery in deliveries]
 
@@ -67,21 +68,14 @@ def _wants(endpoint: Endpoint, announcement: Announcement) -> bool:
     return not endpoint.events or announcement.type in endpoint.events
 
 
-_INSERT_EVENTS = text("""
-INSERT INTO events (agency_id, id, client_id, type, body, item_id, occurred_at)
-SELECT :agency_id, t.*
-FROM unnest(CAST(:id AS uuid[]), CAST(:client_id AS uuid[]), CAST(:type AS text[]), CAST(:body AS text[]),
-            CAST(:item_id AS uuid[]), CAST(:occurred_at AS timestamptz[])) AS t
-""")
-
-
-def _to_columns(announcements: Sequence[Announcement]) -> dict[str, list[Any]]:
+def _to_row(announcement: Announcement, event_id: UUID) -> dict[str, Any]:
     return {
-        "client_id": [announcement.client_id for announcement in announcements],
-        "type": [announcement.type for announcement in announcements],
-        "body": [_write_body(announcement) for announcement in announcements],
-        "item_id": [announcement.item_id for announcement in announcements],
-        "occurred_at": [announcement.occurred_at for announcement in announcements],
+        "id": event_id,
+        "client_id": announcement.client_id,
+        "type": announcement.type,
+        "body": _write_body(announcement),
+        "item_id": announcement.item_id,
+        "occurred_at": announcement.occurred_at,
     }
 
 

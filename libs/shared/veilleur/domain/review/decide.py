@@ -94,7 +94,7 @@ def _to_verdict(
     return Verdict(
         item=item,
         ruling=request.ruling,
-        detection=Detection(case.rule_set_version, tuple(why["rule"] for why in case.why), case.trace),
+        detection=Detection(case.rule_set_version, tuple(why["rule"] for why in case.why), case.evaluation_id),
         case_id=case.id,
         member_id=assignment.member_id,
         review_seconds=review_seconds,

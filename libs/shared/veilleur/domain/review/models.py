@@ -50,7 +50,6 @@ class Case(Tenanted):
     """`rule`, `no_rule_set`, `screening_failed` or `screening_overdue`."""
     why: Mapped[list[JsonObject]]
     """`[{"rule", "spans": [[start, end]]}]`"""
-    trace: Mapped[JsonObject]
     rule_set_version: Mapped[int | None]
     state: Mapped[str] = mapped_column(default=CaseState.READY)
     due_at: Mapped[datetime]
@@ -63,6 +62,8 @@ class Case(Tenanted):
     assignment_id: Mapped[UUID | None]
     lease_expires_at: Mapped[datetime | None]
     """Not indexed on purpose: heartbeats stay heap-only updates."""
+    evaluation_id: Mapped[UUID | None]
+    """What the rules saw and answered when they asked for a person."""
 
     __table_args__ = (
         reference("client_id", "clients"),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -19,6 +19,7 @@ from veilleur.domain.sla.clocks import ClockStart, start_clocks
 from veilleur.domain.sla.policy import Priority
 from veilleur.domain.sla.terms import Terms, load_terms
 from veilleur.domain.tenancy.models import Client
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.ids import new_id, show_id
 
 Reason = Literal["rule", "no_rule_set", "reported", "screening_failed", "screening_overdue"]
@@ -34,7 +35,7 @@ class Opening:
     priority: Priority = "normal"
     interim: str | None = None
     why: list[dict[str, Any]] = field(default_factory=list)
-    trace: dict[str, Any] = field(default_factory=dict)
+    evaluation_id: UUID | None = None
     rule_set_version: int | None = None
 
 
@@ -61,7 +62,7 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
     ]
     await _mark_items(session, agency_id, openings)
     if prepared:
-        await session.execute(insert(Case), [_case_row(agency_id, case) for case in prepared])
+        await insert_rows(session, Case, [_case_row(agency_id, case) for case in prepared])
         await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
     await record_deeds(session, agency_id, [_to_deed(case) for case in prepared])
     await announce(session, agency_id, [_tell(case, present) for case in prepared])
@@ -131,7 +132,7 @@ async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> No
         .values(
             item_revision=opening.item.revision,
             why=opening.why,
-            trace=opening.trace,
+            evaluation_id=opening.evaluation_id,
             rule_set_version=opening.rule_set_version,
         )
     )
@@ -173,7 +174,7 @@ def _case_row(agency_id: UUID, case: _Prepared) -> dict[str, Any]:
         "priority": opening.priority,
         "reason": opening.reason,
         "why": opening.why,
-        "trace": opening.trace,
+        "evaluation_id": opening.evaluation_id,
         "rule_set_version": opening.rule_set_version,
         "due_at": case.due_at,
     }

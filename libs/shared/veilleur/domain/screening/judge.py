@@ -1,9 +1,10 @@
 """What becomes of one item; pure. Deleted, rehearsed, observed or judged for real."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.record import Detection, Verdict
@@ -52,28 +53,76 @@ class Observed:
 Judgement = Verdict | Opening | Closed | Settled | Held | Observed
 
 
-def judge(item: Item, published: Published | None, standing: Standing | None, present: datetime) -> Judgement:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An item that is to be judged at `present`, and all there is to know for it.
+
+    `gathered` is what the item itself does not tell, by the names of the rules' schema; what could not be had is
+    absent. `evaluation_id` is the name under which the rules' answer will be kept.
+    """
+
+    item: Item
+    evaluation_id: UUID
+    present: datetime
+    published: Published | None = None
+    standing: Standing | None = None
+    gathered: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is to be done, and how the rules saw it; `evaluation` None: there was no rule set."""
+
+    question: Question
+    judgement: Judgement
+    evaluation: Evaluation | None = None
+
+
+def needs_rules(item: Item, standing: Standing | None) -> bool:
+    """Whether the client's rules have a say about this item at all."""
+    if item.deleted_at is not None or item.mode == "test":
+        return False
+    settled = standing is not None and standing.verdict == "remove" and standing.revision == item.revision
+    return item.mode == "observe" or not settled
+
+
+def judge(question: Question) -> Judged:
     """The one thing that is to be done about an item now."""
+    item = question.item
     if item.deleted_at is not None:
-        return Closed(item)
+        return Judged(question, Closed(item))
     if item.mode == "test":
-        return _rehearse(item)
-    if item.mode == "observe":
-        return _observe(item, published, present)
-    if standing is not None and standing.verdict == "remove" and standing.revision == item.revision:
-        return Settled(item)
-    return _judge_live(item, published, standing, present)
+        return Judged(question, _rehearse(item))
+    if not needs_rules(item, question.standing):
+        return Judged(question, Settled(item))
+    evaluation = None
+    if question.published is not None:
+        evaluation = evaluate(question.published.compiled, item_facts(as_sent(item), question.present))
+    conclude = _observe if item.mode == "observe" else _judge_live
+    return Judged(question, conclude(question, evaluation), evaluation)
 
 
-def _judge_live(item: Item, published: Published | None, standing: Standing | None, present: datetime) -> Judgement:
-    if published is None:
-        return Opening(item, _reason(standing, "no_rule_set"))
-    evaluation = evaluate(published.compiled, item_facts(_as_sent(item), present))
+def show_answer(evaluation: Evaluation | None) -> dict[str, Any]:
+    """What the rules alone would have; without a rule set every item is a person's."""
+    if evaluation is None:
+        return {"escalate": {"queue": None, "priority": "normal"}}
+    return show_outcome(evaluation.outcome)
+
+
+def as_sent(item: Item) -> dict[str, Any]:
+    """An item in the shape of the contract, as rules read it."""
+    return item.body | {"external_id": item.external_id, "revision": item.revision}
+
+
+def _judge_live(question: Question, evaluation: Evaluation | None) -> Judgement:
+    item, standing = question.item, question.standing
+    if evaluation is None:
+        return Opening(item, _reason(standing, "no_rule_set"), evaluation_id=question.evaluation_id)
     if isinstance(evaluation.outcome, Escalate):
-        return _escalate(item, evaluation.outcome, evaluation, published.version)
+        return _escalate(question, evaluation.outcome, evaluation)
     if standing is not None and standing.reports and evaluation.outcome.verdict == "allow":
-        return _hear_reports(item, standing, evaluation, published.version)
-    return _decide(item, evaluation.outcome, evaluation, published.version)
+        return _hear_reports(question, standing.reports)
+    return _decide(question, evaluation.outcome, evaluation)
 
 
 def _rehearse(item: Item) -> Verdict | Held:
@@ -87,41 +136,45 @@ def _rehearse(item: Item) -> Verdict | Held:
     return Verdict(item, Ruling("allow", (), ()), Detection())
 
 
-def _decide(item: Item, outcome: Decide, evaluation: Evaluation, version: int) -> Verdict:
+def _decide(question: Question, outcome: Decide, evaluation: Evaluation) -> Verdict:
     actions = tuple(show_action(action) for action in outcome.actions)
     return Verdict(
-        item=item,
+        item=question.item,
         ruling=Ruling(outcome.verdict, actions, outcome.policies),
-        detection=Detection(version, tuple(match.rule for match in _live(evaluation)), dict(evaluation.trace)),
+        detection=Detection(
+            rule_set_version=_version(question),
+            matched_rules=tuple(match.rule for match in _live(evaluation)),
+            evaluation_id=question.evaluation_id,
+        ),
     )
 
 
-def _escalate(item: Item, outcome: Escalate, evaluation: Evaluation, version: int) -> Opening:
+def _escalate(question: Question, outcome: Escalate, evaluation: Evaluation) -> Opening:
     why = [
         {"rule": match.rule, "spans": [list(span) for span in match.spans], "policies": list(outcome.policies)}
         for match in _live(evaluation)
     ]
     return Opening(
-        item,
+        question.item,
         "rule",
         queue=outcome.queue,
         priority=outcome.priority,
         interim=outcome.interim,
         why=why,
-        trace=dict(evaluation.trace),
-        rule_set_version=version,
+        evaluation_id=question.evaluation_id,
+        rule_set_version=_version(question),
     )
 
 
-def _hear_reports(item: Item, standing: Standing, evaluation: Evaluation, version: int) -> Opening:
+def _hear_reports(question: Question, reports: frozenset[str]) -> Opening:
     """Rules see nothing wrong, people do: a person looks."""
-    ranked = [priority for source, priority in REPORT_PRIORITY.items() if source in standing.reports]
+    ranked = [priority for source, priority in REPORT_PRIORITY.items() if source in reports]
     return Opening(
-        item,
+        question.item,
         "reported",
         priority=ranked[0] if ranked else "normal",
-        trace=dict(evaluation.trace),
-        rule_set_version=version,
+        evaluation_id=question.evaluation_id,
+        rule_set_version=_version(question),
     )
 
 
@@ -129,24 +182,13 @@ def _reason(standing: Standing | None, otherwise: Reason) -> Reason:
     return "reported" if standing is not None and standing.reports else otherwise
 
 
-def _observe(item: Item, published: Published | None, present: datetime) -> Observed:
-    """Without a rule set every item would open a case."""
-    if published is None:
-        return Observed(item, {"escalate": {"queue": None, "priority": "normal"}, "rule_set_version": None})
-    evaluation = evaluate(published.compiled, item_facts(_as_sent(item), present))
-    return Observed(item, _show_would_be(evaluation, published.version))
+def _observe(question: Question, evaluation: Evaluation | None) -> Observed:
+    matched = {} if evaluation is None else {"matched_rules": [match.rule for match in _live(evaluation)]}
+    return Observed(question.item, show_answer(evaluation) | {"rule_set_version": _version(question)} | matched)
 
 
-def _show_would_be(evaluation: Evaluation, version: int) -> dict[str, Any]:
-    return {
-        **show_outcome(evaluation.outcome),
-        "rule_set_version": version,
-        "matched_rules": [match.rule for match in _live(evaluation)],
-    }
-
-
-def _as_sent(item: Item) -> dict[str, Any]:
-    return item.body | {"external_id": item.external_id, "revision": item.revision}
+def _version(question: Question) -> int | None:
+    return None if question.published is None else question.published.version
 
 
 def _live(evaluation: Evaluation) -> list[Match]:

@@ -18,11 +18,13 @@ from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.review.open import Opening, lock_open_cases, open_cases, withdraw_cases
 from veilleur.domain.review.routing import UNSCREENED
-from veilleur.domain.screening.judge import Closed, Held, Judgement, Observed, Settled, judge
+from veilleur.domain.screening.judge import Closed, Held, Judgement, Observed, Question, Settled, judge
+from veilleur.domain.screening.keep import keep_evaluations
 from veilleur.domain.screening.rule_sets import RuleSetCache
 from veilleur.domain.screening.standing import load_standings
 from veilleur.domain.sla.clocks import cancel_clocks
 from veilleur.infra.worklist import hint_work
+from veilleur.kernel.ids import new_id
 
 MAX_ATTEMPTS = 5
 RETRY_AFTER_MS = 500
@@ -74,13 +76,16 @@ async def screen_marked(
     standings = await load_standings(session, agency_id, items)
     open_before = await lock_open_cases(session, agency_id, [item.id for item in items if item.id in standings])
     # Not for those that ended here: it may be the rule set itself that fails them.
-    judged = {item.client_id for item in items if item.attempts <= MAX_ATTEMPTS}
-    published = await rule_sets.load(session, agency_id, judged)
-    judgements = [
-        judge(item, published.get(item.client_id), standings.get(item.id), present)
-        if item.attempts <= MAX_ATTEMPTS
-        else Opening(item, "screening_failed", queue=UNSCREENED)
-        for item in items
+    sound = [item for item in items if item.attempts <= MAX_ATTEMPTS]
+    published = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
+    judged = [
+        judge(Question(item, new_id(), present, published.get(item.client_id), standings.get(item.id)))
+        for item in sound
+    ]
+    await keep_evaluations(session, agency_id, judged)
+    judgements = [one.judgement for one in judged]
+    judgements += [
+        Opening(item, "screening_failed", queue=UNSCREENED) for item in items if item.attempts > MAX_ATTEMPTS
     ]
     # An edit or deletion answers the question that was open; what opens a case again renews it instead.
     answered = [one.item.id for one in judgements if one.item.id in open_before and not isinstance(one, Opening)]

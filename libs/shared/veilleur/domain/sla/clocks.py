@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.sla.models import Clock, ClockEvent, ClockState
 from veilleur.domain.sla.policy import Target
 from veilleur.domain.sla.terms import Terms
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import new_id
 
@@ -39,10 +39,10 @@ async def start_clocks(session: AsyncSession, agency_id: UUID, starts: Sequence[
         return
     cycles = await _count_cycles(session, agency_id, [start.item_id for start in starts])
     rows = [_clock_row(agency_id, start, cycles.get(start.item_id, 0) + 1, present) for start in starts]
-    await session.execute(insert(Clock), rows)
+    await insert_rows(session, Clock, rows)
     events = [_event_row(row, "started", row["started_at"]) for row in rows]
     events += [_event_row(row, "breached", row["due_at"]) for row in rows if row["breached_at"] is not None]
-    await session.execute(insert(ClockEvent), events)
+    await insert_rows(session, ClockEvent, events)
     for due_at in {start.due_at for start in starts if start.due_at >= present}:
         await hint_work(session, agency_id, "sla", due_at=due_at)
 
@@ -93,8 +93,7 @@ async def _end_clocks(session: AsyncSession, agency_id: UUID, item_ids: Collecti
 
 
 async def _add_events(session: AsyncSession, events: list[dict[str, object]]) -> None:
-    if events:
-        await session.execute(upsert(ClockEvent).on_conflict_do_nothing(), events)
+    await insert_rows(session, ClockEvent, events, skip_known=True)
 
 
 async def _count_cycles(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, int]:

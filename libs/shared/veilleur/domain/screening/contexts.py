@@ -1,0 +1,85 @@
+"""Stored contexts: all that an evaluation needs to be done again, as it was or by other rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.intake.models import Item, ItemRevision
+from veilleur.domain.screening.models import StoredEvaluation
+
+Place = tuple[datetime, UUID]
+"""Where a reader stands: instant and id of the last context it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContext:
+    """One screening: `item` is the content of that revision in the shape of the contract.
+
+    `evaluate(compiled, item_facts(item, evaluated_at, gathered))` does it again; `facts`, `trace` and `outcome` are as
+    they were kept.
+    """
+
+    evaluation_id: UUID
+    item_id: UUID
+    revision: int
+    item: Mapping[str, Any]
+    evaluated_at: datetime
+    rule_set_version: int | None
+    facts: Mapping[str, Any]
+    trace: Mapping[str, Any]
+    outcome: Mapping[str, Any]
+
+    @property
+    def place(self) -> Place:
+        return self.evaluated_at, self.evaluation_id
+
+    @property
+    def gathered(self) -> Mapping[str, object]:
+        gathered: Mapping[str, object] = self.facts.get("gathered", {})
+        return gathered
+
+
+async def read_contexts(
+    session: AsyncSession, agency_id: UUID, client_id: UUID, *, after: Place | None = None, limit: int
+) -> list[StoredContext]:
+    """A client's contexts, newest first, from beyond `after` on (`(until, UUID(int=0))`: those before an instant).
+
+    An item screened several times is there several times, each time with what it then said.
+    """
+    kept = StoredEvaluation
+    of_item = and_(Item.agency_id == kept.agency_id, Item.id == kept.item_id)
+    replaced = and_(
+        ItemRevision.agency_id == kept.agency_id,
+        ItemRevision.item_id == kept.item_id,
+        ItemRevision.revision == kept.item_revision,
+    )
+    query = (
+        select(kept.__table__, Item.external_id, func.coalesce(ItemRevision.body, Item.body).label("body"))
+        .join(Item, of_item)
+        .outerjoin(ItemRevision, replaced)
+        .where(kept.agency_id == agency_id, kept.client_id == client_id)
+        .order_by(kept.evaluated_at.desc(), kept.id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(kept.evaluated_at, kept.id) < after)
+    return [_to_context(row) for row in await session.execute(query)]
+
+
+def _to_context(row: Row[Any]) -> StoredContext:
+    return StoredContext(
+        evaluation_id=row.id,
+        item_id=row.item_id,
+        revision=row.item_revision,
+        item={**row.body, "external_id": row.external_id, "revision": row.item_revision},
+        evaluated_at=row.evaluated_at,
+        rule_set_version=row.rule_set_version,
+        facts=row.facts,
+        trace=row.trace,
+        outcome=row.outcome,
+    )
