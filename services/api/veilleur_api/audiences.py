@@ -6,7 +6,17 @@ from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, feed, items, webhooks
 from veilleur_api.moderator import assignments
 from veilleur_api.moderator import desk as moderator_desk
-from veilleur_api.owner import catalogue, clients, connections, deliveries, members, rule_sets, usage
+from veilleur_api.owner import (
+    alarms,
+    catalogue,
+    clients,
+    connections,
+    deliveries,
+    members,
+    rule_sets,
+    rule_trials,
+    usage,
+)
 from veilleur_api.owner import desk as owner_desk
 
 INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
@@ -16,9 +26,11 @@ OWNER: tuple[APIRouter, ...] = (
     connections.router,
     catalogue.router,
     rule_sets.router,
+    rule_trials.router,
     members.router,
     owner_desk.router,
     usage.router,
     deliveries.router,
+    alarms.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import httpx
 
 from veilleur.domain.screening.rule_sets import RuleSetCache
+from veilleur.domain.trials.shelf import Shelf
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
 from veilleur.infra.outbound.egress import EgressPolicy
@@ -23,6 +24,7 @@ class Parts:
     sealer: Sealer
     http: httpx.AsyncClient
     rule_sets: RuleSetCache
+    shelf: Shelf
 
     async def close(self) -> None:
         await self.bell.close()
@@ -39,4 +41,5 @@ def build_parts(settings: Settings) -> Parts:
         sealer=Sealer.from_master_key(settings.master_key.get_secret_value()),
         http=build_client(EgressPolicy(settings.egress_allow), SEND_TIMEOUT_S),
         rule_sets=RuleSetCache(),
+        shelf=Shelf(),
     )

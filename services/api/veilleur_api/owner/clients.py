@@ -77,6 +77,7 @@ def describe_client(client: Client) -> dict[str, Any]:
         "time_zone": client.time_zone,
         "languages": client.languages,
         "interim": client.interim,
+        "blast_limit_percent": client.blast_limit_percent,
         "calendar": show_id("cal", client.calendar_id),
         "created_at": client.created_at,
     }

@@ -47,6 +47,7 @@ class ClientPatch(Shape):
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
 
 
 class SourceIn(Shape):

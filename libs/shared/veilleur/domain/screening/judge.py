@@ -67,15 +67,21 @@ class Question:
     published: Published | None = None
     standing: Standing | None = None
     gathered: Mapping[str, object] = field(default_factory=dict)
+    shadow: Published | None = None
+    """A version that is asked as well, and never acts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is to be done, and how the rules saw it; `evaluation` None: there was no rule set."""
+    """What is to be done, and how the rules saw it; `evaluation` None: there was no rule set.
+
+    `shadowed` is how the version in shadow saw it.
+    """
 
     question: Question
     judgement: Judgement
     evaluation: Evaluation | None = None
+    shadowed: Evaluation | None = None
 
 
 def needs_rules(item: Item, standing: Standing | None) -> bool:
@@ -95,11 +101,12 @@ def judge(question: Question) -> Judged:
         return Judged(question, _rehearse(item))
     if not needs_rules(item, question.standing):
         return Judged(question, Settled(item))
-    evaluation = None
-    if question.published is not None:
-        evaluation = evaluate(question.published.compiled, item_facts(as_sent(item), question.present))
+    facts = item_facts(as_sent(item), question.present)
+    evaluation, shadowed = (
+        None if rules is None else evaluate(rules.compiled, facts) for rules in (question.published, question.shadow)
+    )
     conclude = _observe if item.mode == "observe" else _judge_live
-    return Judged(question, conclude(question, evaluation), evaluation)
+    return Judged(question, conclude(question, evaluation), evaluation, shadowed)
 
 
 def show_answer(evaluation: Evaluation | None) -> dict[str, Any]:
@@ -107,6 +114,21 @@ def show_answer(evaluation: Evaluation | None) -> dict[str, Any]:
     if evaluation is None:
         return {"escalate": {"queue": None, "priority": "normal"}}
     return show_outcome(evaluation.outcome)
+
+
+def show_shadow(judged: Judged) -> dict[str, Any] | None:
+    """What the version in shadow would have done, small: the item and the other answer stand beside it."""
+    shadow, evaluation = judged.question.shadow, judged.shadowed
+    if shadow is None or evaluation is None:
+        return None
+    outcome = evaluation.outcome
+    return {
+        "version": shadow.version,
+        "kind": outcome.verdict if isinstance(outcome, Decide) else "escalate",
+        "rule": evaluation.decided_by,
+        "fired": [match.rule for match in evaluation.matched],
+        "actions": [action.code for action in outcome.actions] if isinstance(outcome, Decide) else [],
+    }
 
 
 def as_sent(item: Item) -> dict[str, Any]:

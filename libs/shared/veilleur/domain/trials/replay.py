@@ -1,4 +1,4 @@
-"""A rule set asked about stored contexts; pure. What an earlier evaluation has answered already is not worked out again.
+"""A rule set asked about stored contexts; pure. What an earlier evaluation has answered is not worked out again.
 
 A trace keeps the answer of every condition. Where another rule set has the same condition over the same list, pattern
 and parameter, its answer is the same for this context; only what is new is evaluated, by a rule set of its own that
@@ -56,12 +56,16 @@ class _Plan:
 
 
 class Replayer:
-    """Answers for `target`; `known` are the rule sets whose traces may be met, by the digest in the trace."""
+    """Answers for `target`; the more rule sets it has learned, the more traces it can build on."""
 
-    def __init__(self, target: Ready, known: Sequence[Ready] = ()) -> None:
+    def __init__(self, target: Ready) -> None:
         self._target = target
-        self._known = {one.compiled.digest: one for one in (*known, target)}
+        self._known = {target.compiled.digest: target}
         self._plans: dict[str, _Plan] = {}
+
+    def learn(self, known: Ready) -> None:
+        """Traces of this rule set may be met."""
+        self._known[known.compiled.digest] = known
 
     def answer(self, context: Context) -> tuple[Outcome, str | None]:
         """The outcome, and the rule it is of."""
@@ -164,5 +168,3 @@ def _compile_probe(target: Ready, fresh: Sequence[int]) -> CompiledRuleSet:
 def _ask_all(conditions: Sequence[Expression], rule_set: RuleSet) -> Rule:
     leaves = tuple(Leaf(condition.source, ()) for condition in conditions)
     return replace(rule_set.rules[0], mode="live", when=Branch("any", leaves), on_unknown=None, tests=())
-
-
