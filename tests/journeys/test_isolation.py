@@ -66,12 +66,19 @@ class Tenant:
     def uuid(self) -> UUID:
         return parse_id("agc", self.agency.id)
 
+    @property
+    def path_ids(self) -> dict[str, str]:
+        """What paths name: of the first client, and of the agency itself."""
+        return self.homes[0].ids | {"member_id": self.ids["member"], "queue_id": self.ids["queue_id"]}
+
 
 async def settle(world, name: str) -> Tenant:
     """An agency with two clients, everything populated."""
     agency = await world.operator.found_agency()
     owner = agency.owner
     queue = await owner.call("POST", "/owner/v1/queues", {"code": unique("q"), "name": f"{NEVER_ANSWERED} {name}"}, 201)
+    rule = {"name": f"{NEVER_ANSWERED} {name}", "when": {"kind": ["account"]}, "queue": queue["code"]}
+    await owner.call("POST", "/owner/v1/routing-rules", rule, 201)
     always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
     calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
@@ -81,7 +88,7 @@ async def settle(world, name: str) -> Tenant:
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
     await watch(world, parse_id("agc", agency.id), homes)
-    ids = {"member": me["id"], "queue": queue["code"], "calendar": calendar["id"]}
+    ids = {"member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"]}
     return Tenant(agency, moderator, tuple(homes), ids)
 
 
@@ -97,6 +104,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     await owner.call(
         "POST", f"{client.base}/actions", {"code": code, "title": mark, "verdict": "remove", "targets": ["item"]}, 201
     )
+    reply = {"code": code, "title": mark, "texts": {"fr": mark}}
+    macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -131,6 +140,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "assignment_id": held["id"],
         "item_id": decided["id"],
         "backtest_id": backtest["id"],
+        "macro_id": macro["id"],
     }
     items = {one["external_id"]: one["id"] for one in (allowed, decided, in_hand, waiting, unscreened)}
     return Household(client, mark, ids, items)
@@ -183,11 +193,14 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
+    "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
+    "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
     "create_rule_set": lambda: {"rule_set": RULES},
     "change_member": lambda: {"name": "Mine now", "active": False},
     "start_backtest_run": dict,
     "roll_back_rules": lambda: {"reason": "x"},
     "tune_rules": lambda: {"param": "x"},
+    "change_queue": lambda: {"name": "Mine now"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
 
@@ -201,6 +214,13 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
         lambda _, home: {"email": f"{unique('m')}@x.example", "name": "x", "roles": ["moderator"], "clients": [home.client.id]},
         "/clients/0",
     ),
+    "create_routing_rule": (
+        lambda _, home: {"name": "x", "when": {"client": [home.client.id]}, "queue": "default"}, "/when/client/0",
+    ),
+    "replace_routing_rules": (
+        lambda tenant, _: {"rules": [{"name": "x", "queue": tenant.ids["queue"]}]}, "/rules/0/queue",
+    ),
+    "preview_routing": (lambda _, home: {"client": home.client.id}, "/client"),
     "check_rules": (lambda _, home: {"client": home.client.id, "rule_set": RULES}, "/client"),
     "preview_rules": (
         lambda _, home: {"client": home.client.id, "rule_set": RULES, "items": [{"external_id": "x", "text": "x"}]},
@@ -224,6 +244,7 @@ ALONE = {
     "create_queue": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
+    "preview_rate_plan": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
@@ -336,8 +357,7 @@ async def test_the_agency_that_is_tried_has_rows_in_every_table(world, seized):
 
 @pytest.mark.parametrize("operation", BY_PATH, **named)
 async def test_ids_of_another_agency_lead_nowhere(world, thief, seized, operation):
-    other = seized.homes[0].ids | {"member_id": seized.ids["member"]}
-    own = thief.homes[0].ids | {"member_id": thief.ids["member"]}
+    other, own = seized.path_ids, thief.path_ids
     before = await dump_agency(world, seized)
     refuses(await try_path(thief, operation, other))
     for name in operation.path_ids[1:]:

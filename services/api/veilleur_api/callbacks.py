@@ -55,6 +55,16 @@ _DECISION: dict[str, Any] = {
     },
 }
 
+_CATALOGUE_CHANGE: dict[str, Any] = {
+    "type": "object",
+    "required": ["kind", "code", "change"],
+    "properties": {
+        "kind": {"enum": ["policy", "action"]},
+        "code": _TEXT,
+        "change": {"enum": ["added", "changed", "removed"]},
+    },
+}
+
 
 def _callback(event_type: str, summary: str, data: dict[str, Any]) -> dict[str, Any]:
     body = {
@@ -107,12 +117,32 @@ CALLBACKS: dict[str, Any] = {
                 "sequence": {"type": "integer", "description": "counts the decisions of this item"},
             },
         ),
+        "decision.reversed": _callback(
+            "decision.reversed",
+            "A decision was taken back: undo its actions, then take those of the new one",
+            {
+                "decision": {"$ref": "#/components/schemas/Decision"},
+                "reverses": {"type": "string", "description": "the decision that no longer stands"},
+                "undo": {"type": "array", "items": {"$ref": "#/components/schemas/Action"}},
+                "cause": {"enum": ["appeal", "correction", "client", "rule"]},
+                "item": {"$ref": "#/components/schemas/Item"},
+                "interim": _INTERIM,
+                "sequence": {"type": "integer", "description": "counts the decisions of this item"},
+            },
+        ),
         "item.held": _callback(
             "item.held",
             "An item waits for a person; show it or not, as `interim` says",
             {"item": {"$ref": "#/components/schemas/Item"}, "interim": _INTERIM},
         ),
+        "catalogue.changed": _callback(
+            "catalogue.changed",
+            "Decisions may name other policies or actions from now on: GET /ingest/v1/catalogue has them all",
+            {"changed": {"type": "array", "items": {"$ref": "#/components/schemas/CatalogueChange"}}},
+        ),
         "ping": _callback("ping", "Sent when the owner asks for it", {"endpoint": _TEXT}),
     },
-    "components": {"schemas": {"Item": _ITEM, "Action": _ACTION, "Decision": _DECISION}},
+    "components": {
+        "schemas": {"Item": _ITEM, "Action": _ACTION, "Decision": _DECISION, "CatalogueChange": _CATALOGUE_CHANGE}
+    },
 }

@@ -10,13 +10,13 @@ _CONFIGURE = frozenset({
 })  # fmt: skip
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    "owner": _CONFIGURE | {"usage:read", "cases:work"},
+    "owner": _CONFIGURE | {"usage:read", "pricing:read", "cases:work"},
     "lead": frozenset({"clients:read", "rules:read", "rules:write", "catalogue:write", "members:read", "cases:work",
                        "deliveries:read", "alarms:read"}),
     "moderator": frozenset({"cases:work"}),
     "auditor": frozenset({"clients:read", "rules:read", "members:read", "deliveries:read", "usage:read",
                           "alarms:read"}),
-    "accountant": frozenset({"clients:read", "usage:read"}),
+    "accountant": frozenset({"clients:read", "usage:read", "pricing:read"}),
 }  # fmt: skip
 
 SCOPES = (

@@ -2,6 +2,7 @@
 
 SLUGS = (
     "already-decided",
+    "already-reversed",
     "bad-signature",
     "code-taken",
     "conflict",
@@ -45,6 +46,7 @@ SLUGS = (
     "too-many",
     "unauthenticated",
     "unavailable",
+    "unpriced-usage",
     "unsupported-encoding",
     "unsupported-media",
 )

@@ -17,7 +17,7 @@ from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import mark_attempts, screen_marked
-from veilleur.domain.sla.clocks import breach_due_clocks
+from veilleur.domain.sla.sweep import sweep_due_clocks
 from veilleur.domain.trials.advance import advance_backtest, mark_backtest
 from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra.db.session import Scope
@@ -106,11 +106,11 @@ async def finish_deliveries() -> None:
 
 
 async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
-    """Stamp deadlines that have passed."""
+    """Notice warnings and deadlines that have passed."""
     while True:
         async with parts.database.transaction(Scope(agency_id)) as session:
-            breached = await breach_due_clocks(session, agency_id, SLA_BATCH)
-        if breached < SLA_BATCH:
+            noticed = await sweep_due_clocks(session, agency_id, SLA_BATCH)
+        if noticed < SLA_BATCH:
             return
 
 
@@ -146,6 +146,7 @@ async def drain_backtests(parts: Parts, agency_id: UUID) -> None:
         async with parts.database.transaction(Scope(agency_id)) as session:
             backtest_id = await mark_backtest(session, agency_id)
         if backtest_id is None:
+            parts.shelf.clear()
             return
         async with parts.database.transaction(Scope(agency_id)) as session:
             await advance_backtest(session, agency_id, backtest_id, parts.shelf)

@@ -134,7 +134,8 @@ def test_thresholds_are_spread_over_what_was_seen_and_hold_the_present_one():
     assert pick_thresholds([1, 5, 3, 3], 4) == [1, 3, 4, 5]
     spread = pick_thresholds([number / 1000 for number in range(1000)], 0.5, points=5)
     assert spread == [0.0, 0.333, 0.5, 0.666, 0.999]
-    assert pick_thresholds([], 7) == [7]
+    assert pick_thresholds([], 2) == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert pick_thresholds([], 0.6)[-1] == pytest.approx(2.4)
     assert all(isinstance(value, int) for value in pick_thresholds([0.4, 2.0], 3))
 
 

@@ -124,5 +124,6 @@ def _to_request(decision: DecisionIn) -> DecisionRequest:
         ruling=Ruling(decision.verdict, tuple(document["actions"]), tuple(decision.policies)),
         explanation=decision.explanation,
         note=decision.note,
+        macro=decision.macro,
         digest=canonical_digest(asked),
     )

@@ -3,9 +3,8 @@
 from fastapi import Request
 from starlette.responses import Response
 
-from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.review.claim import list_held
-from veilleur.domain.review.guide import describe_guide
+from veilleur.domain.review.guide import describe_guide, load_guides
 from veilleur.domain.tenancy.members import find_member, list_grants, require_service
 from veilleur.kernel.ids import read_id, show_id
 from veilleur_api.answers import JsonAnswer
@@ -40,9 +39,10 @@ async def get_me(caller: Member, session: Tx) -> Response:
 
 @router.get("/clients/{client_id}/guide", responses={200: {"model": GuideOut}}, **needs("cases:work"))
 async def get_guide(client_id: str, caller: Member, session: Tx, request: Request) -> Response:
-    """The client's policies and actions. `If-None-Match` with the last ETag answers 304."""
+    """The client's policies, actions, saved replies and manners. `If-None-Match` with the last ETag answers 304."""
     client = await require_service(session, caller.agency_id, caller.member_id, read_id("cli", client_id))
-    guide = describe_guide(await load_catalogue(session, caller.agency_id, client.id))
+    guides = await load_guides(session, caller.agency_id, [client.id])
+    guide = describe_guide(guides[client.id])
     headers = {"etag": f'"{guide["version"]}"'}
     if request.headers.get("if-none-match") == headers["etag"]:
         return Response(status_code=304, headers=headers)

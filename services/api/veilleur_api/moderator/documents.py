@@ -40,7 +40,10 @@ class ActionIn(Shape):
 
 
 class DecisionIn(Shape):
-    """A verdict about the revision that was looked at. `explanation` leaves the agency, `note` never does."""
+    """A verdict about the revision that was looked at. `explanation` leaves the agency, `note` never does.
+
+    `macro` names a saved reply of this client: it becomes the explanation, in the item's language where it has one.
+    """
 
     fence: int
     revision: int
@@ -49,7 +52,7 @@ class DecisionIn(Shape):
     policies: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=20)
     explanation: Text | None = None
     note: Text | None = None
-    macro: None = None
+    macro: Annotated[str, Field(max_length=64)] | None = None
     hold: int | None = Field(default=None, ge=1, le=10)
 
 
@@ -82,6 +85,10 @@ class GuideOut(BaseModel):
     version: str
     policies: list[dict[str, Any]]
     actions: list[dict[str, Any]]
+    macros: list[dict[str, Any]]
+    house_rules: str
+    tone: str
+    contacts: list[dict[str, Any]]
 
 
 class MeOut(BaseModel):

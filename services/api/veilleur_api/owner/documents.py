@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from veilleur.domain.outbox.announce import EventType
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
 from veilleur.kernel.messages import msg
@@ -41,13 +42,30 @@ class ClientIn(Shape):
     calendar: str | None = None
 
 
+class ContactIn(Shape):
+    name: Name
+    role: Name | None = None
+    email: Email | None = None
+    phone: Annotated[str, Field(max_length=64)] | None = None
+    note: Annotated[str, Field(max_length=2_000)] | None = None
+
+
 class ClientPatch(Shape):
+    """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
+
+    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all.
+    """
+
     name: Name | None = None
     time_zone: Zone | None = None
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
     blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
+    guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
+    house_rules: Annotated[str, Field(max_length=20_000)] | None = None
+    tone: Annotated[str, Field(max_length=2_000)] | None = None
+    contacts: list[ContactIn] | None = Field(default=None, max_length=20)
 
 
 class SourceIn(Shape):
@@ -71,7 +89,7 @@ class SecretIn(Shape):
 
 class EndpointIn(Shape):
     url: Annotated[str, Field(min_length=1, max_length=2_048)]
-    events: list[Literal["decision.made", "item.held", "ping"]] | None = None
+    events: list[EventType] | None = None
 
 
 class CredentialIn(Shape):
@@ -101,6 +119,26 @@ class CatalogueActionIn(Shape):
     undo: Code | None = None
 
 
+class MacroIn(Shape):
+    """A saved reply: `texts` by language tag, whose `{author}`, `{client}`, `{policies}` are filled in when sent."""
+
+    code: Code
+    title: Name
+    texts: dict[LanguageTag, Annotated[str, Field(min_length=1, max_length=5_000)]] = Field(min_length=1, max_length=50)
+
+
+class MacroOut(BaseModel):
+    id: str
+    code: str
+    title: str
+    texts: dict[str, str]
+
+
+class MacrosOut(BaseModel):
+    data: list[MacroOut]
+    next: str | None
+
+
 class RuleSetIn(Shape):
     rule_set: dict[str, Any] | str
     note: Annotated[str, Field(max_length=2_000)] = ""
@@ -125,6 +163,7 @@ class MemberIn(Shape):
     skills: list[Code] = Field(default_factory=list, max_length=50)
     clients: list[str] | Literal["all"] = Field(default_factory=list)
     capacity: int = Field(default=5, ge=1, le=50)
+    tier: int = Field(default=1, ge=1, le=5)
 
 
 class MemberPatch(Shape):
@@ -134,13 +173,8 @@ class MemberPatch(Shape):
     skills: list[Code] | None = Field(default=None, max_length=50)
     clients: list[str] | Literal["all"] | None = None
     capacity: int | None = Field(default=None, ge=1, le=50)
+    tier: int | None = Field(default=None, ge=1, le=5)
     active: bool | None = None
-
-
-class QueueIn(Shape):
-    code: Code
-    name: Name
-    lease_s: int = Field(default=600, ge=1, le=3_600)
 
 
 class CalendarIn(Shape):

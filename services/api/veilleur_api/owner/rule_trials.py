@@ -162,7 +162,7 @@ async def tune_rules(client_id: str, version: int, wanted: TuneIn, caller: Membe
         labelled = read_labelled(wanted.labelled)
         judged = [(as_context(item, UUID(int=0), present), label) for item, label in labelled]
     target = Target(wanted.target.precision, wanted.target.recall)
-    return JsonAnswer(await tune_param(row, wanted.param, judged, target))
+    return JsonAnswer(await tune_param(session, row, wanted.param, judged, target))
 
 
 def _show_publication(client: Client, asked: Publication, language: Language) -> Response:

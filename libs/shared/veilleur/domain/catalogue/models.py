@@ -1,4 +1,4 @@
-"""Policies and actions of a client."""
+"""Policies, actions and macros of a client."""
 
 from typing import Literal
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from veilleur.infra.db.base import Tenanted, reference
+from veilleur.infra.db.base import JsonObject, Tenanted, reference
 
 Verdict = Literal["allow", "restrict", "remove"]
 
@@ -50,4 +50,22 @@ class Action(Tenanted):
         reference("client_id", "clients"),
         UniqueConstraint("agency_id", "client_id", "code"),
         CheckConstraint("verdict IN ('allow', 'restrict', 'remove')", name="verdict"),
+    )
+
+
+class Macro(Tenanted):
+    """A saved reply to authors; a decision that names it is explained by it."""
+
+    __tablename__ = "macros"
+
+    client_id: Mapped[UUID]
+    code: Mapped[str]
+    title: Mapped[str]
+    texts: Mapped[JsonObject]
+    """The reply by language tag; `macros.py` says what may stand in it."""
+    version: Mapped[int] = mapped_column(default=1)
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        UniqueConstraint("agency_id", "client_id", "code"),
     )

@@ -53,6 +53,8 @@ class Verdict:
     review_seconds: int | None = None
     explanation: str | None = None
     note: str | None = None
+    language: str | None = None
+    """Of the explanation; without one the item's own."""
 
     @property
     def automated(self) -> bool:
@@ -66,11 +68,11 @@ async def record_decisions(
     if not verdicts:
         return []
     client_ids = {verdict.item.client_id for verdict in verdicts}
-    zones = await _load_zones(session, agency_id, client_ids)
+    zones = await load_zones(session, agency_id, client_ids)
     catalogues = await load_catalogues(session, agency_id, client_ids)
     await _close_items(session, agency_id, verdicts)
     decisions = [_to_decision(agency_id, verdict, present) for verdict in verdicts]
-    await insert_rows(session, Decision, [_to_row(decision) for decision in decisions])
+    await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
     usage = [fact for verdict, decision in pairs for fact in _count(verdict, decision, zones[decision.client_id])]
@@ -102,7 +104,7 @@ async def _close_items(session: AsyncSession, agency_id: UUID, verdicts: Sequenc
         raise Conflict(msg("This item was decided or changed meanwhile"), slug="already-decided")
 
 
-async def _load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
+async def load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
     rows = await session.execute(
         select(Client.id, Client.time_zone).where(Client.agency_id == agency_id, Client.id.in_(client_ids))
     )
@@ -132,12 +134,12 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         author_external_id=item.author_external_id,
         explanation=verdict.explanation,
         note=verdict.note,
-        language=item.language or "en",
+        language=verdict.language or item.language or "en",
         made_at=present,
     )
 
 
-def _to_row(decision: Decision) -> dict[str, Any]:
+def to_row(decision: Decision) -> dict[str, Any]:
     return {column.key: getattr(decision, column.key) for column in Decision.__table__.columns}
 
 

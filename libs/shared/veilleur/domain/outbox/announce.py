@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import select
@@ -16,11 +16,11 @@ from veilleur.infra.worklist import hint_work
 from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.ids import new_id
 
-EventType = Literal["decision.made", "item.held", "ping"]
+EventType = Literal["decision.made", "decision.reversed", "item.held", "catalogue.changed", "ping"]
 KEPT_S = 30 * 86_400
 """How long events are kept, in seconds: the client's time to pull them."""
 
-EVENT_TYPES: tuple[EventType, ...] = ("decision.made", "item.held", "ping")
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 
 @dataclass(frozen=True, slots=True)

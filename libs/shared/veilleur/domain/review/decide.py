@@ -8,14 +8,15 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.decisions.models import Decision
-from veilleur.domain.decisions.policy import Ruling, check_ruling
+from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.record import Detection, Verdict, record_decisions
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_content
+from veilleur.domain.review.guide import Guide, load_guides
 from veilleur.domain.review.lease import find_assignment, lock_held, lock_member, require_lease
 from veilleur.domain.review.models import Assignment, Case, CaseState
+from veilleur.domain.review.reply import Reply, check_request, write_reply
 from veilleur.domain.tenancy.models import Member
 from veilleur.kernel.errors import Conflict, Invalid
 from veilleur.kernel.messages import msg
@@ -31,6 +32,8 @@ class DecisionRequest:
     explanation: str | None
     note: str | None
     digest: bytes
+    macro: str | None = None
+    """The saved reply that explains the decision, instead of `explanation`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,12 @@ async def decide_case(
             extra={"item": item_content(item)},
         )
     present = (await session.execute(select(func.app_now()))).scalar_one()
-    await _check(session, agency_id, case, request.ruling, present)
+    guide = (await load_guides(session, agency_id, [case.client_id]))[case.client_id]
+    _check(request, guide, present)
+    reply = _explain(request, item, guide)
     seconds = _count_seconds(member, assignment, case, present)
     [decision] = await record_decisions(
-        session, agency_id, [_to_verdict(case, assignment, item, request, seconds)], present
+        session, agency_id, [_to_verdict(case, assignment, item, request, reply, seconds)], present
     )
     await _close(session, agency_id, case, assignment, decision, request.digest)
     return Decided(decision, repeated=False)
@@ -82,14 +87,20 @@ async def _lock_item(session: AsyncSession, agency_id: UUID, case_id: UUID) -> I
     return (await session.scalars(query.with_for_update(key_share=True))).one()
 
 
-async def _check(session: AsyncSession, agency_id: UUID, case: Case, ruling: Ruling, present: datetime) -> None:
-    errors = check_ruling(ruling, await load_catalogue(session, agency_id, case.client_id), present)
+def _check(request: DecisionRequest, guide: Guide, present: datetime) -> None:
+    errors = check_request(request.ruling, request.macro, request.explanation, guide, present)
     if errors:
         raise Invalid(msg("The decision does not fit this client's catalogue"), slug="not-in-catalogue", errors=errors)
 
 
+def _explain(request: DecisionRequest, item: Item, guide: Guide) -> Reply:
+    if request.macro is None:
+        return Reply(request.explanation, item.language)
+    return write_reply(guide.macros[request.macro], item, guide, request.ruling)
+
+
 def _to_verdict(
-    case: Case, assignment: Assignment, item: Item, request: DecisionRequest, review_seconds: int
+    case: Case, assignment: Assignment, item: Item, request: DecisionRequest, reply: Reply, review_seconds: int
 ) -> Verdict:
     return Verdict(
         item=item,
@@ -98,7 +109,8 @@ def _to_verdict(
         case_id=case.id,
         member_id=assignment.member_id,
         review_seconds=review_seconds,
-        explanation=request.explanation,
+        explanation=reply.text,
+        language=reply.language,
         note=request.note,
     )
 

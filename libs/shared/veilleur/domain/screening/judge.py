@@ -13,6 +13,7 @@ from veilleur.domain.review.open import Opening, Reason
 from veilleur.domain.rules.evaluate import Evaluation, Match, evaluate
 from veilleur.domain.rules.facts import item_facts
 from veilleur.domain.rules.outcome import Decide, Escalate, show_action, show_outcome
+from veilleur.domain.screening.borrowing import borrow_facts
 from veilleur.domain.screening.rule_sets import Published
 from veilleur.domain.screening.standing import Standing
 from veilleur.domain.sla.policy import Priority
@@ -101,12 +102,18 @@ def judge(question: Question) -> Judged:
         return Judged(question, _rehearse(item))
     if not needs_rules(item, question.standing):
         return Judged(question, Settled(item))
-    facts = item_facts(as_sent(item), question.present)
-    evaluation, shadowed = (
-        None if rules is None else evaluate(rules.compiled, facts) for rules in (question.published, question.shadow)
-    )
+    facts = item_facts(as_sent(item), question.present, question.gathered)
+    evaluation = None if question.published is None else evaluate(question.published.compiled, facts)
     conclude = _observe if item.mode == "observe" else _judge_live
-    return Judged(question, conclude(question, evaluation), evaluation, shadowed)
+    return Judged(question, conclude(question, evaluation), evaluation, _ask_shadow(question))
+
+
+def _ask_shadow(question: Question) -> Evaluation | None:
+    if question.shadow is None:
+        return None
+    source = None if question.published is None else question.published.compiled
+    gathered = borrow_facts(question.gathered, source, question.shadow.compiled)
+    return evaluate(question.shadow.compiled, item_facts(as_sent(question.item), question.present, gathered))
 
 
 def show_answer(evaluation: Evaluation | None) -> dict[str, Any]:
@@ -180,6 +187,7 @@ def _escalate(question: Question, outcome: Escalate, evaluation: Evaluation) -> 
         question.item,
         "rule",
         queue=outcome.queue,
+        skills=outcome.skills,
         priority=outcome.priority,
         interim=outcome.interim,
         why=why,
@@ -214,5 +222,5 @@ def _version(question: Question) -> int | None:
 
 
 def _live(evaluation: Evaluation) -> list[Match]:
-    """Shadow rules are in the trace; they neither act nor explain."""
-    return [match for match in evaluation.matched if match.mode == "live"]
+    """Rules in shadow, over their cap or past their time are in the trace; they neither act nor explain."""
+    return [match for match in evaluation.matched if match.acts]

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.rules.compile import CompiledRuleSet, compile_rule_set
+from veilleur.domain.rules.document import RuleSet
 from veilleur.domain.rules.language import parse_rule_set
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.domain.rules.queries import load_in_force
@@ -34,6 +35,15 @@ class RuleSets:
 
     published: dict[UUID, Published] = field(default_factory=dict)
     shadows: dict[UUID, Published] = field(default_factory=dict)
+
+
+async def read_rule_set(
+    session: AsyncSession,  # noqa: ARG001 - where shared lists come from
+    agency_id: UUID,  # noqa: ARG001
+    document: object,
+) -> RuleSet:
+    """A stored document with all that it refers to."""
+    return parse_rule_set(document)
 
 
 class RuleSetCache:
@@ -75,7 +85,7 @@ class RuleSetCache:
             RuleSetVersion.version == version,
         )
         document = (await session.execute(query)).scalar_one()
-        compiled = compile_rule_set(parse_rule_set(document))
+        compiled = compile_rule_set(await read_rule_set(session, agency_id, document))
         self._kept[digest] = compiled
         if len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)

@@ -45,6 +45,12 @@ class Client(Tenanted):
     """Where cases go that no rule routes."""
     blast_limit_percent: Mapped[float] = mapped_column(Double(), default=5.0, server_default=text("5"))
     """Share of the traffic whose fate one person alone may change by publishing a rule set."""
+    guaranteed_slots: Mapped[int | None]
+    """How many cases of this client may always be in hand at once; None: an equal part of all."""
+    house_rules: Mapped[str] = mapped_column(server_default="")
+    tone: Mapped[str] = mapped_column(server_default="")
+    contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
+    """Whom moderators may ask: `[{"name", "role"?, "email"?, "phone"?, "note"?}]`."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
@@ -53,6 +59,7 @@ class Client(Tenanted):
         UniqueConstraint("agency_id", "slug"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
         CheckConstraint("blast_limit_percent BETWEEN 0 AND 100", name="blast_limit_percent"),
+        CheckConstraint("guaranteed_slots BETWEEN 0 AND 10000", name="guaranteed_slots"),
         reference("calendar_id", "calendars"),
         reference("queue_id", "queues"),
     )
@@ -132,6 +139,10 @@ class Member(Tenanted):
     skills: Mapped[list[str]] = mapped_column(default=list)
     capacity: Mapped[int] = mapped_column(default=5)
     """How many cases this person may hold at once."""
+    tier: Mapped[int] = mapped_column(server_default=text("1"))
+    """Works queues up to this tier."""
+    status: Mapped[str] = mapped_column(server_default=text("'available'"))
+    status_since: Mapped[datetime] = mapped_column(server_default=func.app_now())
     serves_all: Mapped[bool] = mapped_column(default=False)
     """Serves every client, present and future; otherwise `grants` names them."""
     attentive_since: Mapped[datetime | None]
@@ -143,6 +154,8 @@ class Member(Tenanted):
         _of_agency(),
         UniqueConstraint("agency_id", "email"),
         CheckConstraint("capacity BETWEEN 1 AND 50", name="capacity"),
+        CheckConstraint("tier BETWEEN 1 AND 5", name="tier"),
+        CheckConstraint("status IN ('available', 'break', 'off')", name="status"),
     )
 
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.rules.compile import compile_rule_set
-from veilleur.domain.rules.language import parse_rule_set
 from veilleur.domain.rules.publish import find_version
+from veilleur.domain.screening.rule_sets import read_rule_set
 from veilleur.domain.trials.replay import Ready, Replayer
 
 MAX_KEPT = 16
@@ -28,12 +28,18 @@ class Shelf:
         self._ready: OrderedDict[Key, Ready] = OrderedDict()
         self._replayers: OrderedDict[Key, Replayer] = OrderedDict()
 
+    def clear(self) -> None:
+        """Forget everything: lists that rule sets share may have changed since."""
+        self._ready.clear()
+        self._replayers.clear()
+
     async def load(self, session: AsyncSession, agency_id: UUID, client_id: UUID, version: int) -> Ready:
         key = (client_id, version)
         ready = self._ready.get(key)
         if ready is None:
             row = await find_version(session, agency_id, client_id, version)
-            ready = await asyncio.to_thread(make_ready, row.document)
+            rule_set = await read_rule_set(session, agency_id, row.document)
+            ready = Ready(rule_set, await asyncio.to_thread(compile_rule_set, rule_set))
         _keep(self._ready, key, ready)
         return ready
 
@@ -46,11 +52,6 @@ class Shelf:
             replayer.learn(await self.load(session, agency_id, key[0], version))
         _keep(self._replayers, key, replayer)
         return replayer
-
-
-def make_ready(document: object) -> Ready:
-    rule_set = parse_rule_set(document)
-    return Ready(rule_set, compile_rule_set(rule_set))
 
 
 def _keep(shelf: OrderedDict[Key, Kept], key: Key, value: Kept) -> None:

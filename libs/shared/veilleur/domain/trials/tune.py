@@ -15,9 +15,9 @@ from veilleur.domain.rules.document import RuleSet, list_leaves
 from veilleur.domain.rules.evaluate import evaluate
 from veilleur.domain.rules.expressions import read_expression
 from veilleur.domain.rules.facts import ItemFacts
-from veilleur.domain.rules.language import parse_rule_set
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.domain.screening.contexts import read_contexts_of
+from veilleur.domain.screening.rule_sets import read_rule_set
 from veilleur.domain.trials.intervals import Confusion
 from veilleur.domain.trials.replay import Context, read_facts
 from veilleur.domain.trials.standpoint import ACTING
@@ -62,15 +62,17 @@ async def read_judged(session: AsyncSession, agency_id: UUID, client_id: UUID) -
 
 
 async def tune_param(
-    version: RuleSetVersion, param: str, judged: Sequence[tuple[Context, str]], target: Target
+    session: AsyncSession, version: RuleSetVersion, param: str, judged: Sequence[tuple[Context, str]], target: Target
 ) -> dict[str, Any]:
     """`judged`: contexts with the verdict of a person, or a label. The curve over the values worth trying."""
-    tuning = _read_tuning(version, param)
+    rule_set = await read_rule_set(session, version.agency_id, version.document)
+    tuning = _read_tuning(rule_set, param)
     return await asyncio.to_thread(_draw, tuning, judged, target)
 
 
 def _draw(tuning: Tuning, judged: Sequence[tuple[Context, str]], target: Target) -> dict[str, Any]:
-    cases = [Judged(read_facts(context), verdict in ACTING) for context, verdict in judged]
+    compiled = compile_rule_set(tuning.rule_set)
+    cases = [Judged(_read_case(context, compiled), verdict in ACTING) for context, verdict in judged]
     thresholds = pick_thresholds(_observe(tuning.fields, cases), tuning.current)
     curve = [Point(threshold, _try_value(tuning, threshold, cases)) for threshold in thresholds]
     best = suggest_threshold(curve, target)
@@ -84,8 +86,13 @@ def _draw(tuning: Tuning, judged: Sequence[tuple[Context, str]], target: Target)
     }
 
 
-def _read_tuning(version: RuleSetVersion, param: str) -> Tuning:
-    rule_set = parse_rule_set(version.document)
+def _read_case(context: Context, compiled: CompiledRuleSet) -> ItemFacts:
+    """Counts hold for the rule set they were gathered for."""
+    source = compiled if context.trace.get("digest") == compiled.digest else None
+    return read_facts(context, source, compiled)
+
+
+def _read_tuning(rule_set: RuleSet, param: str) -> Tuning:
     current = rule_set.params.get(param)
     if isinstance(current, bool) or not isinstance(current, int | float):
         numbers = [name for name, value in rule_set.params.items() if type(value) in (int, float)]
@@ -97,12 +104,12 @@ def _read_tuning(version: RuleSetVersion, param: str) -> Tuning:
         for expression in (read_expression(leaf.expression) for leaf in list_leaves(rule.when)):
             if param in expression.params:
                 rules.add(rule.id)
-                fields |= expression.fields
+                fields |= expression.fields | {f"{call.function}('{call.argument}')" for call in expression.calls}
     return Tuning(rule_set, param, current, frozenset(rules), frozenset(fields))
 
 
 def _observe(fields: frozenset[str], cases: Sequence[Judged]) -> list[Number]:
-    """The numbers that the parameter is held against."""
+    """The numbers that the parameter is held against: of fields, and of counters as they were gathered."""
     return [
         value
         for case in cases

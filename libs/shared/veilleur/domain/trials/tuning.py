@@ -41,11 +41,18 @@ def pick_thresholds(observed: Iterable[Number], current: Number, points: int = M
     A condition reads `>` or `>=`, so between two neighbours every value is as good as another.
     """
     whole = isinstance(current, int)
-    seen = sorted({int(value) if whole else float(value) for value in observed})
+    seen = sorted({int(value) if whole else float(value) for value in observed}) or _spread_around(current)
     room = points - 1
     if len(seen) > room:
         seen = [seen[round(place * (len(seen) - 1) / (room - 1))] for place in range(room)]
     return sorted({*seen, current})
+
+
+def _spread_around(current: Number) -> list[Number]:
+    """Where nothing is known of what it is held against: from none of it to four times as much."""
+    if isinstance(current, int):
+        return list(range(min(0, 4 * current), max(0, 4 * current) + 1))
+    return [current * step / 6 for step in range(25)]
 
 
 def suggest_threshold(points: Sequence[Point], target: Target) -> Point | None:

@@ -1,15 +1,56 @@
-"""Kept for what comes next.
+"""The review desk: saved replies and house rules.
 
-Kind: expand. Nothing yet.
+Kind: expand.
 """
+
+from alembic import op
+
+from veilleur.infra.db.rls import tenant_statements
 
 revision = "0008"
 down_revision = "0007"
 
+UP = """
+ALTER TABLE clients
+  ADD COLUMN house_rules TEXT DEFAULT '' NOT NULL,
+  ADD COLUMN tone TEXT DEFAULT '' NOT NULL,
+  ADD COLUMN contacts JSONB DEFAULT '[]' NOT NULL;
+
+CREATE TABLE macros (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  client_id UUID NOT NULL,
+  code TEXT NOT NULL,
+  title TEXT NOT NULL,
+  texts JSONB NOT NULL,
+  version INTEGER NOT NULL,
+  CONSTRAINT pk_macros PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_macros_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
+  CONSTRAINT uq_macros_agency_id_client_id_code UNIQUE (agency_id, client_id, code)
+);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON macros TO veilleur_app;
+
+GRANT SELECT ON macros TO veilleur_worker
+"""
+
+DOWN = """
+DROP TABLE macros;
+
+ALTER TABLE clients DROP COLUMN house_rules, DROP COLUMN tone, DROP COLUMN contacts
+"""
+
+TENANTED: tuple[str, ...] = ("macros",)
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    for statement in UP.strip().split(";\n"):
+        op.execute(statement)
+    for table in TENANTED:
+        for statement in tenant_statements(table, client_column=None):
+            op.execute(statement)
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    for statement in DOWN.strip().split(";\n"):
+        op.execute(statement)
