@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
 from veilleur.domain.intake.retention import drop_old_receipts
 from veilleur.domain.outbox.retention import drop_old_events
@@ -32,6 +33,7 @@ PATIENCE_S = 1.0
 SLA_BATCH = 500
 FEED_BATCH = 1_000
 RETENTION_BATCH = 1_000
+REVERSAL_BATCH = 100
 BACKTEST_S = 8.0
 """How long backtests go on before they ring for themselves again: shorter than a ring's job may take."""
 
@@ -138,6 +140,14 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
                 dropped = await drop(session, agency_id, RETENTION_BATCH)
 
 
+async def drain_reversals(parts: Parts, agency_id: UUID) -> None:
+    """Take back what jobs ask for, one batch a transaction."""
+    advanced = True
+    while advanced:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            advanced = await advance_reversal(session, agency_id, REVERSAL_BATCH)
+
+
 async def drain_backtests(parts: Parts, agency_id: UUID) -> None:
     """Go on with backtests, a batch a commit; while anything is screened they take half of the time at most."""
     loop = asyncio.get_running_loop()
@@ -168,6 +178,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "sla": drain_clocks,
     "feed": drain_feed,
     "retention": drain_retention,
+    "reversal": drain_reversals,
     "backtest": drain_backtests,
     "rates": drain_rates,
 }

@@ -18,6 +18,7 @@ from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.review.open import Opening, lock_open_cases, open_cases, withdraw_cases
 from veilleur.domain.review.routing import UNSCREENED
+from veilleur.domain.screening.automation import choose_rules, load_automation
 from veilleur.domain.screening.judge import Closed, Held, Judgement, Observed, Question, Settled, judge
 from veilleur.domain.screening.keep import keep_evaluations
 from veilleur.domain.screening.rule_sets import RuleSetCache
@@ -79,13 +80,15 @@ async def screen_marked(
     # Not for those that ended here: it may be the rule set itself that fails them.
     sound = [item for item in items if item.attempts <= MAX_ATTEMPTS]
     in_force = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
+    modes = await load_automation(session, agency_id, {item.client_id for item in sound})
     judged = [
         judge(
             Question(
                 item=item,
                 evaluation_id=new_id(),
                 present=present,
-                published=in_force.published.get(item.client_id),
+                published=choose_rules(in_force.published.get(item.client_id), item, modes[item.client_id]),
+                automation=modes[item.client_id],
                 standing=standings.get(item.id),
                 shadow=in_force.shadows.get(item.client_id),
             )

@@ -97,7 +97,7 @@ class Replayer:
 def read_facts(context: Context, source: CompiledRuleSet | None, target: CompiledRuleSet) -> ItemFacts:
     """What was known then, as far as it holds for `target`."""
     gathered = borrow_facts(context.facts.get("gathered", {}), source, target)
-    return item_facts(context.item, context.evaluated_at, gathered, context.facts.get("languages", ()))
+    return item_facts(context.item, context.evaluated_at, gathered)
 
 
 def _read_exhausted(context: Context) -> frozenset[str]:
