@@ -1,6 +1,7 @@
 """What a worker process is made of."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -25,6 +26,8 @@ class Parts:
     http: httpx.AsyncClient
     rule_sets: RuleSetCache
     shelf: Shelf
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is to end: drains take no further batch."""
 
     async def close(self) -> None:
         await self.bell.close()
