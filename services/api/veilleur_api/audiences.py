@@ -9,6 +9,7 @@ from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     catalogue,
     clients,
+    config,
     connections,
     deliveries,
     macros,
@@ -26,6 +27,7 @@ INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, acc
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
+    config.router,
     connections.router,
     catalogue.router,
     macros.router,
