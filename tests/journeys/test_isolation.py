@@ -199,6 +199,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
     "create_rule_set": lambda: {"rule_set": RULES},
+    "put_config": lambda: {"settings": None},
     "change_automation": lambda: {"mode": "off", "reason": "x"},
     "change_member": lambda: {"name": "Mine now", "active": False},
     "start_backtest_run": dict,
