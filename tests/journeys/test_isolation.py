@@ -246,6 +246,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
 
 ALONE = {
     "receive_webhook": "answers to signatures only",
+    "answer_handshake": "answers to who knows the source and its verify token",
     "send_heartbeat": "answers for each lease apart",
     "claim_assignments": "names no id; what it hands out is looked at",
     "create_queue": "names no id",

@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.domain.intake.sources.senders import SENDERS, deliver
-from veilleur.domain.intake.envelope import read_event
 from veilleur.domain.intake.sources.generic import GenericSettings, check_sample
 from veilleur.domain.intake.sources.mapping import JsonMapping, apply_mapping
 from veilleur.domain.intake.sources.protocol import Known
@@ -79,5 +78,5 @@ def test_a_mapping_must_fit_its_sample():
 
 def test_a_generic_delivery_becomes_an_item():
     known = Known(SENDERS["generic"].known.secrets, {"mapping": {"fields": FIELDS}})
-    (made,) = PLATFORMS["generic"].map_events(deliver("generic", ENTRY), ENTRY, known)
-    assert read_event(made.type, made.data, "").external_id == "5"
+    (made,) = PLATFORMS["generic"].read_events(deliver("generic", ENTRY), ENTRY, known)
+    assert made.external_id == "5"

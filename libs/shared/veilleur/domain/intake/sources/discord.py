@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import dig, drop_empty, read_id, read_text, read_time
 from veilleur.domain.intake.sources.settings import Settings
@@ -61,6 +62,17 @@ def map_events(_delivery: Delivery, payload: Json, known: Known) -> list[Mapped]
     return [Mapped("item.created" if deed == "CREATE" else "item.updated", _item(payload, message, number, text))]
 
 
+def sample(_known: Known) -> Json:
+    message: Json = {
+        "id": "1397729799727878254",
+        "content": "A message of a test",
+        "lobby_id": "1397729744753266719",
+        "author": {"id": "1234647491267808778", "username": "tester"},
+    }
+    event: Json = {"type": "LOBBY_MESSAGE_CREATE", "timestamp": "2025-08-05T20:39:19.587872", "data": message}
+    return {"version": 1, "type": 1, "event": event}
+
+
 def explain(url: str) -> list[Message]:
     return [
         msg("In your application at discord.com/developers open Webhooks and enter {url} as the endpoint URL", url=url),
@@ -105,6 +117,8 @@ PLATFORM = Platform(
     shake_signed=shake_signed,
     delivery_key=delivery_key,
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=None,
 )

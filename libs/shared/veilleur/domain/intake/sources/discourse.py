@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import (
     dig,
@@ -22,7 +23,7 @@ from veilleur.domain.intake.sources.reading import (
     strip_markup,
 )
 from veilleur.domain.intake.sources.settings import Settings
-from veilleur.domain.intake.sources.signing import read_header, require_digest
+from veilleur.domain.intake.sources.signing import hex_digest, read_header, require_digest
 from veilleur.kernel.messages import Message, msg
 from veilleur.kernel.strict_json import Json
 
@@ -54,6 +55,28 @@ def map_events(delivery: Delivery, payload: Json, known: Known) -> list[Mapped]:
         return [Mapped("item.deleted", {"external_id": number})]
     item = _read_post(post, number, delivery.headers.get("x-discourse-instance"))
     return [Mapped("item.created" if event == "post_created" else "item.updated", item)] if item else []
+
+
+def sample(_known: Known) -> Json:
+    post: Json = {
+        "id": 79563,
+        "raw": "A post of a test",
+        "username": "tester",
+        "user_id": 2401,
+        "topic_id": 46582,
+        "topic_slug": "test",
+        "post_number": 3,
+        "version": 1,
+    }
+    return {"post": post}
+
+
+def sign(raw: bytes, known: Known, _now: datetime) -> dict[str, str]:
+    return {
+        "x-discourse-event-type": "post",
+        "x-discourse-event": "post_created",
+        "x-discourse-event-signature": f"sha256={hex_digest(known.secrets[0], raw)}",
+    }
 
 
 def explain(url: str) -> list[Message]:
@@ -125,6 +148,8 @@ PLATFORM = Platform(
     accepted=Reply(200),
     shake_signed=shake_signed,
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=sign,
 )

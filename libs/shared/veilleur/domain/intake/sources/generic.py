@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from veilleur.domain.intake.envelope import read_event
+from veilleur.domain.intake.envelope import InboundEvent, read_event
 from veilleur.domain.intake.sources.mapping import JsonMapping, apply_mapping
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform
 from veilleur.domain.intake.sources.settings import Settings
@@ -54,14 +54,7 @@ def check_sample(settings: GenericSettings, pointer: str) -> None:
     if not found:
         nothing = msg("the mapping finds no item in this sample")
         raise Invalid(msg("The mapping does not fit its sample"), errors=[InputError(f"{pointer}/sample", nothing)])
-    mistakes: list[InputError] = []
-    for mapped in found:
-        try:
-            read_event(mapped.type, mapped.data, f"{pointer}/mapping/fields")
-        except Invalid as invalid:
-            mistakes += invalid.errors
-    if mistakes:
-        raise Invalid(msg("The mapping does not fit its sample"), errors=mistakes)
+    _read_all(found, f"{pointer}/mapping/fields")
 
 
 def verify(delivery: Delivery, known: Known, _now: datetime) -> None:
@@ -73,8 +66,23 @@ def verify(delivery: Delivery, known: Known, _now: datetime) -> None:
     require_digest(given, known.secrets, delivery.raw, _DIGESTS[described["encoding"]])
 
 
-def map_events(_delivery: Delivery, payload: Json, known: Known) -> list[Mapped]:
-    return apply_mapping(JsonMapping.model_validate(known.settings["mapping"]), payload)
+def read_events(_delivery: Delivery, payload: Json, known: Known) -> list[InboundEvent]:
+    """Every mistake is told: the sender is somebody's own work, and so is the mapping."""
+    found = apply_mapping(JsonMapping.model_validate(known.settings["mapping"]), payload)
+    return _read_all(found, "")
+
+
+def sample(known: Known) -> Json:
+    written: Json = known.settings["sample"]
+    return written
+
+
+def sign(raw: bytes, known: Known, _now: datetime) -> dict[str, str]:
+    described = known.settings.get("hmac")
+    if described is None:
+        return {"authorization": f"Bearer {known.secrets[0].decode()}"}
+    digest = _DIGESTS[described["encoding"]](known.secrets[0], raw)
+    return {str(described["header"]).lower(): f"{described['prefix']}{digest}"}
 
 
 def explain(url: str) -> list[Message]:
@@ -85,4 +93,27 @@ def explain(url: str) -> list[Message]:
     ]
 
 
-PLATFORM = Platform(settings=GenericSettings, proven_by="token", verify=verify, map_events=map_events, explain=explain)
+def _read_all(found: list[Mapped], pointer: str) -> list[InboundEvent]:
+    events: list[InboundEvent] = []
+    mistakes: list[InputError] = []
+    for mapped in found:
+        try:
+            events.append(read_event(mapped.type, mapped.data, pointer))
+        except Invalid as invalid:
+            mistakes += invalid.errors
+    if mistakes:
+        raise Invalid(msg("The mapping makes of this what is no item"), errors=mistakes)
+    return events
+
+
+PLATFORM = Platform(
+    settings=GenericSettings,
+    proven_by="token",
+    forgiving=False,
+    verify=verify,
+    read_events=read_events,
+    explain=explain,
+    sample=sample,
+    sign=sign,
+    check=check_sample,
+)

@@ -4,11 +4,13 @@ LinkedIn asks every two hours whether the address still knows the secret, within
 https://learn.microsoft.com/linkedin/shared/api-guide/webhook-validation
 """
 
+import re
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import dig, drop_empty, read_id, read_list, read_text, read_unix_time
 from veilleur.domain.intake.sources.settings import Settings
@@ -17,6 +19,7 @@ from veilleur.kernel.messages import Message, msg
 from veilleur.kernel.strict_json import Json, canonical_bytes
 
 _PREFIX = "hmacsha256="
+_CODE = re.compile(r"[A-Za-z0-9-]{1,128}")
 
 
 class LinkedinSettings(Settings):
@@ -24,10 +27,11 @@ class LinkedinSettings(Settings):
 
 
 def shake(delivery: Delivery, known: Known) -> Reply | None:
-    code = delivery.query.get("challengeCode")
-    if code is None or not known.secrets:
+    """Only what a code is made of is signed: otherwise anybody could have a delivery of their own signed here."""
+    code = delivery.query.get("challengeCode", "")
+    if not (_CODE.fullmatch(code) and known.secrets):
         return None
-    answer: Json = {"challengeCode": code, "challengeResponse": hex_digest(known.secrets[-1], code.encode())}
+    answer: Json = {"challengeCode": code, "challengeResponse": hex_digest(known.secrets[0], code.encode())}
     return Reply(200, canonical_bytes(answer), "application/json")
 
 
@@ -39,6 +43,23 @@ def verify(delivery: Delivery, known: Known, _now: datetime) -> None:
 
 def map_events(_delivery: Delivery, payload: Json, _known: Known) -> list[Mapped]:
     return [mapped for told in read_list(payload, "notifications") if (mapped := _read(told)) is not None]
+
+
+def sample(_known: Known) -> Json:
+    comment: Json = {"text": "A comment of a test", "owner": "urn:li:person:tester"}
+    told: Json = {
+        "notificationId": 1,
+        "action": "COMMENT",
+        "organizationalEntity": "urn:li:organization:2414183",
+        "sourcePost": "urn:li:share:6589252",
+        "generatedActivity": "urn:li:comment:(urn:li:activity:6589253,6589254)",
+        "decoratedGeneratedActivity": {"comment": comment},
+    }
+    return {"type": "ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS", "notifications": [told]}
+
+
+def sign(raw: bytes, known: Known, _now: datetime) -> dict[str, str]:
+    return {"x-li-signature": hex_digest(known.secrets[0], _PREFIX.encode() + raw)}
 
 
 def explain(url: str) -> list[Message]:
@@ -87,6 +108,8 @@ PLATFORM = Platform(
     accepted=Reply(200),
     shake=shake,
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=sign,
 )

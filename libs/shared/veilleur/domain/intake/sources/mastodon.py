@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import (
     dig,
@@ -21,7 +22,7 @@ from veilleur.domain.intake.sources.reading import (
     strip_markup,
 )
 from veilleur.domain.intake.sources.settings import Settings
-from veilleur.domain.intake.sources.signing import read_header, require_digest
+from veilleur.domain.intake.sources.signing import hex_digest, read_header, require_digest
 from veilleur.kernel.messages import Message, msg
 from veilleur.kernel.strict_json import Json
 
@@ -50,6 +51,20 @@ def map_events(_delivery: Delivery, payload: Json, known: Known) -> list[Mapped]
     if item is None or event not in {"status.created", "status.updated"}:
         return []
     return [Mapped("item.created" if event == "status.created" else "item.updated", item)]
+
+
+def sample(_known: Known) -> Json:
+    status: Json = {
+        "id": "110216447185271478",
+        "created_at": "2023-04-17T23:08:21.000Z",
+        "content": "<p>A post of a test</p>",
+        "account": {"id": "1", "acct": "tester"},
+    }
+    return {"event": "status.created", "created_at": "2023-04-17T23:08:22.000Z", "object": status}
+
+
+def sign(raw: bytes, known: Known, _now: datetime) -> dict[str, str]:
+    return {"x-hub-signature": f"sha256={hex_digest(known.secrets[0], raw)}"}
 
 
 def explain(url: str) -> list[Message]:
@@ -123,6 +138,8 @@ PLATFORM = Platform(
     accepted=Reply(200),
     delivery_key=delivery_key,
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=sign,
 )

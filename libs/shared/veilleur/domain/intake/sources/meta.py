@@ -13,10 +13,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import dig, drop_empty, read_id, read_list, read_text, read_unix_time
 from veilleur.domain.intake.sources.settings import Settings
-from veilleur.domain.intake.sources.signing import read_header, require_digest, require_word
+from veilleur.domain.intake.sources.signing import hex_digest, read_header, require_digest, require_word
 from veilleur.kernel.messages import Message, msg
 from veilleur.kernel.strict_json import Json
 
@@ -49,12 +50,29 @@ def map_events(_delivery: Delivery, payload: Json, known: Known) -> list[Mapped]
     return found
 
 
+def sample(known: Known) -> Json:
+    account = str(known.settings["accounts"][0])
+    value: Json = {
+        "item": "comment",
+        "verb": "add",
+        "comment_id": "122131676912594941_1213590066982748",
+        "post_id": f"{account}_122131676912594941",
+        "message": "A comment of a test",
+        "from": {"id": "24567891234", "name": "Tester"},
+    }
+    return {"object": "page", "entry": [{"id": account, "changes": [{"field": "feed", "value": value}]}]}
+
+
+def sign(raw: bytes, known: Known, _now: datetime) -> dict[str, str]:
+    return {"x-hub-signature-256": f"sha256={hex_digest(known.secrets[0], raw)}"}
+
+
 def explain(url: str) -> list[Message]:
     return [
         msg("In your app at developers.facebook.com open Webhooks, choose Page or Instagram"),
         msg("Enter {url} as the callback URL and the verify token shown here; Meta checks it at once", url=url),
         msg("Subscribe to the field feed for Pages, and to comments for Instagram"),
-        msg("Subscribe each Page to the app: POST /{page-id}/subscribed_apps with subscribed_fields=feed"),
+        msg("Subscribe each Page to the app: POST /<page-id>/subscribed_apps with subscribed_fields=feed"),
     ]
 
 
@@ -127,10 +145,13 @@ def _write_instagram(value: Json, number: str, text: str) -> dict[str, Json]:
 
 PLATFORM = Platform(
     settings=MetaSettings,
+    hidden=frozenset({"verify_token"}),
     proven_by="app_secret",
     accepted=Reply(200),
     shake=shake,
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=sign,
 )

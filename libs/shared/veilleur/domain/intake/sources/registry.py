@@ -19,7 +19,7 @@ from veilleur.domain.intake.sources import (
 from veilleur.domain.intake.sources.protocol import Platform
 
 PLATFORMS: Mapping[str, Platform] = {
-    "generic": generic.PLATFORM,
+    "standard": standard.PLATFORM,
     "slack": slack.PLATFORM,
     "discord": discord.PLATFORM,
     "telegram": telegram.PLATFORM,
@@ -30,6 +30,5 @@ PLATFORMS: Mapping[str, Platform] = {
     "x": x.PLATFORM,
     "linkedin": linkedin.PLATFORM,
     "tiktok": tiktok.PLATFORM,
+    "generic": generic.PLATFORM,
 }
-
-SOURCE_KINDS = {"standard": standard}

@@ -9,10 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import dig, drop_empty, read_id, read_text, read_unix_time
 from veilleur.domain.intake.sources.settings import Settings
-from veilleur.domain.intake.sources.signing import read_header, require_digest, require_fresh
+from veilleur.domain.intake.sources.signing import hex_digest, read_header, require_digest, require_fresh
 from veilleur.kernel.messages import Message, msg
 from veilleur.kernel.strict_json import Json
 
@@ -61,6 +62,18 @@ def map_events(_delivery: Delivery, payload: Json, known: Known) -> list[Mapped]
     return [Mapped("item.updated" if changed else "item.created", _item(key, text, event, message))]
 
 
+def sample(_known: Known) -> Json:
+    event = {"type": "message", "channel": "C024BE91L", "channel_type": "channel", "user": "U2147483697"}
+    said = {"text": "A message of a test", "ts": "1355517523.000005"}
+    return {"type": "event_callback", "team_id": "T061EG9R6", "event_id": "Ev0PV52K21", "event": {**event, **said}}
+
+
+def sign(raw: bytes, known: Known, now: datetime) -> dict[str, str]:
+    stamp = str(int(now.timestamp()))
+    digest = hex_digest(known.secrets[0], b"v0:" + stamp.encode() + b":" + raw)
+    return {"x-slack-request-timestamp": stamp, "x-slack-signature": f"v0={digest}"}
+
+
 def explain(url: str) -> list[Message]:
     return [
         msg("In your app's settings at api.slack.com/apps, open “Event Subscriptions” and switch it on"),
@@ -95,6 +108,8 @@ PLATFORM = Platform(
     shake_signed=shake_signed,
     delivery_key=delivery_key,
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=sign,
 )

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import dig, drop_empty, read_id, read_text, read_unix_time
 from veilleur.domain.intake.sources.settings import Settings
@@ -41,6 +42,21 @@ def map_events(_delivery: Delivery, payload: Json, known: Known) -> list[Mapped]
             item = _item(message, private=bool(known.settings.get("private_messages")))
             return [Mapped("item.updated" if edited else "item.created", item)] if item else []
     return []
+
+
+def sample(_known: Known) -> Json:
+    message: Json = {
+        "message_id": 1365,
+        "date": 1441645532,
+        "text": "A message of a test",
+        "from": {"id": 1111111, "username": "tester"},
+        "chat": {"id": -1001, "type": "supergroup", "title": "Test"},
+    }
+    return {"update_id": 10000, "message": message}
+
+
+def sign(_raw: bytes, known: Known, _now: datetime) -> dict[str, str]:
+    return {"x-telegram-bot-api-secret-token": known.secrets[0].decode()}
 
 
 def explain(url: str) -> list[Message]:
@@ -85,6 +101,8 @@ PLATFORM = Platform(
     accepted=Reply(200),
     delivery_key=delivery_key,
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=sign,
 )

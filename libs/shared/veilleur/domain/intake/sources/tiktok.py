@@ -10,13 +10,21 @@ from typing import Annotated
 
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import dig, drop_empty, read_id, read_text, read_unix_time
 from veilleur.domain.intake.sources.settings import Settings
-from veilleur.domain.intake.sources.signing import NO_MATCH, read_header, refuse, require_digest, require_fresh
+from veilleur.domain.intake.sources.signing import (
+    NO_MATCH,
+    hex_digest,
+    read_header,
+    refuse,
+    require_digest,
+    require_fresh,
+)
 from veilleur.kernel.errors import Problem
 from veilleur.kernel.messages import Message, msg
-from veilleur.kernel.strict_json import Json, strict_loads
+from veilleur.kernel.strict_json import Json, canonical_bytes, strict_loads
 
 TOLERANCE_S = 72 * 3_600
 
@@ -45,6 +53,22 @@ def map_events(_delivery: Delivery, payload: Json, _known: Known) -> list[Mapped
     if text is None or dig(content, "comment_action") not in {None, "insert"}:
         return []
     return [Mapped("item.created", _item(payload, content, number, text))]
+
+
+def sample(_known: Known) -> Json:
+    content: Json = {
+        "comment_id": "7107283954389239086",
+        "video_id": "7107283954389239087",
+        "comment_action": "insert",
+        "text": "A comment of a test",
+        "unique_identifier": "tester",
+    }
+    return {"event": "comment.update", "user_openid": "test", "content": canonical_bytes(content).decode()}
+
+
+def sign(raw: bytes, known: Known, now: datetime) -> dict[str, str]:
+    stamp = str(int(now.timestamp()))
+    return {"tiktok-signature": f"t={stamp},s={hex_digest(known.secrets[0], stamp.encode() + b'.' + raw)}"}
 
 
 def explain(url: str) -> list[Message]:
@@ -93,6 +117,8 @@ PLATFORM = Platform(
     proven_by="client_secret",
     accepted=Reply(200),
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=sign,
 )

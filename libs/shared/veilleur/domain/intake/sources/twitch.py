@@ -12,10 +12,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import dig, drop_empty, read_id, read_text, read_time
 from veilleur.domain.intake.sources.settings import Settings
-from veilleur.domain.intake.sources.signing import NO_MATCH, read_header, refuse, require_digest
+from veilleur.domain.intake.sources.signing import NO_MATCH, hex_digest, read_header, refuse, require_digest
 from veilleur.kernel.messages import Message, msg
 from veilleur.kernel.strict_json import Json
 
@@ -68,6 +69,29 @@ def map_events(delivery: Delivery, payload: Json, _known: Known) -> list[Mapped]
     return []
 
 
+def sample(_known: Known) -> Json:
+    event: Json = {
+        "message_id": "2be25c2f-6d5a-4c0e-8f7a-0d6a1c7b7d5e",
+        "message": {"text": "A message of a test"},
+        "user_id": "4242",
+        "user_name": "tester",
+        "broadcaster_user_id": "1971641",
+        "automod": {"category": "aggressive", "level": 1},
+    }
+    return {"subscription": {"type": "automod.message.hold"}, "event": event}
+
+
+def sign(raw: bytes, known: Known, now: datetime) -> dict[str, str]:
+    number, stamp = randomness.token_hex(16), now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    digest = hex_digest(known.secrets[0], number.encode() + stamp.encode() + raw)
+    return {
+        "twitch-eventsub-message-type": "notification",
+        "twitch-eventsub-message-id": number,
+        "twitch-eventsub-message-timestamp": stamp,
+        "twitch-eventsub-message-signature": f"sha256={digest}",
+    }
+
+
 def explain(url: str) -> list[Message]:
     return [
         msg("With your app's token create the EventSub subscriptions automod.message.hold and automod.message.update"),
@@ -112,6 +136,8 @@ PLATFORM = Platform(
     shake_signed=shake_signed,
     delivery_key=delivery_key,
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=sign,
 )

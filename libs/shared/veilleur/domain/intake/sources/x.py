@@ -3,11 +3,13 @@
 X asks again and again whether the address still knows the secret (the CRC). https://docs.x.com/x-api/webhooks/introduction
 """
 
+import re
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
+from veilleur.domain.intake.sources.fitting import fit_events
 from veilleur.domain.intake.sources.protocol import Delivery, Known, Mapped, Platform, Reply
 from veilleur.domain.intake.sources.reading import dig, drop_empty, read_id, read_list, read_text, read_time
 from veilleur.domain.intake.sources.settings import Settings
@@ -22,10 +24,11 @@ class XSettings(Settings):
 
 
 def shake(delivery: Delivery, known: Known) -> Reply | None:
-    token = delivery.query.get("crc_token")
-    if token is None or not known.secrets:
+    """Only what a token is made of is signed: otherwise anybody could have a delivery of their own signed here."""
+    token = delivery.query.get("crc_token", "")
+    if not (_TOKEN.fullmatch(token) and known.secrets):
         return None
-    proof = f"sha256={base64_digest(known.secrets[-1], token.encode())}"
+    proof = f"sha256={base64_digest(known.secrets[0], token.encode())}"
     return Reply(200, canonical_bytes({"response_token": proof}), "application/json")
 
 
@@ -54,6 +57,21 @@ def map_events(_delivery: Delivery, payload: Json, known: Known) -> list[Mapped]
     return [Mapped("item.created", _item(data, post, number, text))]
 
 
+def sample(_known: Known) -> Json:
+    post: Json = {"id": "1346889436626259968", "text": "A reply of a test", "author_id": "2244994945"}
+    data: Json = {
+        "event_uuid": "2080761390344937796",
+        "event_type": "post.reply.create",
+        "filter": {"user_id": "1111111111111111111"},
+        "payload": post,
+    }
+    return {"data": data}
+
+
+def sign(raw: bytes, known: Known, _now: datetime) -> dict[str, str]:
+    return {"x-twitter-webhooks-signature": f"sha256={base64_digest(known.secrets[0], raw)}"}
+
+
 def explain(url: str) -> list[Message]:
     return [
         msg("With your app's bearer token register {url} as a webhook; X checks it at once", url=url),
@@ -61,6 +79,7 @@ def explain(url: str) -> list[Message]:
     ]
 
 
+_TOKEN = re.compile(r"[A-Za-z0-9+/=_.:-]{1,512}")
 _POSTS = frozenset({"post.create", "post.reply.create", "post.mention.create", "post.quote.create"})
 
 
@@ -91,6 +110,8 @@ PLATFORM = Platform(
     shake=shake,
     delivery_key=delivery_key,
     verify=verify,
-    map_events=map_events,
+    read_events=fit_events(map_events),
     explain=explain,
+    sample=sample,
+    sign=sign,
 )
