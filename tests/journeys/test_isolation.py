@@ -252,6 +252,7 @@ ALONE = {
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
     "preview_rate_plan": "touches no row",
+    "get_starting_pack": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
