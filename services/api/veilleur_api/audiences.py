@@ -7,6 +7,7 @@ from veilleur_api.ingest import account, feed, items, webhooks
 from veilleur_api.moderator import assignments
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    calendars,
     catalogue,
     clients,
     connections,
@@ -15,6 +16,7 @@ from veilleur_api.owner import (
     members,
     rate_plans,
     rule_sets,
+    sla_policies,
     usage,
 )
 from veilleur_api.owner import desk as owner_desk
@@ -29,6 +31,8 @@ OWNER: tuple[APIRouter, ...] = (
     rule_sets.router,
     members.router,
     owner_desk.router,
+    calendars.router,
+    sla_policies.router,
     usage.router,
     rate_plans.router,
     deliveries.router,

@@ -3,6 +3,7 @@
 SLUGS = (
     "already-decided",
     "bad-signature",
+    "calendar-replaced",
     "code-taken",
     "conflict",
     "email-taken",

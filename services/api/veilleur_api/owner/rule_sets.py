@@ -22,7 +22,7 @@ from veilleur.kernel.messages import Language, choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
-from veilleur_api.owner.common import find_client, page_by_id
+from veilleur_api.owner.common import bound_version, find_client, page_by_id
 from veilleur_api.owner.documents import RuleCheckIn, RulePreviewIn, RuleSetIn
 from veilleur_api.principals import MemberCaller, authorise_member
 
@@ -86,7 +86,7 @@ async def list_rule_sets(
 async def get_rule_set(client_id: str, version: int, caller: Member, session: Tx) -> Response:
     """One version with its document."""
     client = await find_client(session, caller.agency_id, client_id)
-    row = await find_version(session, caller.agency_id, client.id, _bound(version))
+    row = await find_version(session, caller.agency_id, client.id, bound_version(version))
     return JsonAnswer(describe_version(row) | {"rule_set": row.document})
 
 
@@ -94,7 +94,7 @@ async def get_rule_set(client_id: str, version: int, caller: Member, session: Tx
 async def publish_rules(client_id: str, version: int, caller: Member, session: Tx) -> Response:
     """Let this version screen from now on; its tests must pass."""
     client = await find_client(session, caller.agency_id, client_id)
-    row = await publish_rule_set(session, caller.agency_id, client.id, _bound(version), caller.name)
+    row = await publish_rule_set(session, caller.agency_id, client.id, bound_version(version), caller.name)
     return JsonAnswer(describe_version(row))
 
 
@@ -141,8 +141,3 @@ def _check_items(items: list[dict[str, Any]]) -> None:
             errors.extend(invalid.errors)
     if errors:
         raise Invalid(msg("Some items have mistakes"), errors=errors)
-
-
-def _bound(version: int) -> int:
-    """A version number beyond the column's range names nothing rather than failing in the database."""
-    return version if 0 < version < 2**31 else 0

@@ -73,13 +73,14 @@ async def insert_clocks(session: AsyncSession, agency_id: UUID, fresh: Sequence[
 
 
 _TYPES = {
-    "case_id": "uuid", "policy_id": "uuid", "calendar_id": "uuid", "facts": "jsonb", "state": "text",
+    "case_id": "uuid", "policy_id": "uuid", "calendar_id": "uuid", "facts": "jsonb", "excluded": "text",
+    "state": "text",
     "target_class": "text", "target_s": "integer", "business": "boolean", "pausable": "boolean", "warnings": "text[]",
     "started_at": "timestamptz", "counted_from": "timestamptz", "remaining_s": "double precision",
     "due_at": "timestamptz", "timers": "jsonb", "next_event_at": "timestamptz", "breached_at": "timestamptz",
     "stopped_at": "timestamptz", "elapsed_s": "double precision", "pause_reason": "text", "revision": "integer",
 }  # fmt: skip
-_PINS = ("case_id", "policy_id", "calendar_id", "facts")
+_PINS = ("case_id", "policy_id", "calendar_id", "facts", "excluded")
 
 _ASSIGNED = ", ".join(f"{name} = t.{name}" for name in _TYPES)
 _TYPED = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())

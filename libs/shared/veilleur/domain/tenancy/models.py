@@ -43,6 +43,8 @@ class Client(Tenanted):
     calendar_id: Mapped[UUID]
     queue_id: Mapped[UUID]
     """Where cases go that no rule routes."""
+    share_sla: Mapped[bool] = mapped_column(default=False)
+    """Whether the client is told of warnings and breaches."""
     house_rules: Mapped[str] = mapped_column(server_default="")
     tone: Mapped[str] = mapped_column(server_default="")
     contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
