@@ -23,6 +23,7 @@ APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla
 
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
+    ("routing_rules", "veilleur_app"): "the list is replaced whole",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
     ("work_hints", "veilleur_worker"): "forgotten when their grace is over",
     ("events", "veilleur_worker"): "the feed is kept for 30 days",

@@ -39,6 +39,14 @@ RULES: Json = {
     ],
 }
 
+SLA_POLICY: Json = {
+    "default": {
+        "class": "standard",
+        "decision": {"seconds": 3_600, "time": "calendar", "warnings": [{"percent": 50}]},
+        "volume": {"per": "day", "items": 1, "beyond": "excluded"},
+    }
+}
+
 # What only the holder of the ids may see, in every text a person wrote.
 NEVER_ANSWERED = "secretword"
 
@@ -64,12 +72,20 @@ class Tenant:
     def uuid(self) -> UUID:
         return parse_id("agc", self.agency.id)
 
+    @property
+    def path_ids(self) -> dict[str, str]:
+        """What paths name: of the first client, and of the agency itself."""
+        own = {"member_id": self.ids["member"], "queue_id": self.ids["queue_id"], "calendar_id": self.ids["calendar"]}
+        return self.homes[0].ids | own
+
 
 async def settle(world, name: str) -> Tenant:
     """An agency with two clients, everything populated."""
     agency = await world.operator.found_agency()
     owner = agency.owner
     queue = await owner.call("POST", "/owner/v1/queues", {"code": unique("q"), "name": f"{NEVER_ANSWERED} {name}"}, 201)
+    rule = {"name": f"{NEVER_ANSWERED} {name}", "when": {"kind": ["account"]}, "queue": queue["code"]}
+    await owner.call("POST", "/owner/v1/routing-rules", rule, 201)
     always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
     calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
@@ -78,7 +94,7 @@ async def settle(world, name: str) -> Tenant:
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
-    ids = {"member": me["id"], "queue": queue["code"], "calendar": calendar["id"]}
+    ids = {"member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"]}
     return Tenant(agency, moderator, tuple(homes), ids)
 
 
@@ -89,6 +105,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     endpoint = await client.add_endpoint("http://127.0.0.1:9/hook")
     key = {"kind": "oauth_client", "name": mark, "scopes": ["ingest:write", "items:read"]}
     credential = await owner.call("POST", f"{client.base}/credentials", key, 201)
+    policy = {"policy": SLA_POLICY, "apply_to": "open", "note": mark}
+    await owner.call("POST", f"{client.base}/sla-policies", policy, 201)
     code = unique("code")
     await owner.call("POST", f"{client.base}/policies", {"code": code, "title": mark}, 201)
     await owner.call(
@@ -172,8 +190,11 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
+    "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
+    "change_calendar": lambda: {"name": "Mine now", "calendar": CALENDAR, "apply_to": "open"},
     "create_rule_set": lambda: {"rule_set": RULES},
     "change_member": lambda: {"name": "Mine now", "active": False},
+    "change_queue": lambda: {"name": "Mine now"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
 
@@ -187,6 +208,13 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
         lambda _, home: {"email": f"{unique('m')}@x.example", "name": "x", "roles": ["moderator"], "clients": [home.client.id]},
         "/clients/0",
     ),
+    "create_routing_rule": (
+        lambda _, home: {"name": "x", "when": {"client": [home.client.id]}, "queue": "default"}, "/when/client/0",
+    ),
+    "replace_routing_rules": (
+        lambda tenant, _: {"rules": [{"name": "x", "queue": tenant.ids["queue"]}]}, "/rules/0/queue",
+    ),
+    "preview_routing": (lambda _, home: {"client": home.client.id}, "/client"),
     "check_rules": (lambda _, home: {"client": home.client.id, "rule_set": RULES}, "/client"),
     "preview_rules": (
         lambda _, home: {"client": home.client.id, "rule_set": RULES, "items": [{"external_id": "x", "text": "x"}]},
@@ -197,6 +225,7 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
 
 QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "look_up_item": lambda home: f"?source={home.client.source['id']}&external_id=c_decided",
+    "search_client_items": lambda home: f"?client={home.client.id}&author=u_1",
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
@@ -209,6 +238,7 @@ ALONE = {
     "create_queue": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
+    "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
@@ -233,7 +263,12 @@ class Operation:
     @property
     def lists(self) -> bool:
         """It reads, and everything it needs is in the credential."""
-        return self.method == "GET" and not self.path_ids and self.name not in ALONE and self.name != "look_up_item"
+        return (
+            self.method == "GET"
+            and not self.path_ids
+            and self.name not in ALONE
+            and self.name not in ("look_up_item", "search_client_items")
+        )
 
 
 def list_operations() -> list[Operation]:
@@ -322,8 +357,7 @@ async def test_the_agency_that_is_tried_has_rows_in_every_table(world, seized):
 
 @pytest.mark.parametrize("operation", BY_PATH, **named)
 async def test_ids_of_another_agency_lead_nowhere(world, thief, seized, operation):
-    other = seized.homes[0].ids | {"member_id": seized.ids["member"]}
-    own = thief.homes[0].ids | {"member_id": thief.ids["member"]}
+    other, own = seized.path_ids, thief.path_ids
     before = await dump_agency(world, seized)
     refuses(await try_path(thief, operation, other))
     for name in operation.path_ids[1:]:
@@ -460,7 +494,8 @@ async def test_an_assignment_is_its_holders_alone(world, thief, operation):
     colleague = await thief.agency.add_moderator("all")
     before = await dump_client(world, thief.homes[0])
     path = operation.path.format(**thief.homes[0].ids)
-    refuses(await colleague.ask(operation.method, path, BODIES[operation.name]()))
+    body = BODIES[operation.name]() if operation.name in BODIES else None
+    refuses(await colleague.ask(operation.method, path, body))
     assert await dump_client(world, thief.homes[0]) == before
 
 

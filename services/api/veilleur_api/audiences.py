@@ -14,12 +14,13 @@ from veilleur_api.owner import (
     deliveries,
     macros,
     members,
+    queues,
     rate_plans,
+    routing,
     rule_sets,
     sla_policies,
     usage,
 )
-from veilleur_api.owner import desk as owner_desk
 
 INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
@@ -30,7 +31,8 @@ OWNER: tuple[APIRouter, ...] = (
     macros.router,
     rule_sets.router,
     members.router,
-    owner_desk.router,
+    queues.router,
+    routing.router,
     calendars.router,
     sla_policies.router,
     usage.router,

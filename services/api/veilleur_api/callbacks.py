@@ -117,6 +117,19 @@ CALLBACKS: dict[str, Any] = {
                 "sequence": {"type": "integer", "description": "counts the decisions of this item"},
             },
         ),
+        "decision.reversed": _callback(
+            "decision.reversed",
+            "A decision was taken back: undo its actions, then take those of the new one",
+            {
+                "decision": {"$ref": "#/components/schemas/Decision"},
+                "reverses": {"type": "string", "description": "the decision that no longer stands"},
+                "undo": {"type": "array", "items": {"$ref": "#/components/schemas/Action"}},
+                "cause": {"enum": ["appeal", "correction", "client", "rule"]},
+                "item": {"$ref": "#/components/schemas/Item"},
+                "interim": _INTERIM,
+                "sequence": {"type": "integer", "description": "counts the decisions of this item"},
+            },
+        ),
         "item.held": _callback(
             "item.held",
             "An item waits for a person; show it or not, as `interim` says",

@@ -2,10 +2,12 @@
 
 SLUGS = (
     "already-decided",
+    "already-reversed",
     "bad-signature",
     "calendar-replaced",
     "code-taken",
     "conflict",
+    "count-changed",
     "email-taken",
     "endpoint-disabled",
     "event-conflict",

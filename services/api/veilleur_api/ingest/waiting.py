@@ -46,7 +46,7 @@ async def _look(database: Database, scope: Scope, item_ids: Sequence[UUID]) -> d
         if (await session.execute(waiting)).first() is not None:
             return None
         query = select(Decision).where(Decision.agency_id == scope.agency_id, Decision.item_id.in_(item_ids))
-        decisions = list(await session.scalars(query.order_by(Decision.sequence)))
+        decisions = list(await session.scalars(query.order_by(Decision.item_revision, Decision.sequence)))
         clients = {decision.client_id for decision in decisions}
         agency_id = scope.agency_id
         catalogues = await load_catalogues(session, agency_id, clients) if agency_id is not None else {}

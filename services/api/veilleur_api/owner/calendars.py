@@ -22,6 +22,7 @@ from veilleur.domain.sla.replace_calendar import (
     list_holidays,
     replace_calendar,
 )
+from veilleur.kernel import clock
 from veilleur.kernel.errors import Invalid
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import msg
@@ -74,15 +75,16 @@ async def change_calendar(calendar_id: str, new: CalendarChange, caller: Member,
 
 
 @router.get("/calendars/{calendar_id}/holidays", **needs("clients:read"))
-async def list_calendar_holidays(calendar_id: str, year: Year, caller: Member, session: Tx) -> Response:
+async def list_calendar_holidays(calendar_id: str, caller: Member, session: Tx, year: Year | None = None) -> Response:
     """The public holidays of its country in a year, each with its source, and whether it closes here.
 
-    `holidays_off` of the calendar switches a day off, `holidays` adds one.
+    This year's unless said otherwise. `holidays_off` of the calendar switches a day off, `holidays` adds one.
     """
     row = await find_calendar(session, caller.agency_id, calendar_id)
     calendar = parse_calendar(row.document)
     source = row.provenance.get("source", holiday_source())
-    return JsonAnswer({"data": await asyncio.to_thread(list_holidays, calendar, year, source)})
+    wanted = year or clock.now().year
+    return JsonAnswer({"data": await asyncio.to_thread(list_holidays, calendar, wanted, source)})
 
 
 @router.post("/calendars/preview", **needs("clients:read"))

@@ -64,6 +64,8 @@ async def change_client(client_id: str, patch: ClientPatch, caller: Member, sess
     changes = patch.model_dump(exclude_unset=True, exclude=aside, exclude_none=True)
     if patch.calendar is not None:
         changes["calendar_id"] = await _read_calendar(session, caller, patch.calendar)
+    if "guaranteed_slots" in patch.model_fields_set:
+        changes["guaranteed_slots"] = patch.guaranteed_slots
     for name, value in changes.items():
         setattr(client, name, value)
     client.version += 1
@@ -85,6 +87,7 @@ def describe_client(client: Client) -> dict[str, Any]:
         "interim": client.interim,
         "calendar": show_id("cal", client.calendar_id),
         "share_sla": client.share_sla,
+        "guaranteed_slots": client.guaranteed_slots,
         "house_rules": client.house_rules,
         "tone": client.tone,
         "contacts": client.contacts,

@@ -52,9 +52,10 @@ class ContactIn(Shape):
 
 
 class ClientPatch(Shape):
-    """`apply_to`: which open clocks count by another `calendar`; `share_sla`: tell of warnings and breaches.
+    """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
 
-    `house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
+    `apply_to`: which open clocks count by another `calendar`; `share_sla`: tell of warnings and breaches;
+    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all.
     """
 
     name: Name | None = None
@@ -65,6 +66,7 @@ class ClientPatch(Shape):
     apply_to: ApplyTo = "new_only"
     open_since: str | None = None
     share_sla: bool | None = None
+    guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None
     tone: Annotated[str, Field(max_length=2_000)] | None = None
     contacts: list[ContactIn] | None = Field(default=None, max_length=20)
@@ -165,6 +167,7 @@ class MemberIn(Shape):
     skills: list[Code] = Field(default_factory=list, max_length=50)
     clients: list[str] | Literal["all"] = Field(default_factory=list)
     capacity: int = Field(default=5, ge=1, le=50)
+    tier: int = Field(default=1, ge=1, le=5)
 
 
 class MemberPatch(Shape):
@@ -174,13 +177,8 @@ class MemberPatch(Shape):
     skills: list[Code] | None = Field(default=None, max_length=50)
     clients: list[str] | Literal["all"] | None = None
     capacity: int | None = Field(default=None, ge=1, le=50)
+    tier: int | None = Field(default=None, ge=1, le=5)
     active: bool | None = None
-
-
-class QueueIn(Shape):
-    code: Code
-    name: Name
-    lease_s: int = Field(default=600, ge=1, le=3_600)
 
 
 class CalendarIn(Shape):

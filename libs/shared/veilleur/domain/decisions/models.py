@@ -1,12 +1,16 @@
 """A verdict on one revision of one item, with all that explains it."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import JsonObject, Tenanted, reference
+
+Cause = Literal["correction", "client", "rule", "appeal"]
+"""Why a decision was reversed: the agency's own error, the client's last word, a bad rule, an appeal."""
 
 
 class Decision(Tenanted):
@@ -32,20 +36,33 @@ class Decision(Tenanted):
     """Never leaves the agency."""
     language: Mapped[str]
     made_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    reverses: Mapped[UUID | None]
+    """The decision that this one takes back, with the `cause` of it."""
+    cause: Mapped[str | None]
+    reversed_by: Mapped[UUID | None]
+    """None: it stands."""
     author_external_id: Mapped[str | None]
     """The item's author, so that a person's earlier decisions are found on an index."""
     evaluation_id: Mapped[UUID | None]
     """What the rules saw and answered; no foreign key, because it may be kept for a shorter time."""
+    bulk_of: Mapped[UUID | None]
+    """The decision about a similar item that was applied to this one too."""
 
     __table_args__ = (
         reference("client_id", "clients"),
         reference("item_id", "items"),
         reference("member_id", "members"),
+        reference("reverses", "decisions"),
+        reference("reversed_by", "decisions"),
         UniqueConstraint("agency_id", "item_id", "sequence"),
+        UniqueConstraint("agency_id", "reverses"),
         CheckConstraint("verdict IN ('allow', 'restrict', 'remove')", name="verdict"),
+        CheckConstraint("cause IN ('correction', 'client', 'rule', 'appeal')", name="cause"),
+        CheckConstraint("(reverses IS NULL) = (cause IS NULL)", name="reversal"),
         Index(None, "agency_id", "client_id", "made_at"),
         Index(
             "ix_decisions_author", "agency_id", "client_id", "author_external_id", "made_at",
             postgresql_where="author_external_id IS NOT NULL",
         ),
+        Index("ix_decisions_bulk_of", "agency_id", "bulk_of", postgresql_where="bulk_of IS NOT NULL"),
     )  # fmt: skip

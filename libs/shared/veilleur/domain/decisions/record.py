@@ -55,6 +55,10 @@ class Verdict:
     note: str | None = None
     language: str | None = None
     """Of the explanation; without one the item's own."""
+    bulk: bool = False
+    """One of several alike that were decided at once."""
+    bulk_of: UUID | None = None
+    """The one of them that a person looked at; without `review_seconds`, as those are counted there."""
 
     @property
     def automated(self) -> bool:
@@ -68,11 +72,11 @@ async def record_decisions(
     if not verdicts:
         return []
     client_ids = {verdict.item.client_id for verdict in verdicts}
-    zones = await _load_zones(session, agency_id, client_ids)
+    zones = await load_zones(session, agency_id, client_ids)
     catalogues = await load_catalogues(session, agency_id, client_ids)
     await _close_items(session, agency_id, verdicts)
     decisions = [_to_decision(agency_id, verdict, present) for verdict in verdicts]
-    await insert_rows(session, Decision, [_to_row(decision) for decision in decisions])
+    await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
     usage = [fact for verdict, decision in pairs for fact in _count(verdict, decision, zones[decision.client_id])]
@@ -104,7 +108,7 @@ async def _close_items(session: AsyncSession, agency_id: UUID, verdicts: Sequenc
         raise Conflict(msg("This item was decided or changed meanwhile"), slug="already-decided")
 
 
-async def _load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
+async def load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
     rows = await session.execute(
         select(Client.id, Client.time_zone).where(Client.agency_id == agency_id, Client.id.in_(client_ids))
     )
@@ -134,12 +138,13 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         author_external_id=item.author_external_id,
         explanation=verdict.explanation,
         note=verdict.note,
+        bulk_of=verdict.bulk_of,
         language=verdict.language or item.language or "en",
         made_at=present,
     )
 
 
-def _to_row(decision: Decision) -> dict[str, Any]:
+def to_row(decision: Decision) -> dict[str, Any]:
     return {column.key: getattr(decision, column.key) for column in Decision.__table__.columns}
 
 
@@ -155,12 +160,15 @@ def _count(verdict: Verdict, decision: Decision, time_zone: str) -> list[Usage]:
             item_id=decision.item_id,
             decision_id=decision.id,
             member_id=decision.member_id,
+            dims={"bulk": True} if verdict.bulk else {},
         )
 
     if verdict.item.mode != "live":
         return []
     if verdict.automated:
         return [count("decision.auto", 1)]
+    if verdict.bulk_of is not None:
+        return [count("decision.human", 1)]
     return [count("decision.human", 1), count("review.seconds", verdict.review_seconds or 0)]
 
 

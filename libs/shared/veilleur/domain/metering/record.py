@@ -31,6 +31,8 @@ class Usage:
     member_id: UUID | None = None
     billable: bool = True
     reason: str | None = None
+    corrects_id: UUID | None = None
+    """The earlier record that this one takes back or remarks upon."""
     dims: dict[str, Any] = field(default_factory=dict)
 
 
@@ -54,4 +56,5 @@ def _to_row(fact: Usage) -> dict[str, Any]:
         "item_id": fact.item_id,
         "decision_id": fact.decision_id,
         "member_id": fact.member_id,
+        "corrects_id": fact.corrects_id,
     }

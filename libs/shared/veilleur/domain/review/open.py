@@ -13,8 +13,10 @@ from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.outbox.announce import Announcement, announce
-from veilleur.domain.review.models import Assignment, Case, CaseState, Queue
-from veilleur.domain.review.routing import choose_queue
+from veilleur.domain.review.models import OPEN_STATES, Assignment, Case, CaseState
+from veilleur.domain.review.needs import write_needs
+from veilleur.domain.review.plan import load_plan
+from veilleur.domain.review.routing import Destination, Facts, Plan, choose_destination
 from veilleur.domain.sla.clocks import ClockStart, start_clocks
 from veilleur.domain.sla.policy import CaseFacts, Priority
 from veilleur.domain.sla.terms import Terms, load_terms
@@ -27,11 +29,12 @@ Reason = Literal["rule", "no_rule_set", "reported", "screening_failed", "screeni
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An item that needs a person; `queue` is a code, None the client's own default."""
+    """An item that needs a person; `queue` is the code a content rule names, and `skills` are what it asks for."""
 
     item: Item
     reason: Reason
     queue: str | None = None
+    skills: tuple[str, ...] = ()
     priority: Priority = "normal"
     interim: str | None = None
     why: list[dict[str, Any]] = field(default_factory=list)
@@ -52,13 +55,13 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
     fresh = [opening for opening in openings if opening.item.id not in standing]
     client_ids = {opening.item.client_id for opening in fresh}
     terms = await load_terms(session, agency_id, client_ids)
-    queues = dict((await session.execute(select(Queue.code, Queue.id).where(Queue.agency_id == agency_id))).all())
+    plan = await load_plan(session, agency_id)
     defaults = await _default_queues(session, agency_id, client_ids)
     prepared = [
         _Prepared(
             case_id=new_id(),
             opening=opening,
-            queue_id=choose_queue(opening.queue, queues, defaults[opening.item.client_id]),
+            destination=_route(opening, plan, defaults[opening.item.client_id]),
             terms=terms[opening.item.client_id],
         )
         for opening in fresh
@@ -90,7 +93,7 @@ async def lock_open_cases(session: AsyncSession, agency_id: UUID, item_ids: Sequ
     query = select(Case.item_id).where(
         Case.agency_id == agency_id,
         Case.item_id.in_(item_ids),
-        Case.state.in_([CaseState.READY, CaseState.LEASED]),
+        Case.state.in_(OPEN_STATES),
     )
     return set(await session.scalars(query.order_by(Case.id).with_for_update(key_share=True)))
 
@@ -102,9 +105,16 @@ async def withdraw_cases(session: AsyncSession, agency_id: UUID, item_ids: Seque
         .where(
             Case.agency_id == agency_id,
             Case.item_id.in_(item_ids),
-            Case.state.in_([CaseState.READY, CaseState.LEASED]),
+            Case.state.in_(OPEN_STATES),
         )
-        .values(state=CaseState.WITHDRAWN, holder_id=None, lease_expires_at=None, closed_at=func.app_now())
+        .values(
+            state=CaseState.WITHDRAWN,
+            holder_id=None,
+            lease_expires_at=None,
+            closed_at=func.app_now(),
+            reserved_for=None,
+            reserved_until=None,
+        )
         .returning(Case.id)
     )
     await session.execute(
@@ -122,8 +132,19 @@ async def withdraw_cases(session: AsyncSession, agency_id: UUID, item_ids: Seque
 class _Prepared:
     case_id: UUID
     opening: Opening
-    queue_id: UUID
+    destination: Destination
     terms: Terms
+
+
+def _route(opening: Opening, plan: Plan, default_id: UUID) -> Destination:
+    facts = case_facts(opening.item, opening.why, opening.priority)
+    return choose_destination(facts, plan, default_id, named=opening.queue, skills=opening.skills)
+
+
+def case_facts(item: Item, why: Sequence[dict[str, Any]], priority: str) -> Facts:
+    """What routing looks at, of a case of this item."""
+    policies = frozenset(code for reason in why for code in reason.get("policies", ()))
+    return Facts(item.client_id, item.kind, item.language, policies, priority)
 
 
 async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> None:
@@ -132,7 +153,7 @@ async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> No
         .where(
             Case.agency_id == agency_id,
             Case.item_id == opening.item.id,
-            Case.state.in_([CaseState.READY, CaseState.LEASED]),
+            Case.state.in_(OPEN_STATES),
         )
         .values(
             item_revision=opening.item.revision,
@@ -175,7 +196,8 @@ def _case_row(agency_id: UUID, case: _Prepared, due_at: datetime) -> dict[str, A
         "source_id": opening.item.source_id,
         "item_id": opening.item.id,
         "item_revision": opening.item.revision,
-        "queue_id": case.queue_id,
+        "queue_id": case.destination.queue.id,
+        "needs": write_needs(case.destination.needs),
         "priority": opening.priority,
         "reason": opening.reason,
         "why": opening.why,
@@ -193,7 +215,7 @@ def _clock_start(case: _Prepared) -> ClockStart:
         case_id=case.case_id,
         terms=case.terms,
         facts=replace(
-            state_facts(item, priority=case.opening.priority, queue=case.opening.queue or ""),
+            state_facts(item, priority=case.opening.priority, queue=case.destination.queue.code),
             report_source=case.opening.reporters,
         ),
         started_at=item.asked_at,

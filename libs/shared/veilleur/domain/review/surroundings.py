@@ -52,6 +52,13 @@ async def describe_surroundings(
     }
 
 
+async def list_others(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """These items as they are listed, in this order."""
+    query = select(Item, latest_verdict().label("verdict")).where(Item.agency_id == agency_id, Item.id.in_(item_ids))
+    found = {row.Item.id: row for row in await session.execute(query)}
+    return [describe_other(found[item_id].Item, found[item_id].verdict) for item_id in item_ids if item_id in found]
+
+
 def describe_other(item: Item, verdict: str | None) -> dict[str, Any]:
     """Another item of the client, as it is listed: enough to recognise it."""
     return {
@@ -70,7 +77,7 @@ def latest_verdict() -> Any:
     return (
         select(Decision.verdict)
         .where(Decision.agency_id == Item.agency_id, Decision.item_id == Item.id)
-        .order_by(Decision.sequence.desc())
+        .order_by(Decision.item_revision.desc(), Decision.sequence.desc())
         .limit(1)
         .scalar_subquery()
     )
@@ -115,14 +122,14 @@ async def _list_items(
 
 
 async def _count_verdicts(session: AsyncSession, asked: ColumnElement[bool]) -> dict[UUID, dict[str, int]]:
-    """The author's earlier decisions by verdict, over the newest items."""
+    """The author's earlier decisions that stand, by verdict, over the newest items."""
     near = _newest(_same(Item.author_external_id), COUNTED)
     query = (
         select(_Judged.id, Decision.verdict, func.count())
         .select_from(_Judged)
         .join(near, true())
         .join(Decision, and_(Decision.agency_id == _Judged.agency_id, Decision.item_id == near.c.id))
-        .where(asked)
+        .where(asked, Decision.reversed_by.is_(None))
         .group_by(_Judged.id, Decision.verdict)
     )
     counted: dict[UUID, dict[str, int]] = {}

@@ -20,7 +20,7 @@ from typing import Protocol
 from cel_expr_python import cel
 
 from veilleur.domain.rules.engine import NOT_A_CONDITION, ConditionProgram, EngineCondition, EngineError, Known
-from veilleur.domain.rules.schema import FUNCTIONS, LATER_FUNCTIONS, FieldType
+from veilleur.domain.rules.schema import FUNCTIONS, FieldType
 
 
 class CelEngine:
@@ -179,7 +179,7 @@ def _make_environment(variables: Mapping[str, FieldType]) -> _Environment:
         cel.FunctionDecl(
             name, [cel.Overload(f"{name}_string", return_type=_TYPES[result], parameters=[cel.Type.STRING])]
         )
-        for name, result in (FUNCTIONS | LATER_FUNCTIONS).items()
+        for name, result in FUNCTIONS.items()
     ]
     environment: _Environment = cel.NewEnv(
         config=cel.NewEnvConfigFromYaml(_OFFERED),

@@ -4,18 +4,19 @@ Every rule is evaluated. The most severe live rule that fires decides, the earli
 the fallback does. Shadow rules are reported and never act.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from veilleur.domain.rules.compile import CompiledRule, CompiledRuleSet
-from veilleur.domain.rules.document import Clause, Mode
+from veilleur.domain.rules.document import Mode
 from veilleur.domain.rules.facts import ItemFacts
 from veilleur.domain.rules.logic import Answers, pack_answers, resolve_gate
 from veilleur.domain.rules.outcome import Outcome
-from veilleur.domain.rules.readings import Readings, take_readings
+from veilleur.domain.rules.readings import Readings, answer_required, take_readings
+from veilleur.domain.rules.schema import GATHERED_CALLS
 from veilleur.domain.rules.signals.mapped import Span, merge_spans
-from veilleur.domain.rules.trace import read_answers, read_instant, write_trace
+from veilleur.domain.rules.trace import Stopped, read_answers, read_instant, read_stopped, write_trace
 
 MAX_SPANS = 100
 """Places shown for one rule."""
@@ -32,12 +33,19 @@ class Match:
     mode: Mode
     spans: tuple[Span, ...]
     unknown: bool = False
+    stopped: Stopped | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether it has a say in the outcome."""
+        return self.mode == "live" and self.stopped is None
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """`decided_by` is the rule the outcome is of, None for the fallback. `signals` are the values rules looked at.
 
+    `open_providers` are the unknown fields of providers that could still change the outcome; it is final without any.
     `trace` is JSON to keep with the decision: `replay_outcome` reads the outcome from it.
     """
 
@@ -45,66 +53,122 @@ class Evaluation:
     decided_by: str | None
     matched: tuple[Match, ...]
     signals: Mapping[str, object]
+    open_providers: frozenset[str]
     trace: Mapping[str, object]
 
 
-def evaluate(compiled: CompiledRuleSet, facts: ItemFacts) -> Evaluation:
-    """Never raises for a compiled rule set and the facts of `item_facts`."""
+def evaluate(compiled: CompiledRuleSet, facts: ItemFacts, exhausted: frozenset[str] = frozenset()) -> Evaluation:
+    """Never raises for a compiled rule set and the facts of `item_facts`.
+
+    `exhausted` are the ids of rules that have reached their daily cap.
+    """
     readings = take_readings(compiled, facts)
-    answers = pack_answers(compiled.program.evaluate(readings.values, readings.unknown))
-    fired = _find_fired(compiled, answers)
-    clause, decided_by = _choose_clause(compiled, fired)
+    known = compiled.program.evaluate(readings.values, readings.unknown)
+    answers = pack_answers([*known, *answer_required(compiled, facts, readings)])
+    stopped = _find_stopped(compiled, facts.now, exhausted)
+    fired = _find_fired(compiled, answers, stopped)
+    chosen = _choose_fired(fired)
     matched = tuple(
-        Match(rule.rule.id, rule.rule.mode, _list_spans(compiled, rule, answers, readings), unknown)
-        for rule, unknown in fired
-    )
+        Match(one.rule.rule.id, one.rule.rule.mode, _list_spans(compiled, one.rule, answers, readings), one.unknown,
+              one.stopped)
+        for one in fired
+    )  # fmt: skip
     signals = _show_signals(compiled, readings)
+    decided_by = chosen.rule.rule.id if chosen else None
     told = {
         "signals": signals,
         "spans": {match.rule: [list(span) for span in match.spans] for match in matched},
         "decided_by": decided_by,
+        "stopped": {match.rule: match.stopped for match in matched if match.stopped},
     }
     return Evaluation(
-        outcome=clause.settle(facts.now),
+        outcome=_settle(compiled, chosen, facts.now),
         decided_by=decided_by,
         matched=matched,
         signals=signals,
+        open_providers=_find_open_providers(compiled, fired, answers, stopped, facts),
         trace=write_trace(compiled.digest, facts.now, answers, told),
     )
 
 
 def replay_outcome(compiled: CompiledRuleSet, trace: Mapping[str, object]) -> tuple[Outcome, str | None]:
     """The outcome and the rule that decided, from a stored trace alone; `ValueError` for another rule set's trace."""
-    answers = read_answers(trace, compiled.digest, len(compiled.conditions))
-    clause, decided_by = _choose_clause(compiled, _find_fired(compiled, answers))
-    instant: datetime = read_instant(trace)
-    return clause.settle(instant), decided_by
+    answers = read_answers(trace, compiled.digest, len(compiled.conditions) + len(compiled.required))
+    chosen = _choose_fired(_find_fired(compiled, answers, read_stopped(trace)))
+    return _settle(compiled, chosen, read_instant(trace)), chosen.rule.rule.id if chosen else None
 
 
-_Fired = list[tuple[CompiledRule, bool]]
-"""Rules that act, in the order of the document, and whether they act on not knowing."""
+@dataclass(frozen=True, slots=True)
+class _Fired:
+    """A rule whose condition is true or, with `unknown`, that acts on not knowing."""
+
+    rule: CompiledRule
+    unknown: bool
+    stopped: Stopped | None
+
+    @property
+    def acts(self) -> bool:
+        return self.rule.rule.mode == "live" and self.stopped is None
 
 
-def _find_fired(compiled: CompiledRuleSet, answers: Answers) -> _Fired:
-    fired: _Fired = []
+def _find_stopped(compiled: CompiledRuleSet, now: datetime, exhausted: frozenset[str]) -> dict[str, Stopped]:
+    stopped: dict[str, Stopped] = dict.fromkeys(exhausted, "capped")
+    for rule in compiled.rules:
+        if rule.rule.expires_at is not None and rule.rule.expires_at <= now:
+            stopped[rule.rule.id] = "expired"
+    return stopped
+
+
+def _find_fired(compiled: CompiledRuleSet, answers: Answers, stopped: Mapping[str, Stopped]) -> list[_Fired]:
+    """In the order of the document."""
+    fired: list[_Fired] = []
     possible = answers.true | answers.unknown
     for rule in compiled.rules:
         if rule.needed & possible != rule.needed:
             continue
         known = resolve_gate(rule.gate, answers)
-        if known:
-            fired.append((rule, False))
-        elif known is None and rule.rule.on_unknown is not None:
-            fired.append((rule, True))
+        if known or (known is None and rule.rule.on_unknown is not None):
+            fired.append(_Fired(rule, not known, stopped.get(rule.rule.id)))
     return fired
 
 
-def _choose_clause(compiled: CompiledRuleSet, fired: _Fired) -> tuple[Clause, str | None]:
-    live = [(rule.rule, unknown) for rule, unknown in fired if rule.rule.mode == "live"]
-    if not live:
-        return compiled.fallback, None
-    rule, unknown = max(live, key=lambda pair: pair[0].severity)
-    return (rule.on_unknown if unknown and rule.on_unknown is not None else rule.then), rule.id
+def _choose_fired(fired: Iterable[_Fired]) -> _Fired | None:
+    """The most severe that acts, the earliest among equals."""
+    return max((one for one in fired if one.acts), key=lambda one: one.rule.rule.severity, default=None)
+
+
+def _settle(compiled: CompiledRuleSet, chosen: _Fired | None, now: datetime) -> Outcome:
+    if chosen is None:
+        return compiled.fallback.settle(now)
+    rule = chosen.rule.rule
+    return (rule.on_unknown if chosen.unknown and rule.on_unknown is not None else rule.then).settle(now)
+
+
+def _find_open_providers(
+    compiled: CompiledRuleSet, fired: Sequence[_Fired], answers: Answers, stopped: Collection[str], facts: ItemFacts
+) -> frozenset[str]:
+    """What the live rules wait for that come before the best of those that fire whatever a provider says."""
+    waiting = [
+        (rule, unknown)
+        for rule in compiled.rules
+        if rule.asks
+        and rule.rule.mode == "live"
+        and rule.rule.id not in stopped
+        and (unknown := frozenset(field for field in rule.asks if field not in facts.fields))
+        and resolve_gate(rule.gate, answers) is None
+    ]
+    if not waiting:
+        return frozenset()
+    unsure = {rule.rule.id for rule, _ in waiting}
+    best = _choose_fired(one for one in fired if one.rule.rule.id not in unsure)
+    order = {rule.rule.id: place for place, rule in enumerate(compiled.rules)}
+    return frozenset(
+        field for rule, unknown in waiting if best is None or _precedes(rule, best.rule, order) for field in unknown
+    )
+
+
+def _precedes(rule: CompiledRule, other: CompiledRule, order: Mapping[str, int]) -> bool:
+    return (-rule.rule.severity, order[rule.rule.id]) < (-other.rule.severity, order[other.rule.id])
 
 
 def _list_spans(
@@ -127,6 +191,9 @@ def _show_signals(compiled: CompiledRuleSet, readings: Readings) -> dict[str, ob
     }
     for (function, name), spans in readings.places.items():
         signals[f"{function}('{name}')"] = len(spans) if function == "hits" else True
+    for (function, name), slot in compiled.slots.items():
+        if function in GATHERED_CALLS and slot in readings.values:
+            signals[f"{function}('{name}')"] = None if slot in readings.unknown else readings.values[slot]
     return signals
 
 

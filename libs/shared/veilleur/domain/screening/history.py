@@ -30,10 +30,11 @@ async def find_item(
 
 
 async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
-    """State, interim, latest decision, case, clocks and history; nothing of the agency's inside."""
+    """State, interim, standing decision, case, clocks and history; nothing of the agency's inside."""
     catalogue = await load_catalogue(session, item.agency_id, item.client_id)
     mine = {"agency_id": item.agency_id, "item_id": item.id}
-    decisions = list(await session.scalars(select(Decision).filter_by(**mine).order_by(Decision.sequence)))
+    newest_last = (Decision.item_revision, Decision.sequence)
+    decisions = list(await session.scalars(select(Decision).filter_by(**mine).order_by(*newest_last)))
     cases = list(await session.scalars(select(Case).filter_by(**mine).order_by(Case.opened_at)))
     clocks = await session.scalars(select(Clock).filter_by(**mine).order_by(Clock.cycle))
     edits = list(await session.scalars(select(ItemRevision).filter_by(**mine).order_by(ItemRevision.revision)))
@@ -81,18 +82,25 @@ def _describe_clock(clock: Clock) -> dict[str, Any]:
 def _tell_history(item: Item, cases: list[Case], decisions: list[Decision]) -> list[dict[str, Any]]:
     events = [{"type": "item.received", "at": item.received_at}]
     events += [{"type": "case.opened", "at": case.opened_at, "case": show_id("cas", case.id)} for case in cases]
-    events += [
-        {
-            "type": "decision.made",
-            "at": decision.made_at,
-            "decision": show_id("dec", decision.id),
-            "revision": decision.item_revision,
-            "verdict": decision.verdict,
-            "automated": decision.automated,
-        }
-        for decision in decisions
-    ]
-    return events
+    return events + [_tell_decision(decision) for decision in decisions]
+
+
+def _tell_decision(decision: Decision) -> dict[str, Any]:
+    told = {
+        "type": "decision.made",
+        "at": decision.made_at,
+        "decision": show_id("dec", decision.id),
+        "revision": decision.item_revision,
+        "verdict": decision.verdict,
+        "automated": decision.automated,
+    }
+    if decision.reverses is None:
+        return told
+    return told | {
+        "type": "decision.reversed",
+        "reverses": show_id("dec", decision.reverses),
+        "cause": decision.cause,
+    }
 
 
 def _tell_changes(item: Item, edits: list[ItemRevision], reports: list[Report]) -> list[dict[str, Any]]:

@@ -158,6 +158,7 @@ def _escalate(question: Question, outcome: Escalate, evaluation: Evaluation) -> 
         question.item,
         "rule",
         queue=outcome.queue,
+        skills=outcome.skills,
         priority=outcome.priority,
         interim=outcome.interim,
         why=why,
@@ -192,5 +193,5 @@ def _version(question: Question) -> int | None:
 
 
 def _live(evaluation: Evaluation) -> list[Match]:
-    """Shadow rules are in the trace; they neither act nor explain."""
-    return [match for match in evaluation.matched if match.mode == "live"]
+    """Rules in shadow, over their cap or past their time are in the trace; they neither act nor explain."""
+    return [match for match in evaluation.matched if match.acts]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base, JsonObject, Tenanted, reference
@@ -45,6 +45,8 @@ class Client(Tenanted):
     """Where cases go that no rule routes."""
     share_sla: Mapped[bool] = mapped_column(default=False)
     """Whether the client is told of warnings and breaches."""
+    guaranteed_slots: Mapped[int | None]
+    """How many cases of this client may always be in hand at once; None: an equal part of all."""
     house_rules: Mapped[str] = mapped_column(server_default="")
     tone: Mapped[str] = mapped_column(server_default="")
     contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
@@ -56,6 +58,7 @@ class Client(Tenanted):
         _of_agency(),
         UniqueConstraint("agency_id", "slug"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
+        CheckConstraint("guaranteed_slots BETWEEN 0 AND 10000", name="guaranteed_slots"),
         reference("calendar_id", "calendars"),
         reference("queue_id", "queues"),
     )
@@ -135,6 +138,10 @@ class Member(Tenanted):
     skills: Mapped[list[str]] = mapped_column(default=list)
     capacity: Mapped[int] = mapped_column(default=5)
     """How many cases this person may hold at once."""
+    tier: Mapped[int] = mapped_column(server_default=text("1"))
+    """Works queues up to this tier."""
+    status: Mapped[str] = mapped_column(server_default=text("'available'"))
+    status_since: Mapped[datetime] = mapped_column(server_default=func.app_now())
     serves_all: Mapped[bool] = mapped_column(default=False)
     """Serves every client, present and future; otherwise `grants` names them."""
     attentive_since: Mapped[datetime | None]
@@ -146,6 +153,8 @@ class Member(Tenanted):
         _of_agency(),
         UniqueConstraint("agency_id", "email"),
         CheckConstraint("capacity BETWEEN 1 AND 50", name="capacity"),
+        CheckConstraint("tier BETWEEN 1 AND 5", name="tier"),
+        CheckConstraint("status IN ('available', 'break', 'off')", name="status"),
     )
 
 

@@ -46,6 +46,11 @@ def find_listed(links: Sequence[Link], domains: frozenset[str]) -> list[Span]:
     return [link.span for link in links if not domains.isdisjoint(_list_parents(link.host))]
 
 
+def count_shorteners(links: Sequence[Link]) -> int:
+    """How many of the links lead through a service that hides where they end."""
+    return sum(not _SHORTENERS.isdisjoint(_list_parents(link.host)) for link in links)
+
+
 def read_domain(entry: str) -> str | None:
     """An entry of a domain list as it is compared, or None when it is no host name: `Example.com.` → `example.com`."""
     host = entry.translate(_WIDTH).lower().removesuffix(".")
@@ -79,6 +84,15 @@ _ALSO_WORDS = frozenset(
     }
 )  # fmt: skip
 """Endings that are words: `fin.je` is a missing space unless a scheme, `www` or a path says otherwise."""
+
+_SHORTENERS = frozenset(
+    {
+        "adf.ly", "bc.vc", "bit.do", "bit.ly", "bitly.com", "bl.ink", "buff.ly", "clck.ru", "cli.gs", "cutt.ly",
+        "fb.me", "goo.gl", "goo.su", "is.gd", "j.mp", "lnkd.in", "mcaf.ee", "ow.ly", "qr.ae", "rb.gy",
+        "rebrand.ly", "s.id", "shorte.st", "shorturl.at", "snip.ly", "soo.gd", "surl.li", "t.co", "t.ly", "t2m.io",
+        "tiny.cc", "tiny.one", "tinyurl.com", "tr.im", "u.to", "urlz.fr", "v.gd", "vk.cc", "x.co",
+    }
+)  # fmt: skip
 
 _extract = TLDExtract(suffix_list_urls=(), cache_dir=None)
 
