@@ -138,8 +138,11 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     report = {"source": "user", "reason": "insult", "detail": mark, "reporter": {"external_id": "u_2"}}
     for event_type, item in (("item.updated", edit), ("item.reported", {"external_id": "c_waiting", "report": report})):
         assert (await client.send(item, event_type)).status_code == 202
+    wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
+    reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
         "client_id": client.id,
+        "reversal_id": reversal["id"],
         "source_id": client.source["id"],
         "endpoint_id": endpoint["id"],
         "key_id": credential["id"],
@@ -193,6 +196,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
     "change_calendar": lambda: {"name": "Mine now", "calendar": CALENDAR, "apply_to": "open"},
     "create_rule_set": lambda: {"rule_set": RULES},
+    "change_automation": lambda: {"mode": "off", "reason": "x"},
     "change_member": lambda: {"name": "Mine now", "active": False},
     "change_queue": lambda: {"name": "Mine now"},
 }
@@ -208,6 +212,7 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
         lambda _, home: {"email": f"{unique('m')}@x.example", "name": "x", "roles": ["moderator"], "clients": [home.client.id]},
         "/clients/0",
     ),
+    "reverse_rules": (lambda _, home: {"filter": {"client": home.client.id}}, "/filter/client"),
     "create_routing_rule": (
         lambda _, home: {"name": "x", "when": {"client": [home.client.id]}, "queue": "default"}, "/when/client/0",
     ),
@@ -345,7 +350,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "publish_rules", "create_login_code",
+        "ping_endpoint", "publish_rules", "stop_reversal", "create_login_code",
     }  # fmt: skip
 
 

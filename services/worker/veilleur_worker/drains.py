@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
 from veilleur.domain.intake.retention import drop_old_receipts
 from veilleur.domain.outbox.retention import drop_old_events
@@ -31,6 +32,7 @@ PATIENCE_S = 1.0
 SLA_BATCH = 500
 FEED_BATCH = 1_000
 RETENTION_BATCH = 1_000
+REVERSAL_BATCH = 100
 
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
@@ -135,6 +137,14 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
                 dropped = await drop(session, agency_id, RETENTION_BATCH)
 
 
+async def drain_reversals(parts: Parts, agency_id: UUID) -> None:
+    """Take back what jobs ask for, one batch a transaction."""
+    advanced = True
+    while advanced:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            advanced = await advance_reversal(session, agency_id, REVERSAL_BATCH)
+
+
 DRAINS: Mapping[WorkKind, Drain] = {
     "screening": drain_screening,
     "unscreened": drain_unscreened,
@@ -143,6 +153,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "retarget": drain_retargets,
     "feed": drain_feed,
     "retention": drain_retention,
+    "reversal": drain_reversals,
 }
 
 

@@ -38,6 +38,8 @@ class Detection:
     rule_set_version: int | None = None
     matched_rules: tuple[str, ...] = ()
     evaluation_id: UUID | None = None
+    decided_by: str | None = None
+    """The rule the verdict is of, where rules decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         automated_detection=bool(verdict.detection.matched_rules),
         rule_set_version=verdict.detection.rule_set_version,
         matched_rules=list(verdict.detection.matched_rules),
+        decided_by=verdict.detection.decided_by,
         evaluation_id=verdict.detection.evaluation_id,
         author_external_id=item.author_external_id,
         explanation=verdict.explanation,
