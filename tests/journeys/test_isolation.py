@@ -196,6 +196,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
     "change_calendar": lambda: {"name": "Mine now", "calendar": CALENDAR, "apply_to": "open"},
     "create_rule_set": lambda: {"rule_set": RULES},
+    "put_config": lambda: {"settings": None},
     "change_automation": lambda: {"mode": "off", "reason": "x"},
     "change_member": lambda: {"name": "Mine now", "active": False},
     "change_queue": lambda: {"name": "Mine now"},

@@ -10,6 +10,7 @@ from veilleur_api.owner import (
     calendars,
     catalogue,
     clients,
+    config,
     connections,
     deliveries,
     macros,
@@ -27,6 +28,7 @@ INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, acc
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
+    config.router,
     connections.router,
     catalogue.router,
     macros.router,
