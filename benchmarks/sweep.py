@@ -33,8 +33,8 @@ SET session_replication_role = replica;  -- no foreign keys: a million clocks do
 INSERT INTO sla_clocks (agency_id, id, client_id, item_id, case_id, metric, cycle, state, policy_id, calendar_id, facts,
   target_class, target_s, business, pausable, warnings, started_at, counted_from, remaining_s, due_at, timers,
   next_event_at, revision)
-SELECT p.agency_id, gen_random_uuid(), p.client_id, gen_random_uuid(), gen_random_uuid(), 'decision', 1, 'running', p.id,
-       c.id, '{{}}', 'standard', 28800, true, true, '{{80%}}', now(), now(), 28800, at + {breach},
+SELECT p.agency_id, gen_random_uuid(), p.client_id, gen_random_uuid(), gen_random_uuid(), 'decision', 1, 'running',
+       p.id, c.id, '{{}}', 'standard', 28800, true, true, '{{80%}}', now(), now(), 28800, at + {breach},
        jsonb_build_array(jsonb_build_object('at', at, 'threshold', '80%')), at, 0
 FROM sla_policies p JOIN calendars c ON c.agency_id = p.agency_id,
      generate_series(1, {clocks}) AS n, LATERAL (SELECT {at} AS at) AS i

@@ -32,7 +32,7 @@ async def test_a_version_is_kept_as_it_was_and_the_next_one_is_in_force(shared_a
     listed = await desk.agency.owner.call("GET", path)
     assert [(one["version"], one["author"]) for one in listed["data"]] == [(1, "system"), (2, made["author"])]
     one = await desk.agency.owner.call("GET", f"{path}/1")
-    assert one["policy"]["default"]["decision"] == {"seconds": 8 * HOUR, "time": "business"}
+    assert one["policy"]["default"]["decision"]["seconds"] == 8 * HOUR
     read_problem(await desk.agency.owner.ask("GET", f"{path}/{2**40}"), 404, "not-found")
     [item] = await desk.receive()
     assert await seconds_of(desk, item) == 2 * HOUR

@@ -60,12 +60,17 @@ class CaseFacts:
 
 DEFAULT_POLICY: dict[str, Any] = {
     "rules": [
-        {"class": "urgent", "when": {"priority": ["urgent"]}, "decision": {"seconds": 3_600, "time": "calendar"}},
-        {"class": "high", "when": {"priority": ["high"]}, "decision": {"seconds": 4 * 3_600, "time": "business"}},
-        {"class": "low", "when": {"priority": ["low"]}, "decision": {"seconds": 24 * 3_600, "time": "business"}},
+        {
+            "class": name,
+            "when": {"priority": [name]},
+            "decision": {"seconds": hours * 3_600, "time": time, "pausable": True},
+        }
+        for name, hours, time in (("urgent", 1, "calendar"), ("high", 4, "business"), ("low", 24, "business"))
     ],
-    "default": {"class": "standard", "decision": {"seconds": 8 * 3_600, "time": "business"}},
+    "default": {"class": "standard", "decision": {"seconds": 8 * 3_600, "time": "business", "pausable": True}},
+    "reopen_grace_s": GRACE_S,
 }
+"""What a client begins with, written as a policy is once it was read."""
 
 
 def choose_rule(policy: Mapping[str, Any], facts: CaseFacts) -> Mapping[str, Any]:
