@@ -7,6 +7,7 @@ from veilleur_api.ingest import account, feed, items, webhooks
 from veilleur_api.moderator import assignments
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    alarms,
     calendars,
     catalogue,
     clients,
@@ -20,6 +21,7 @@ from veilleur_api.owner import (
     reversals,
     routing,
     rule_sets,
+    rule_trials,
     sla_policies,
     usage,
 )
@@ -34,6 +36,7 @@ OWNER: tuple[APIRouter, ...] = (
     macros.router,
     rule_sets.router,
     reversals.router,
+    rule_trials.router,
     members.router,
     queues.router,
     routing.router,
@@ -42,5 +45,6 @@ OWNER: tuple[APIRouter, ...] = (
     usage.router,
     rate_plans.router,
     deliveries.router,
+    alarms.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

@@ -14,7 +14,18 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-WorkKind = Literal["screening", "unscreened", "delivery", "sla", "feed", "retention", "reversal", "retarget"]
+WorkKind = Literal[
+    "screening",
+    "unscreened",
+    "delivery",
+    "sla",
+    "feed",
+    "retention",
+    "reversal",
+    "backtest",
+    "rates",
+    "retarget",
+]
 
 GRACE_S = 30
 

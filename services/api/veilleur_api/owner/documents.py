@@ -68,6 +68,7 @@ class ClientPatch(Shape):
     apply_to: ApplyTo = "new_only"
     open_since: str | None = None
     share_sla: bool | None = None
+    blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
     guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None
     tone: Annotated[str, Field(max_length=2_000)] | None = None
