@@ -117,6 +117,8 @@ class PolicyIn(Shape):
     examples: list[Annotated[str, Field(max_length=2_000)]] = Field(default_factory=list, max_length=50)
     severity: int = Field(default=1, ge=1, le=5)
     default_actions: list[Code] = Field(default_factory=list, max_length=10)
+    clause: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    """Of the client's terms: what a statement of reasons refers to."""
 
 
 class CatalogueActionIn(Shape):
