@@ -4,7 +4,7 @@ A pattern is tried on the text as sent and, where that differs, on its light key
 and `ｃom` should be found by `com`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -24,12 +24,22 @@ MAX_SPANS = 100
 """Places of one pattern that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
 class PatternHits:
-    """Where each pattern was found, by name; `unknown` were not found in as much of the text as was read."""
+    """`names` were found, `unknown` were not in as much of the text as was read."""
 
-    spans: dict[str, list[Span]]
-    unknown: frozenset[str]
+    def __init__(self, keys: TextKeys, plain: Mapping[str, "Pattern"], light: Mapping[str, "Pattern"]) -> None:
+        self._keys = keys
+        self._plain = plain
+        self._light = light
+        self.names = frozenset(plain) | frozenset(light)
+        self.unknown: frozenset[str] = frozenset()
+
+    def list_spans(self, name: str) -> list[Span]:
+        """Sorted spans of the text as sent."""
+        spans = _find_all(self._plain[name], self._keys.text) if name in self._plain else []
+        if name in self._light:
+            spans += [self._keys.trace_light(span) for span in _find_all(self._light[name], self._keys.light)]
+        return merge_spans(spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +53,16 @@ class PatternSet:
 
     def find_patterns(self, keys: TextKeys) -> PatternHits:
         if self.together is None:
-            return PatternHits({}, frozenset())
-        spans: dict[str, list[Span]] = {}
-        for index in self.together.Match(keys.text[: self.reach]) or ():
-            spans[self.names[index]] = _find_all(self.patterns[index], keys.text)
-        if keys.light != keys.text:
-            for index in self.together.Match(keys.light[: self.reach]) or ():
-                found = [keys.trace_light(span) for span in _find_all(self.patterns[index], keys.light)]
-                spans.setdefault(self.names[index], []).extend(found)
-        unread = len(keys.text) > self.reach
-        return PatternHits(
-            {name: merge_spans(spans[name]) for name in sorted(spans)},
-            frozenset(self.names) - spans.keys() if unread else frozenset(),
-        )
+            return PatternHits(keys, {}, {})
+        found = self.together.Match(keys.text[: self.reach]) or ()
+        light = self.together.Match(keys.light[: self.reach]) or () if keys.light != keys.text else ()
+        hits = PatternHits(keys, self._pick(found), self._pick(light))
+        if len(keys.text) > self.reach:
+            hits.unknown = frozenset(self.names) - hits.names
+        return hits
+
+    def _pick(self, indexes: Iterable[int]) -> dict[str, "Pattern"]:
+        return {self.names[index]: self.patterns[index] for index in indexes}
 
 
 class _Found(Protocol):

@@ -1,6 +1,6 @@
 """Phrase lists: all phrases of a rule set in one Aho-Corasick automaton."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ahocorasick_rs import AhoCorasick
@@ -14,6 +14,31 @@ from veilleur.domain.rules.signals.text import TextKeys
 
 MAX_HITS = 1_000
 """Matches looked at in one text; `hits()` counts no further."""
+
+
+class PhraseHits:
+    """What was found of each list, by its name, in the soft and in the hard key of a text."""
+
+    def __init__(self, keys: TextKeys, soft: Mapping[str, list[Span]], hard: Mapping[str, list[Span]]) -> None:
+        self._keys = keys
+        self._soft = soft
+        self._hard = hard
+
+    @property
+    def names(self) -> list[str]:
+        return [*self._soft, *(name for name in self._hard if name not in self._soft)]
+
+    def count(self, name: str) -> int:
+        """Places in the text, overlapping finds made one. The way back to it is taken only where both keys tell."""
+        if name not in self._hard:
+            return len(merge_spans(self._soft.get(name, [])))
+        return len(merge_spans(self._hard[name]) if name not in self._soft else self.list_spans(name))
+
+    def list_spans(self, name: str) -> list[Span]:
+        """Sorted spans of the text as sent."""
+        spans = [self._keys.trace_soft(span) for span in self._soft.get(name, ())]
+        spans += [self._keys.trace_hard(span) for span in self._hard.get(name, ())]
+        return merge_spans(spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +60,18 @@ class PhraseIndex:
     has_hard: bool
     longest: int
 
-    def find_phrases(self, keys: TextKeys) -> dict[str, list[Span]]:
-        """Where each list is found, by its name: sorted spans of the text as sent, overlapping finds made one."""
+    def find_phrases(self, keys: TextKeys) -> PhraseHits:
         if self.automaton is None:
-            return {}
-        found = self._search(self.automaton, keys.soft, self.soft_uses, None)
-        spans = {index: [keys.trace_soft(span) for span in found[index]] for index in found}
+            return PhraseHits(keys, {}, {})
+        soft = self._search(self.automaton, keys.soft, self.soft_uses, None)
+        hard: dict[int, list[Span]] = {}
         if self.has_hard and keys.hard is not None:
-            found = self._search(self.automaton, keys.hard.text, self.hard_uses, keys.hard)
-            for index, more in found.items():
-                spans.setdefault(index, []).extend(keys.trace_hard(span) for span in more)
-        return {self.names[index]: merge_spans(spans[index]) for index in sorted(spans)}
+            hard = self._search(self.automaton, keys.hard.text, self.hard_uses, keys.hard)
+        return PhraseHits(
+            keys,
+            {self.names[index]: spans for index, spans in soft.items()},
+            {self.names[index]: spans for index, spans in hard.items()},
+        )
 
     def _search(
         self, automaton: AhoCorasick, key: str, uses: tuple[tuple[_Use, ...], ...], disguises: HardKey | None
