@@ -93,18 +93,19 @@ class _Parts:
     def __init__(self, environment: _Environment, conditions: Sequence[EngineCondition]) -> None:
         self.logic = {index: one.logic for index, one in enumerate(conditions) if one.logic is not None}
         parts = {part.text: part for logic in self.logic.values() for part in _list_parts(logic)}
-        self._parts = tuple(parts.values())
-        self._batches = _compile_batches(environment, self._parts)
+        self._texts = tuple(parts)
+        self._batches = _compile_batches(environment, list(parts.values()))
+        self._readers = _list_readers(list(parts.values()))
 
     def answer(self, activation: _Activation, unknown: Collection[str]) -> dict[str, Known]:
-        answers: list[Known] = [None] * len(self._parts)
+        answers: list[Known] = [None] * len(self._texts)
         for batch in self._batches:
             for index, answer in zip(batch.indexes, batch.evaluate(activation) or (), strict=False):
                 answers[index] = answer
-        return {
-            part.text: answer if part.reads.isdisjoint(unknown) else None
-            for part, answer in zip(self._parts, answers, strict=True)
-        }
+        for name in unknown:
+            for index in self._readers.get(name, ()):
+                answers[index] = None
+        return dict(zip(self._texts, answers, strict=True))
 
 
 class _CelProgram:
@@ -122,10 +123,7 @@ class _CelProgram:
         self._parts = parts
         self._alone = [index for index, condition in enumerate(conditions) if condition.alone]
         self._strict = [condition.strict for condition in conditions]
-        self._readers: dict[str, list[int]] = {}
-        for index, condition in enumerate(conditions):
-            for name in condition.reads:
-                self._readers.setdefault(name, []).append(index)
+        self._readers = _list_readers(conditions)
 
     def evaluate(self, values: Mapping[str, object], unknown: Collection[str]) -> list[Known]:
         answers: list[Known] = [None] * len(self._each)
@@ -252,6 +250,15 @@ def _compile_batches(environment: _Environment, conditions: Sequence[EngineCondi
     ]
 
 
+def _list_readers(conditions: Sequence[EngineCondition]) -> dict[str, list[int]]:
+    """Which conditions depend on a variable."""
+    readers: dict[str, list[int]] = {}
+    for index, condition in enumerate(conditions):
+        for name in condition.reads:
+            readers.setdefault(name, []).append(index)
+    return readers
+
+
 def _list_parts(logic: EngineLogic) -> list[EngineCondition]:
     parts: list[EngineCondition] = []
     for part in logic.parts:
@@ -262,8 +269,7 @@ def _list_parts(logic: EngineLogic) -> list[EngineCondition]:
 def _combine(logic: EngineLogic, known: Mapping[str, Known]) -> Known:
     """As Kleene has it: what is decided by the parts that are known does not wait for the others."""
     answers = [_combine(part, known) if isinstance(part, EngineLogic) else known[part.text] for part in logic.parts]
-    decisive = logic.kind != "all"
-    if any(answer is decisive for answer in answers):
+    if (logic.kind != "all") in answers:
         return logic.kind == "any"
     return None if None in answers else logic.kind != "any"
 

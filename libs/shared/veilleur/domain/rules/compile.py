@@ -77,7 +77,7 @@ class CompiledRuleSet:
     `digest` covers the agency's lists that the document refers to. `slots` is where the value of a call stands,
     `gathered_slots` the same for calls whose value may be handed in (with the list of hashes it is about).
     `placeholders` are the fields any condition reads with what stands for them while unknown, `readers` find them out;
-    `shown` are those that a trace tells.
+    `shown` are those that a trace tells. `expiring` rules have an end, `asking` ones are live and ask providers.
     `counting` answers the counters' `where`, in the order of `counting_names`.
     """
 
@@ -97,6 +97,8 @@ class CompiledRuleSet:
     shown: tuple[str, ...]
     readers: tuple[FieldReader, ...]
     triggers: Triggers
+    expiring: tuple[CompiledRule, ...]
+    asking: tuple[CompiledRule, ...]
     counting: ConditionProgram | None
     counting_names: tuple[str, ...]
     needs: Needs
@@ -149,6 +151,8 @@ def compile_rule_set(
         shown=tuple(sorted(run.fields - UNTOLD)),
         readers=choose_readers(run.fields),
         triggers=_find_triggers(compiled_rules, len(conditions)),
+        expiring=tuple(one for one in compiled_rules if one.rule.expires_at is not None),
+        asking=tuple(one for one in compiled_rules if one.asks and one.rule.mode == "live"),
         counting=run.compile(tuple(filters.values())) if filters else None,
         counting_names=tuple(filters),
         needs=needs,

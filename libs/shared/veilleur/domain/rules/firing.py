@@ -25,7 +25,7 @@ class Fired:
 
 def find_stopped(compiled: CompiledRuleSet, now: datetime, exhausted: frozenset[str]) -> dict[str, Stopped]:
     stopped: dict[str, Stopped] = dict.fromkeys(exhausted, "capped")
-    for rule in compiled.rules:
+    for rule in compiled.expiring:
         if rule.rule.expires_at is not None and rule.rule.expires_at <= now:
             stopped[rule.rule.id] = "expired"
     return stopped
@@ -67,10 +67,8 @@ def find_open_providers(
     """What the live rules wait for that come before the best of those that fire whatever a provider says."""
     waiting = [
         (rule, unknown)
-        for rule in compiled.rules
-        if rule.asks
-        and rule.rule.mode == "live"
-        and rule.rule.id not in stopped
+        for rule in compiled.asking
+        if rule.rule.id not in stopped
         and (unknown := frozenset(field for field in rule.asks if field in hidden))
         and resolve_gate(rule.gate, answers) is None
     ]

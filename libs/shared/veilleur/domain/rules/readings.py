@@ -7,7 +7,7 @@ from veilleur.domain.rules.compile import CompiledRuleSet
 from veilleur.domain.rules.engine import Known
 from veilleur.domain.rules.expressions import Call
 from veilleur.domain.rules.facts import ItemFacts
-from veilleur.domain.rules.signals.links import find_listed
+from veilleur.domain.rules.signals.links import MAX_LINKS, find_listed
 from veilleur.domain.rules.signals.mapped import Span
 from veilleur.domain.rules.signals.patterns import PatternHits
 from veilleur.domain.rules.signals.phrases import PhraseHits
@@ -42,7 +42,10 @@ def take_readings(compiled: CompiledRuleSet, facts: ItemFacts) -> Readings:
         "_patterns": [name in patterns.names for name in compiled.patterns.names],
         "_linked": [bool(spans) for spans in linked.values()],
     }
-    unknown = {slot for name in patterns.unknown if (slot := compiled.slots.get(("pattern", name)))}
+    unseen = [("hits", name) for name in hits.unknown] + [("pattern", name) for name in patterns.unknown]
+    if len(facts.links) >= MAX_LINKS:
+        unseen += [("linked", name) for name, spans in linked.items() if not spans]
+    unknown = {slot for call in unseen if (slot := compiled.slots.get(call))}
     _read_fields(compiled, facts, values, unknown)
     _read_slots(compiled, facts, values, unknown)
     return Readings(hits, patterns, linked, values, frozenset(unknown))

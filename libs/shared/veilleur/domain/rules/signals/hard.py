@@ -55,7 +55,7 @@ class HardKey:
 def harden(light: str) -> HardKey | None:
     """The hard key of a light key, or None when no word of it is disguised (nine texts of ten)."""
     lowered = light.lower()
-    if not _SUSPECT.search(lowered):
+    if not may_hide(lowered):
         return None
     words = tuple(word for match in _CHUNK.finditer(lowered) for word in _read_chunk(match) if word.key)
     if not any(word.undone for word in words):
@@ -66,6 +66,11 @@ def harden(light: str) -> HardKey | None:
         offsets.append(length)
         length += len(word.key) + 1
     return HardKey(f" {' '.join(word.key for word in words)} ", words, tuple(offsets))
+
+
+def may_hide(light: str) -> bool:
+    """False only for a text in which no word is disguised."""
+    return _SUSPECT.search(light.lower()) is not None
 
 
 def harden_phrase(soft: str) -> str:
