@@ -32,6 +32,7 @@ SCOPES_OF_LATER_CALLS = {"decisions:write", "endpoints:write", "billing:read", "
 SHAPES = {
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que",
+    "reversal_id": "rev",
 }  # fmt: skip
 
 
