@@ -90,6 +90,7 @@ class CompiledRuleSet:
     patterns: PatternSet
     domains: Mapping[str, frozenset[str]]
     counters: tuple[CounterDeclaration, ...]
+    required: tuple[str, ...]
     required_slots: tuple[str, ...]
     slots: Mapping[tuple[str, str], str]
     gathered_slots: tuple[tuple[str, str, HashIndex | None], ...]
@@ -140,6 +141,7 @@ def compile_rule_set(
         patterns=index_patterns(rule_set.patterns),
         domains={domains.name: collect_domains(domains) for domains in rule_set.domains},
         counters=needs.counters,
+        required=required,
         required_slots=tuple(slots[call] if (call := split_call(name)) is not None else name for name in required),
         slots=slots,
         gathered_slots=tuple(

@@ -6,6 +6,7 @@ the fallback does. Shadow rules are reported and never act.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from veilleur.domain.rules.compile import CompiledRule, CompiledRuleSet
 from veilleur.domain.rules.document import Mode
@@ -95,6 +96,14 @@ def replay_outcome(compiled: CompiledRuleSet, trace: Mapping[str, object]) -> tu
     answers = read_answers(trace, compiled.digest, len(compiled.conditions) + len(compiled.required_slots))
     chosen = choose_fired(find_fired(compiled, answers, read_stopped(trace)))
     return settle_outcome(compiled, chosen, read_instant(trace)), chosen.rule.rule.id if chosen else None
+
+
+def conclude(
+    compiled: CompiledRuleSet, answers: Answers, now: datetime, exhausted: frozenset[str] = frozenset()
+) -> tuple[Outcome, str | None]:
+    """What the answers of all conditions come to, as `evaluate` has it: the outcome and the rule that decided."""
+    chosen = choose_fired(find_fired(compiled, answers, find_stopped(compiled, now, exhausted)))
+    return settle_outcome(compiled, chosen, now), chosen.rule.rule.id if chosen else None
 
 
 def _list_spans(
