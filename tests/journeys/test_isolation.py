@@ -144,6 +144,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         assert (await client.send(item, event_type)).status_code == 202
     labelled = {"labelled": [{"item": {"external_id": "x", "text": mark}, "label": "allow"}]}
     backtest = await owner.call("POST", f"{client.base}/rule-sets/1/backtest", labelled, 202)
+    assert (await client.post(b"{}", {"webhook-id": "forged"})).status_code == 401
+    await world.parts.unstored.settle()
     wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
@@ -374,7 +376,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "publish_rules", "stop_reversal", "create_login_code",
+        "ping_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code",
         "approve_rules", "start_shadow_run", "cancel_backtest_run",
     }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
-from veilleur_api.ingest import account, feed, items, webhooks
+from veilleur_api.ingest import account, feed, items, receipts, webhooks
 from veilleur_api.moderator import assignments
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
@@ -24,15 +24,17 @@ from veilleur_api.owner import (
     rule_sets,
     rule_trials,
     sla_policies,
+    source_checks,
     usage,
 )
 
-INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
+INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, receipts.router, feed.router, account.router)
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
     config.router,
     connections.router,
+    source_checks.router,
     catalogue.router,
     macros.router,
     rule_sets.router,
