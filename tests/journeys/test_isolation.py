@@ -117,7 +117,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "explanation": mark,
         "note": mark,
     }
-    await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/decision", ruling, 201)
+    made = await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/decision", ruling, 201)
     in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", **author)
     held = await take(world, moderator, client)
     waiting = await client.accept(f"doubtful, waiting, {mark}", external_id="c_waiting", **author)
@@ -138,6 +138,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "assignment_id": held["id"],
         "item_id": decided["id"],
         "macro_id": macro["id"],
+        "decision_id": made["id"],
     }
     items = {one["external_id"]: one["id"] for one in (allowed, decided, in_hand, waiting, unscreened)}
     return Household(client, mark, ids, items)
@@ -180,6 +181,8 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
+    "correct_made_decision": lambda: {"verdict": "allow", "reason": "x"},
+    "overrule_made_decision": lambda: {"verdict": "allow", "reason": "x"},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
     "create_rule_set": lambda: {"rule_set": RULES},

@@ -4,7 +4,8 @@ from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, feed, items, webhooks
-from veilleur_api.moderator import assignments
+from veilleur_api.ingest import decisions as ingest_decisions
+from veilleur_api.moderator import assignments, decisions
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     catalogue,
@@ -22,8 +23,8 @@ from veilleur_api.owner import (
 )
 from veilleur_api.owner import desk as owner_desk
 
-INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
-MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
+INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, ingest_decisions.router, account.router)
+MODERATOR: tuple[APIRouter, ...] = (assignments.router, decisions.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
     connections.router,

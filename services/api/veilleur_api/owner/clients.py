@@ -81,6 +81,7 @@ def describe_client(client: Client) -> dict[str, Any]:
         "interim": client.interim,
         "calendar": show_id("cal", client.calendar_id),
         "guaranteed_slots": client.guaranteed_slots,
+        "send_after_s": client.send_after_s,
         "house_rules": client.house_rules,
         "tone": client.tone,
         "contacts": client.contacts,

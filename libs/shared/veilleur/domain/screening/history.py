@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.catalogue.queries import load_catalogue
@@ -34,7 +34,11 @@ async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
     catalogue = await load_catalogue(session, item.agency_id, item.client_id)
     mine = {"agency_id": item.agency_id, "item_id": item.id}
     newest_last = (Decision.item_revision, Decision.sequence)
-    decisions = list(await session.scalars(select(Decision).filter_by(**mine).order_by(*newest_last)))
+    told = or_(Decision.leaves_at.is_(None), Decision.leaves_at <= func.app_now()).label("told")
+    made = (await session.execute(select(Decision, told).filter_by(**mine).order_by(*newest_last))).all()
+    decisions = [row.Decision for row in made if row.told]
+    # What a person has just decided and may still correct: for the client the question is open until it is told.
+    held_back = item.state == "decided" and bool(made) and not made[-1].told
     cases = list(await session.scalars(select(Case).filter_by(**mine).order_by(Case.opened_at)))
     clocks = await session.scalars(select(Clock).filter_by(**mine).order_by(Clock.cycle))
     edits = list(await session.scalars(select(ItemRevision).filter_by(**mine).order_by(ItemRevision.revision)))
@@ -46,11 +50,11 @@ async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
         "external_id": item.external_id,
         "revision": item.revision,
         "source_id": show_id("src", item.source_id),
-        "state": "deleted" if item.deleted_at is not None else item.state,
+        "state": "deleted" if item.deleted_at is not None else "in_review" if held_back else item.state,
         "mode": item.mode,
         "interim": item.interim,
         "received_at": item.received_at,
-        "decision": shown[-1] if shown and item.state == "decided" else None,
+        "decision": shown[-1] if shown and item.state == "decided" and not held_back else None,
         "case": _describe_case(cases[-1]) if cases else None,
         "clocks": [_describe_clock(clock) for clock in clocks],
         "observed": item.observed,

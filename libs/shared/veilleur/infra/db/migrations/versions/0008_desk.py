@@ -11,7 +11,13 @@ revision = "0008"
 down_revision = "0007"
 
 UP = r"""
+ALTER TABLE events ADD COLUMN decision_id UUID, ADD COLUMN release_at TIMESTAMP WITH TIME ZONE;
+
+CREATE INDEX ix_events_held ON events (agency_id, decision_id) WHERE decision_id IS NOT NULL;
+
 ALTER TABLE clients
+  ADD COLUMN send_after_s INTEGER DEFAULT 0 NOT NULL,
+  ADD CONSTRAINT ck_clients_send_after_s CHECK (send_after_s BETWEEN 0 AND 3600),
   ADD COLUMN house_rules TEXT DEFAULT '' NOT NULL,
   ADD COLUMN tone TEXT DEFAULT '' NOT NULL,
   ADD COLUMN contacts JSONB DEFAULT '[]' NOT NULL;
@@ -42,21 +48,25 @@ CREATE INDEX ix_items_url ON items (agency_id, client_id, url_key) WHERE url_key
 
 CREATE INDEX ix_items_link ON items (agency_id, client_id, link_key) WHERE link_key IS NOT NULL;
 
-ALTER TABLE decisions ADD COLUMN bulk_of UUID;
+ALTER TABLE decisions ADD COLUMN bulk_of UUID, ADD COLUMN leaves_at TIMESTAMP WITH TIME ZONE;
+
+CREATE INDEX ix_decisions_member ON decisions (agency_id, member_id, made_at, id) WHERE member_id IS NOT NULL;
 
 CREATE INDEX ix_decisions_bulk_of ON decisions (agency_id, bulk_of) WHERE bulk_of IS NOT NULL
 """
 
 DOWN = """
-DROP INDEX ix_decisions_bulk_of;
+ALTER TABLE events DROP COLUMN decision_id, DROP COLUMN release_at;
 
-ALTER TABLE decisions DROP COLUMN bulk_of;
+DROP INDEX ix_decisions_member, ix_decisions_bulk_of;
+
+ALTER TABLE decisions DROP COLUMN bulk_of, DROP COLUMN leaves_at;
 
 ALTER TABLE items DROP COLUMN url_key, DROP COLUMN link_key;
 
 DROP TABLE macros;
 
-ALTER TABLE clients DROP COLUMN house_rules, DROP COLUMN tone, DROP COLUMN contacts
+ALTER TABLE clients DROP COLUMN send_after_s, DROP COLUMN house_rules, DROP COLUMN tone, DROP COLUMN contacts
 """
 
 TENANTED: tuple[str, ...] = ("macros",)
