@@ -66,6 +66,16 @@ async def mark_attempts(session: AsyncSession, agency_id: UUID, *, fresh: bool, 
     return marked
 
 
+async def forgive_attempts(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> None:
+    """Take back one attempt of items whose screening failed by no fault of theirs."""
+    await session.execute(
+        update(Item)
+        .where(Item.agency_id == agency_id, Item.id.in_(item_ids), Item.state == ItemState.RECEIVED, Item.attempts > 0)
+        .values(attempts=Item.attempts - 1)
+    )
+    await hint_work(session, agency_id, "screening")
+
+
 async def screen_marked(
     session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID], rule_sets: RuleSetCache
 ) -> None:
