@@ -35,7 +35,8 @@ async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
     mine = {"agency_id": item.agency_id, "item_id": item.id}
     newest_last = (Decision.item_revision, Decision.sequence)
     told = or_(Decision.leaves_at.is_(None), Decision.leaves_at <= func.app_now()).label("told")
-    made = (await session.execute(select(Decision, told).filter_by(**mine).order_by(*newest_last))).all()
+    of_item = (Decision.agency_id == item.agency_id, Decision.item_id == item.id)
+    made = (await session.execute(select(Decision, told).where(*of_item).order_by(*newest_last))).all()
     decisions = [row.Decision for row in made if row.told]
     # What a person has just decided and may still correct: for the client the question is open until it is told.
     held_back = item.state == "decided" and bool(made) and not made[-1].told
