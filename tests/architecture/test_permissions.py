@@ -33,6 +33,7 @@ SHAPES = {
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que",
     "reversal_id": "rev", "decision_id": "dec",
+    "backtest_id": "bkt",
 }  # fmt: skip
 
 

@@ -8,8 +8,10 @@ from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.moderator import assignments, decisions
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    alarms,
     catalogue,
     clients,
+    config,
     connections,
     deliveries,
     macros,
@@ -19,6 +21,7 @@ from veilleur_api.owner import (
     reversals,
     routing,
     rule_sets,
+    rule_trials,
     usage,
 )
 from veilleur_api.owner import desk as owner_desk
@@ -27,11 +30,13 @@ INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, ing
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, decisions.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
+    config.router,
     connections.router,
     catalogue.router,
     macros.router,
     rule_sets.router,
     reversals.router,
+    rule_trials.router,
     members.router,
     queues.router,
     routing.router,
@@ -39,5 +44,6 @@ OWNER: tuple[APIRouter, ...] = (
     usage.router,
     rate_plans.router,
     deliveries.router,
+    alarms.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

@@ -63,6 +63,7 @@ class ClientPatch(Shape):
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
     guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
     send_after_s: int | None = Field(default=None, ge=0, le=3_600)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None

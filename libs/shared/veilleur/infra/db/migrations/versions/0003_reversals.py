@@ -54,10 +54,14 @@ ALTER TABLE clients ADD COLUMN automation TEXT DEFAULT 'act' NOT NULL, ADD COLUM
 
 ALTER TABLE cases ADD COLUMN suggestion JSONB;
 
-ALTER TABLE policies ADD COLUMN titles JSONB DEFAULT '{}' NOT NULL
+ALTER TABLE policies ADD COLUMN titles JSONB DEFAULT '{}' NOT NULL;
+
+GRANT DELETE ON policies, actions TO veilleur_app
 """
 
 DOWN = """
+REVOKE DELETE ON policies, actions FROM veilleur_app;
+
 ALTER TABLE policies DROP COLUMN titles;
 
 ALTER TABLE cases DROP COLUMN suggestion;
