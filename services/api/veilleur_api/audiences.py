@@ -9,6 +9,7 @@ from veilleur_api.moderator import assignments, decisions
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
+    care,
     catalogue,
     clients,
     config,
@@ -38,6 +39,7 @@ OWNER: tuple[APIRouter, ...] = (
     reversals.router,
     rule_trials.router,
     members.router,
+    care.router,
     queues.router,
     routing.router,
     owner_desk.router,

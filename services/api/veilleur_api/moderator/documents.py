@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from veilleur.domain.review.presence import IdleReason
 from veilleur.domain.review.similar import MOST, SimilarBy
 from veilleur_api.rulings import Reason, RulingIn, Words
 
@@ -94,7 +95,7 @@ class NoteIn(Shape):
 
 class InHandOut(BaseModel):
     assignments: list[dict[str, Any]]
-    reason: Literal["empty", "at_capacity"] | None
+    reason: IdleReason | None
 
 
 class OtherItemOut(BaseModel):

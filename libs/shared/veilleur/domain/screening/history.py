@@ -87,10 +87,12 @@ def _describe_clock(clock: Clock) -> dict[str, Any]:
 def _tell_history(item: Item, cases: list[Case], decisions: list[Decision]) -> list[dict[str, Any]]:
     events = [{"type": "item.received", "at": item.received_at}]
     events += [{"type": "case.opened", "at": case.opened_at, "case": show_id("cas", case.id)} for case in cases]
-    return events + [_tell_decision(decision) for decision in decisions]
+    known = {decision.id for decision in decisions}
+    return events + [_tell_decision(decision, known) for decision in decisions]
 
 
-def _tell_decision(decision: Decision) -> dict[str, Any]:
+def _tell_decision(decision: Decision, known: set[UUID]) -> dict[str, Any]:
+    """What takes back a decision that never left is for the client the first word."""
     told = {
         "type": "decision.made",
         "at": decision.made_at,
@@ -99,7 +101,7 @@ def _tell_decision(decision: Decision) -> dict[str, Any]:
         "verdict": decision.verdict,
         "automated": decision.automated,
     }
-    if decision.reverses is None:
+    if decision.reverses is None or decision.reverses not in known:
         return told
     return told | {
         "type": "decision.reversed",
