@@ -41,6 +41,14 @@ RULES: Json = {
     ],
 }
 
+SLA_POLICY: Json = {
+    "default": {
+        "class": "standard",
+        "decision": {"seconds": 3_600, "time": "calendar", "warnings": [{"percent": 50}]},
+        "volume": {"per": "day", "items": 1, "beyond": "excluded"},
+    }
+}
+
 # What only the holder of the ids may see, in every text a person wrote.
 NEVER_ANSWERED = "secretword"
 
@@ -69,7 +77,8 @@ class Tenant:
     @property
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
-        return self.homes[0].ids | {"member_id": self.ids["member"], "queue_id": self.ids["queue_id"]}
+        own = {"member_id": self.ids["member"], "queue_id": self.ids["queue_id"], "calendar_id": self.ids["calendar"]}
+        return self.homes[0].ids | own
 
 
 async def settle(world, name: str) -> Tenant:
@@ -84,6 +93,7 @@ async def settle(world, name: str) -> Tenant:
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
+    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": [unique("code")]})
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
@@ -99,6 +109,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     endpoint = await client.add_endpoint("http://127.0.0.1:9/hook")
     key = {"kind": "oauth_client", "name": mark, "scopes": ["ingest:write", "items:read"]}
     credential = await owner.call("POST", f"{client.base}/credentials", key, 201)
+    policy = {"policy": SLA_POLICY, "apply_to": "open", "note": mark}
+    await owner.call("POST", f"{client.base}/sla-policies", policy, 201)
     code = unique("code")
     await owner.call("POST", f"{client.base}/policies", {"code": code, "title": mark}, 201)
     await owner.call(
@@ -202,6 +214,8 @@ BODIES: dict[str, Callable[[], Json]] = {
     "set_member_care": lambda: {"blur": False},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
+    "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
+    "change_calendar": lambda: {"name": "Mine now", "calendar": CALENDAR, "apply_to": "open"},
     "create_rule_set": lambda: {"rule_set": RULES},
     "put_config": lambda: {"settings": None},
     "change_automation": lambda: {"mode": "off", "reason": "x"},
@@ -257,6 +271,7 @@ ALONE = {
     "create_queue": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
+    "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",

@@ -9,6 +9,7 @@ from veilleur_api.moderator import assignments, decisions
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
+    calendars,
     care,
     catalogue,
     clients,
@@ -23,9 +24,9 @@ from veilleur_api.owner import (
     routing,
     rule_sets,
     rule_trials,
+    sla_policies,
     usage,
 )
-from veilleur_api.owner import desk as owner_desk
 
 INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, ingest_decisions.router, account.router)
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, decisions.router, moderator_desk.router)
@@ -42,7 +43,8 @@ OWNER: tuple[APIRouter, ...] = (
     care.router,
     queues.router,
     routing.router,
-    owner_desk.router,
+    calendars.router,
+    sla_policies.router,
     usage.router,
     rate_plans.router,
     deliveries.router,
