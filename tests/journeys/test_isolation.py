@@ -265,6 +265,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
 
 ALONE = {
     "receive_webhook": "answers to signatures only",
+    "answer_handshake": "answers to who knows the source and its verify token",
     "send_heartbeat": "answers for each lease apart",
     "claim_assignments": "names no id; what it hands out is looked at",
     "set_care": "names no id",

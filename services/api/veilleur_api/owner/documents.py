@@ -78,15 +78,23 @@ class ClientPatch(Shape):
 
 
 class SourceIn(Shape):
-    kind: Literal["standard"]
+    """`settings` are those of the kind; secrets left out are made for you where the platform takes one from us."""
+
+    kind: Literal[
+        "standard", "slack", "discord", "telegram", "discourse", "meta", "twitch", "mastodon", "x", "linkedin",
+        "tiktok", "generic",
+    ]  # fmt: skip
     name: Name
     mode: Mode = "live"
     settings: dict[str, Any] | None = None
 
 
 class SourcePatch(Shape):
+    """`settings` are those of the kind, all but the secret; what is left out stays as it is."""
+
     name: Name | None = None
     mode: Mode | None = None
+    settings: dict[str, Any] | None = None
 
 
 class SecretIn(Shape):
