@@ -213,6 +213,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "correct_made_decision": lambda: {"verdict": "allow", "reason": "x"},
     "overrule_made_decision": lambda: {"verdict": "allow", "reason": "x"},
     "set_member_care": lambda: {"blur": False},
+    "quarantine_assignment": lambda: {"fence": 1, "class": "terror"},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
     "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
