@@ -134,6 +134,10 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "note": mark,
     }
     made = await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/decision", ruling, 201)
+    await client.accept(f"doubtful, severe, {mark}", external_id="c_severe", **author)
+    severe = await take(world, moderator, client)
+    found = {"fence": severe["fence"], "class": "terror"}
+    await moderator.call("POST", f"/moderator/v1/assignments/{severe['id']}/quarantine", found, 200)
     in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", **author)
     held = await take(world, moderator, client)
     waiting = await client.accept(f"doubtful, waiting, {mark}", external_id="c_waiting", **author)
