@@ -15,6 +15,7 @@ from veilleur_api.permissions import ROLE_PERMISSIONS, SCOPES
 
 PUBLIC_ROUTES = {
     "receive_webhook": "a webhook carries its proof in its signature",
+    "answer_handshake": "platforms ask who holds the address before they send anything",
     "issue_token": "this is where credentials are traded for tokens",
     "get_server_metadata": "RFC 8414",
     "get_jwks": "public keys",
@@ -52,7 +53,7 @@ def guarded(routers):
 
 def fill(path):
     """The path with ids that name nothing."""
-    return path.format(version=1, **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()})
+    return path.format(version=1, code="x", **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()})
 
 
 async def knock(caller, route):

@@ -35,6 +35,7 @@ RULES: Json = {
             "title": "A person decides",
             "mode": "live",
             "severity": 10,
+            "daily_cap": 10_000,
             "when": {"all": ["hits('doubts') > 0"]},
             "then": {"escalate": {"queue": "default"}, "policies": ["spam"]},
         }
@@ -259,6 +260,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
 
 ALONE = {
     "receive_webhook": "answers to signatures only",
+    "answer_handshake": "answers to who knows the source and its verify token",
     "send_heartbeat": "answers for each lease apart",
     "claim_assignments": "names no id; what it hands out is looked at",
     "create_queue": "names no id",
@@ -266,6 +268,7 @@ ALONE = {
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
+    "get_starting_pack": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",

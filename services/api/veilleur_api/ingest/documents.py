@@ -94,13 +94,23 @@ class CatalogueOut(BaseModel):
 
 RECEIPTS: dict[int | str, dict[str, Any]] = {202: {"model": ReceiptsOut, "description": "Stored for good"}}
 
+HANDSHAKE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The platform's challenge, answered as that platform wants it", "content": {"text/plain": {}}}
+}
+
 WEBHOOK_REQUEST: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EnvelopeIn"}}},
     },
     "parameters": [
-        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "Needed by sources of kind `standard`; others bear their platform's own proof",
+        }
         for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
     ],
 }

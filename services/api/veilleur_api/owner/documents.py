@@ -65,6 +65,7 @@ class ClientPatch(Shape):
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    strike_days: int | None = Field(default=None, ge=1, le=3_650)
     apply_to: ApplyTo = "new_only"
     open_since: str | None = None
     share_sla: bool | None = None
@@ -76,15 +77,23 @@ class ClientPatch(Shape):
 
 
 class SourceIn(Shape):
-    kind: Literal["standard"]
+    """`settings` are those of the kind; secrets left out are made for you where the platform takes one from us."""
+
+    kind: Literal[
+        "standard", "slack", "discord", "telegram", "discourse", "meta", "twitch", "mastodon", "x", "linkedin",
+        "tiktok", "generic",
+    ]  # fmt: skip
     name: Name
     mode: Mode = "live"
     settings: dict[str, Any] | None = None
 
 
 class SourcePatch(Shape):
+    """`settings` are those of the kind, all but the secret; what is left out stays as it is."""
+
     name: Name | None = None
     mode: Mode | None = None
+    settings: dict[str, Any] | None = None
 
 
 class SecretIn(Shape):
