@@ -169,7 +169,6 @@ class ClockEvent(Tenanted):
 
     clock_id: Mapped[UUID]
     client_id: Mapped[UUID]
-    """The clock's, which is checked there: a check here again would be a quarter of what the sweep writes."""
     type: Mapped[str]
     threshold: Mapped[str] = mapped_column(default="")
     revision: Mapped[int] = mapped_column(default=0)
@@ -179,6 +178,7 @@ class ClockEvent(Tenanted):
 
     __table_args__ = (
         reference("clock_id", "sla_clocks"),
+        reference("client_id", "clients"),
         UniqueConstraint("agency_id", "clock_id", "type", "threshold", "revision"),
         CheckConstraint(
             "type IN ('started', 'paused', 'resumed', 'warning', 'breached', 'met', 'missed', 'retargeted',"

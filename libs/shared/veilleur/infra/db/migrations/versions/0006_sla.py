@@ -63,7 +63,6 @@ ALTER TABLE sla_events
   ADD COLUMN threshold TEXT NOT NULL DEFAULT '',
   ADD COLUMN revision INTEGER NOT NULL DEFAULT 0,
   ADD COLUMN details JSONB NOT NULL DEFAULT '{}',
-  DROP CONSTRAINT fk_sla_events_agency_id_client_id,
   DROP CONSTRAINT uq_sla_events_agency_id_clock_id_type,
   ADD CONSTRAINT uq_sla_events_agency_id_clock_id_type_threshold_revision
     UNIQUE (agency_id, clock_id, type, threshold, revision),
@@ -162,7 +161,6 @@ ALTER TABLE sla_events
   DROP CONSTRAINT uq_sla_events_agency_id_clock_id_type_threshold_revision,
   DROP COLUMN threshold, DROP COLUMN revision, DROP COLUMN details,
   ADD CONSTRAINT uq_sla_events_agency_id_clock_id_type UNIQUE (agency_id, clock_id, type),
-  ADD CONSTRAINT fk_sla_events_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
   DROP CONSTRAINT ck_sla_events_type,
   ADD CONSTRAINT ck_sla_events_type CHECK (type IN ('started', 'breached', 'met', 'missed', 'cancelled')) NOT VALID
 """
