@@ -27,13 +27,13 @@ PUBLIC_ROUTES = {
     "show_document": "the contract is no secret",
 }
 OPERATOR = {"agencies:read", "agencies:write"}
-SCOPES_OF_LATER_CALLS = {"decisions:write", "endpoints:write", "billing:read", "erasure:write"}
+SCOPES_OF_LATER_CALLS = {"endpoints:write", "billing:read", "erasure:write"}
 """Named by the contract, and given out already, for calls that are still to come."""
 
 SHAPES = {
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que",
-    "reversal_id": "rev",
+    "reversal_id": "rev", "decision_id": "dec",
     "backtest_id": "bkt",
     "calendar_id": "cal",
 }  # fmt: skip

@@ -4,11 +4,13 @@ from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, feed, items, receipts, webhooks
-from veilleur_api.moderator import assignments
+from veilleur_api.ingest import decisions as ingest_decisions
+from veilleur_api.moderator import assignments, decisions
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
     calendars,
+    care,
     catalogue,
     clients,
     config,
@@ -16,6 +18,7 @@ from veilleur_api.owner import (
     deliveries,
     macros,
     members,
+    near_duplicates,
     packs,
     queues,
     rate_plans,
@@ -28,8 +31,15 @@ from veilleur_api.owner import (
     usage,
 )
 
-INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, receipts.router, feed.router, account.router)
-MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
+INGEST: tuple[APIRouter, ...] = (
+    webhooks.router,
+    items.router,
+    receipts.router,
+    feed.router,
+    ingest_decisions.router,
+    account.router,
+)
+MODERATOR: tuple[APIRouter, ...] = (assignments.router, decisions.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
     config.router,
@@ -38,10 +48,12 @@ OWNER: tuple[APIRouter, ...] = (
     catalogue.router,
     macros.router,
     rule_sets.router,
+    near_duplicates.router,
     reversals.router,
     packs.router,
     rule_trials.router,
     members.router,
+    care.router,
     queues.router,
     routing.router,
     calendars.router,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from veilleur.domain.intake.envelope import DeletionIn, EnvelopeIn, ItemIn, ReportedIn
+from veilleur_api.rulings import Reason, RulingIn
 
 
 class BulkIn(BaseModel):
@@ -17,6 +18,25 @@ class BulkIn(BaseModel):
     items: list[dict[str, Any]] = Field(
         min_length=1, max_length=1_000, json_schema_extra={"items": {"$ref": "#/components/schemas/ItemIn"}}
     )
+
+
+class OverruleIn(RulingIn):
+    """`reason` is for the agency's records."""
+
+    reason: Reason
+
+
+class OverruledOut(BaseModel):
+    """The decision that stands now."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    verdict: Literal["allow", "restrict", "remove"]
+    made_at: datetime
+    item_id: str
+    reverses: str | None
+    cause: str
 
 
 class ReceiptOut(BaseModel):

@@ -71,6 +71,7 @@ class ClientPatch(Shape):
     share_sla: bool | None = None
     blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
     guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
+    send_after_s: int | None = Field(default=None, ge=0, le=3_600)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None
     tone: Annotated[str, Field(max_length=2_000)] | None = None
     contacts: list[ContactIn] | None = Field(default=None, max_length=20)
