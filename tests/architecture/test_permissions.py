@@ -34,6 +34,7 @@ SHAPES = {
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que",
     "reversal_id": "rev",
     "backtest_id": "bkt",
+    "calendar_id": "cal",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from veilleur_api.moderator import assignments
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
+    calendars,
     catalogue,
     clients,
     config,
@@ -21,9 +22,9 @@ from veilleur_api.owner import (
     routing,
     rule_sets,
     rule_trials,
+    sla_policies,
     usage,
 )
-from veilleur_api.owner import desk as owner_desk
 
 INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
@@ -39,7 +40,8 @@ OWNER: tuple[APIRouter, ...] = (
     members.router,
     queues.router,
     routing.router,
-    owner_desk.router,
+    calendars.router,
+    sla_policies.router,
     usage.router,
     rate_plans.router,
     deliveries.router,

@@ -49,7 +49,12 @@ _DECISION: dict[str, Any] = {
         "reason": {
             "type": ["object", "null"],
             "required": ["text", "language", "ground"],
-            "properties": {"text": _TEXT, "language": _TEXT, "ground": {"enum": ["terms", "illegal"]}},
+            "properties": {
+                "text": _TEXT,
+                "language": _TEXT,
+                "ground": {"enum": ["terms", "illegal"]},
+                "reference": _TEXT,
+            },
         },
         "made_at": {"type": "string", "format": "date-time"},
     },
@@ -63,6 +68,13 @@ _CATALOGUE_CHANGE: dict[str, Any] = {
         "code": _TEXT,
         "change": {"enum": ["added", "changed", "removed"]},
     },
+}
+
+
+_CLOCK: dict[str, Any] = {
+    "item": {"$ref": "#/components/schemas/Item"},
+    "metric": {"enum": ["decision", "escalation"]},
+    "due_at": {"type": "string", "format": "date-time"},
 }
 
 
@@ -140,6 +152,12 @@ CALLBACKS: dict[str, Any] = {
             "Decisions may name other policies or actions from now on: GET /ingest/v1/catalogue has them all",
             {"changed": {"type": "array", "items": {"$ref": "#/components/schemas/CatalogueChange"}}},
         ),
+        "sla.warning": _callback(
+            "sla.warning",
+            "A due time comes near (only with `share_sla`)",
+            _CLOCK | {"threshold": _TEXT | {"description": "`80%` of the time used up, or `900s` before it is"}},
+        ),
+        "sla.breached": _callback("sla.breached", "A due time has passed (only with `share_sla`)", _CLOCK),
         "ping": _callback("ping", "Sent when the owner asks for it", {"endpoint": _TEXT}),
     },
     "components": {

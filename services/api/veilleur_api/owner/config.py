@@ -7,6 +7,9 @@ from starlette.responses import Response
 
 from veilleur.domain.onboarding.config_diff import diff_sections
 from veilleur.domain.onboarding.configure import apply_config, config_version, prepare_config, read_config
+from veilleur.domain.onboarding.readiness import check_readiness, is_ready
+from veilleur.domain.onboarding.take_stock import take_stock
+from veilleur.kernel.messages import choose_language
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Member, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
@@ -48,6 +51,24 @@ async def put_config(
         return JsonAnswer({"dry_run": True, "diff": diff_sections(before, after)}, 200, {"etag": _etag(before)})
     diff = await apply_config(session, client, before, after, caller.name)
     return JsonAnswer({"dry_run": False, "diff": diff}, 200, {"etag": _etag(await read_config(session, client))})
+
+
+@router.get("/clients/{client_id}/readiness", **needs("clients:read"))
+async def get_readiness(client_id: str, caller: Member, session: Tx, request: Request) -> Response:
+    """What is missing before this client goes live; `ready` when nothing is, warnings aside."""
+    client = await find_client(session, caller.agency_id, client_id)
+    checks = check_readiness(await take_stock(session, client))
+    language = choose_language(request.headers.get("accept-language"))
+    shown = [
+        {
+            "code": check.code,
+            "state": check.state,
+            "detail": check.detail.render(language),
+            "hint": check.hint.render(language) if check.hint else None,
+        }
+        for check in checks
+    ]
+    return JsonAnswer({"ready": is_ready(checks), "checks": shown})
 
 
 def _etag(document: dict[str, Any]) -> str:

@@ -41,6 +41,7 @@ class PolicyDoc(Shape):
     examples: list[Annotated[str, Field(max_length=2_000)]] = Field(default_factory=list, max_length=50)
     severity: int = Field(default=1, ge=1, le=5)
     default_actions: list[Code] = Field(default_factory=list, max_length=10)
+    clause: Annotated[str, Field(min_length=1, max_length=500)] | None = None
 
 
 class ActionDoc(Shape):

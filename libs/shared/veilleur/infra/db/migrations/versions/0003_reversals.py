@@ -54,7 +54,7 @@ ALTER TABLE clients ADD COLUMN automation TEXT DEFAULT 'act' NOT NULL, ADD COLUM
 
 ALTER TABLE cases ADD COLUMN suggestion JSONB;
 
-ALTER TABLE policies ADD COLUMN titles JSONB DEFAULT '{}' NOT NULL;
+ALTER TABLE policies ADD COLUMN titles JSONB DEFAULT '{}' NOT NULL, ADD COLUMN clause TEXT;
 
 GRANT DELETE ON policies, actions TO veilleur_app
 """
@@ -62,7 +62,7 @@ GRANT DELETE ON policies, actions TO veilleur_app
 DOWN = """
 REVOKE DELETE ON policies, actions FROM veilleur_app;
 
-ALTER TABLE policies DROP COLUMN titles;
+ALTER TABLE policies DROP COLUMN titles, DROP COLUMN clause;
 
 ALTER TABLE cases DROP COLUMN suggestion;
 
