@@ -7,6 +7,7 @@ once a backtest. Its clock time, with PostgreSQL's part, stands beside it.
 """
 
 import asyncio
+import gc
 import json
 import time
 from dataclasses import dataclass
@@ -128,6 +129,9 @@ async def measure(machine: Machine, client: Client, documents: list[Json]) -> li
     bench = Bench(database, agency_id, read_id("cli", client.id))
     shelf = Shelf()
     await measure_backtest(bench, shelf)
+    # As the worker's process does once it is built.
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
     rounds = [(*await measure_backtest(bench, shelf), await measure_anew(bench, documents)) for _ in range(ROUNDS)]
     await database.close()
     return rounds
