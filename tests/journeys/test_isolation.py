@@ -266,6 +266,7 @@ ALONE = {
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
+    "get_starting_pack": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
