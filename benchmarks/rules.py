@@ -34,11 +34,13 @@ GATHERED: dict[str, object] = {
     "provider.toxicity": 0.2,
 }
 PATTERNS = [
-    r"(?i)whats?app.{0,20}\+?\d[\d .-]{7,}\d", r"(?i)gagn(?:ez|er)\s+\d{2,5}\s*(?:€|euros?)", r"(?i)check (?:out )?my channel",
-    r"(?i)subscribe (?:to|2) (?:me|my)", r"(?i)\bfree\s+(?:gift|psn|xbox|robux)\b", r"\b\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}\b",
-    r"(?i)earn \$?\d+", r"(?i)make money (?:online|from home)", r"(?i)(?:dm|mp) (?:me|moi)", r"(?i)je vais te \w+er",
-    r"(?i)ta (?:m[eè]re|race|gueule)", r"(?i)\bk[i1]ll (?:your)?self\b", r"(?i)tu vas (?:mourir|crever)", r"(?i)viagra|cialis",
-    r"(?i)crypto.{0,15}(?:invest|double)", r"(?i)onlyfans\.com", r"(?i)t\.me/\w+", r"(?i)bit\.ly/\w+", r"[A-ZÀ-Ü]{12,}", r"!{4,}|\?{4,}",
+    r"(?i)whats?app.{0,20}\+?\d[\d .-]{7,}\d", r"(?i)gagn(?:ez|er)\s+\d{2,5}\s*(?:€|euros?)",
+    r"(?i)check (?:out )?my channel", r"(?i)subscribe (?:to|2) (?:me|my)", r"(?i)\bfree\s+(?:gift|psn|xbox|robux)\b",
+    r"\b\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}\b", r"(?i)earn \$?\d+", r"(?i)make money (?:online|from home)",
+    r"(?i)(?:dm|mp) (?:me|moi)", r"(?i)je vais te \w+er", r"(?i)ta (?:m[eè]re|race|gueule)",
+    r"(?i)tu vas (?:mourir|crever)",
+    r"(?i)\bk[i1]ll (?:your)?self\b", r"(?i)viagra|cialis", r"(?i)crypto.{0,15}(?:invest|double)", r"(?i)onlyfans\.com",
+    r"(?i)t\.me/\w+", r"(?i)bit\.ly/\w+", r"[A-ZÀ-Ü]{12,}", r"!{4,}|\?{4,}",
 ]  # fmt: skip
 SHAPES = (
     ("hits('words{n}') > 0", "item.lang == 'fr' || item.lang == 'und'"),
