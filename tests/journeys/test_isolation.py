@@ -35,6 +35,7 @@ RULES: Json = {
             "title": "A person decides",
             "mode": "live",
             "severity": 10,
+            "daily_cap": 10_000,
             "when": {"all": ["hits('doubts') > 0"]},
             "then": {"escalate": {"queue": "default"}, "policies": ["spam"]},
         }

@@ -87,6 +87,7 @@ def describe_client(client: Client) -> dict[str, Any]:
         "interim": client.interim,
         "blast_limit_percent": client.blast_limit_percent,
         "calendar": show_id("cal", client.calendar_id),
+        "strike_days": client.strike_days,
         "share_sla": client.share_sla,
         "guaranteed_slots": client.guaranteed_slots,
         "house_rules": client.house_rules,

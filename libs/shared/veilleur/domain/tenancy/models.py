@@ -59,12 +59,17 @@ class Client(Tenanted):
     """`{"reason", "by", "at"}` of the last change."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    strike_days: Mapped[int] = mapped_column(default=90, server_default="90")
+    """How long a restriction or removal counts against its author."""
+    counter_epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Grows when items were screened without being counted: the client's counters are then recounted."""
 
     __table_args__ = (
         _of_agency(),
         UniqueConstraint("agency_id", "slug"),
         CheckConstraint("automation IN ('act', 'advise', 'off')", name="automation"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
+        CheckConstraint("strike_days BETWEEN 1 AND 3650", name="strike_days"),
         CheckConstraint("blast_limit_percent BETWEEN 0 AND 100", name="blast_limit_percent"),
         CheckConstraint("guaranteed_slots BETWEEN 0 AND 10000", name="guaranteed_slots"),
         reference("calendar_id", "calendars"),
