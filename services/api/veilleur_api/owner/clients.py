@@ -90,6 +90,7 @@ def describe_client(client: Client) -> dict[str, Any]:
         "strike_days": client.strike_days,
         "share_sla": client.share_sla,
         "guaranteed_slots": client.guaranteed_slots,
+        "send_after_s": client.send_after_s,
         "house_rules": client.house_rules,
         "tone": client.tone,
         "contacts": client.contacts,
