@@ -26,12 +26,13 @@ PUBLIC_ROUTES = {
     "show_document": "the contract is no secret",
 }
 OPERATOR = {"agencies:read", "agencies:write"}
-SCOPES_OF_LATER_CALLS = {"decisions:write", "endpoints:write", "billing:read", "erasure:write"}
+SCOPES_OF_LATER_CALLS = {"endpoints:write", "billing:read", "erasure:write"}
 """Named by the contract, and given out already, for calls that are still to come."""
 
 SHAPES = {
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
-    "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que",
+    "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que", "case_id": "cas", "shift_id": "shf",
+    "absence_id": "abs",
 }  # fmt: skip
 
 

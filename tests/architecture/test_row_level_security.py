@@ -19,11 +19,13 @@ UNTENANTED = {
 }
 LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
 LOOKUPS = {"find_source", "find_credential", "find_login_code", "list_agencies"}
-APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies"}
+APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies", "desk_alarms"}
 
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
     ("routing_rules", "veilleur_app"): "the list is replaced whole",
+    ("shifts", "veilleur_app"): "a shift is over; who worked stands in the assignments",
+    ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
     ("work_hints", "veilleur_worker"): "forgotten when their grace is over",
     ("events", "veilleur_worker"): "the feed is kept for 30 days",

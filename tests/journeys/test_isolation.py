@@ -67,7 +67,15 @@ class Tenant:
     @property
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
-        return self.homes[0].ids | {"member_id": self.ids["member"], "queue_id": self.ids["queue_id"]}
+        named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id")}
+        return self.homes[0].ids | named | {"member_id": self.ids["member"]}
+
+
+SHIFT: Json = {
+    "time_zone": "UTC",
+    "weekly": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")},
+}
+ABSENCE: Json = {"from": "2031-01-01T00:00:00Z", "to": "2031-01-02T00:00:00Z", "reason": NEVER_ANSWERED}
 
 
 async def settle(world, name: str) -> Tenant:
@@ -85,7 +93,14 @@ async def settle(world, name: str) -> Tenant:
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
-    ids = {"member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"]}
+    shift = await owner.call(
+        "POST", "/owner/v1/shifts", SHIFT | {"member": (await owner.call("GET", "/moderator/v1/me"))["id"]}, 201
+    )
+    absence = await owner.call("POST", f"/owner/v1/members/{me['id']}/absence", ABSENCE, 201)
+    ids = {
+        "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
+        "shift_id": shift["id"], "absence_id": absence["id"],
+    }  # fmt: skip
     return Tenant(agency, moderator, tuple(homes), ids)
 
 
@@ -118,6 +133,15 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "note": mark,
     }
     await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/decision", ruling, 201)
+    asked = await client.accept(f"doubtful, asked about, {mark}", external_id="c_asked", **author)
+    held = await take(world, moderator, client)
+    path = f"/moderator/v1/assignments/{held['id']}"
+    await moderator.call("POST", f"{path}/ask", {"fence": held["fence"], "question": mark}, 201)
+    case_id = held["case"]["id"]
+    escalated = await client.accept(f"doubtful, escalated, {mark}", external_id="c_escalated", **author)
+    held = await take(world, moderator, client)
+    escalation = {"fence": held["fence"], "queue": "default", "note": mark}
+    await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/escalate", escalation, 200)
     in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", **author)
     held = await take(world, moderator, client)
     waiting = await client.accept(f"doubtful, waiting, {mark}", external_id="c_waiting", **author)
@@ -135,8 +159,11 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "assignment_id": held["id"],
         "item_id": decided["id"],
         "macro_id": macro["id"],
+        "case_id": case_id,
     }
-    items = {one["external_id"]: one["id"] for one in (allowed, decided, in_hand, waiting, unscreened)}
+    items = {
+        one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
+    }
     return Household(client, mark, ids, items)
 
 
@@ -168,6 +195,11 @@ CALENDAR = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}
 BODIES: dict[str, Callable[[], Json]] = {
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
+    "skip_assignment": lambda: {"fence": 1, "reason": "other"},
+    "hand_over_assignment": lambda: {"fence": 1, "to": "mem_x"},
+    "escalate_assignment": lambda: {"fence": 1, "queue": "default", "note": "x"},
+    "ask_about_assignment": lambda: {"fence": 1, "question": "x"},
+    "answer_case_question": lambda: {"text": "x"},
     "write_note": lambda: {"text": "x"},
     "change_client": lambda: {"name": "Mine now"},
     "create_source": lambda: {"kind": "standard", "name": unique("s")},
@@ -182,6 +214,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_rule_set": lambda: {"rule_set": RULES},
     "change_member": lambda: {"name": "Mine now", "active": False},
     "change_queue": lambda: {"name": "Mine now"},
+    "create_absence": lambda: ABSENCE,
 }
 """A body that would be accepted, for operations whose path names what they change."""
 
@@ -195,6 +228,7 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
         lambda _, home: {"email": f"{unique('m')}@x.example", "name": "x", "roles": ["moderator"], "clients": [home.client.id]},
         "/clients/0",
     ),
+    "create_shift": (lambda tenant, _: SHIFT | {"member": tenant.ids["member"]}, "/member"),
     "create_routing_rule": (
         lambda _, home: {"name": "x", "when": {"client": [home.client.id]}, "queue": "default"}, "/when/client/0",
     ),
@@ -221,6 +255,7 @@ ALONE = {
     "receive_webhook": "answers to signatures only",
     "send_heartbeat": "answers for each lease apart",
     "claim_assignments": "names no id; what it hands out is looked at",
+    "set_my_status": "names no id",
     "create_queue": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",

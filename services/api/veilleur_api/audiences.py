@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
-from veilleur_api.ingest import account, feed, items, webhooks
-from veilleur_api.moderator import assignments
+from veilleur_api.ingest import account, answers, feed, items, webhooks
+from veilleur_api.moderator import assignments, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     catalogue,
@@ -17,12 +17,13 @@ from veilleur_api.owner import (
     rate_plans,
     routing,
     rule_sets,
+    shifts,
     usage,
 )
 from veilleur_api.owner import desk as owner_desk
 
-INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
-MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
+INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router, answers.router)
+MODERATOR: tuple[APIRouter, ...] = (assignments.router, moves.router, presence.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
     connections.router,
@@ -32,6 +33,7 @@ OWNER: tuple[APIRouter, ...] = (
     members.router,
     queues.router,
     routing.router,
+    shifts.router,
     owner_desk.router,
     usage.router,
     rate_plans.router,

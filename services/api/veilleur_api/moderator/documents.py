@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from veilleur.domain.intake.envelope import Timestamp
+from veilleur.domain.review.presence import IdleReason, Status
 
 Text = Annotated[str, Field(max_length=10_000)]
 
@@ -67,7 +68,7 @@ class NoteIn(Shape):
 
 class InHandOut(BaseModel):
     assignments: list[dict[str, Any]]
-    reason: Literal["empty", "at_capacity"] | None
+    reason: IdleReason | None
 
 
 class BeatOut(BaseModel):
@@ -99,5 +100,9 @@ class MeOut(BaseModel):
     languages: list[str]
     skills: list[str]
     capacity: int
+    tier: int
     clients: list[str] | Literal["all"]
     held: int
+    status: Status
+    status_since: datetime
+    on_duty: bool

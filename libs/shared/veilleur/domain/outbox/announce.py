@@ -16,7 +16,7 @@ from veilleur.infra.worklist import hint_work
 from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.ids import new_id
 
-EventType = Literal["decision.made", "decision.reversed", "item.held", "catalogue.changed", "ping"]
+EventType = Literal["decision.made", "decision.reversed", "item.held", "catalogue.changed", "case.question", "ping"]
 KEPT_S = 30 * 86_400
 """How long events are kept, in seconds: the client's time to pull them."""
 
