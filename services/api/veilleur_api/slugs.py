@@ -7,6 +7,7 @@ SLUGS = (
     "bad-signature",
     "code-taken",
     "conflict",
+    "count-changed",
     "email-taken",
     "endpoint-disabled",
     "event-conflict",

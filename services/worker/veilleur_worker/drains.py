@@ -11,13 +11,15 @@ from uuid import UUID
 
 import structlog
 
+from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
 from veilleur.domain.intake.retention import drop_old_receipts
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.screening.overdue import raise_overdue
-from veilleur.domain.screening.screen import mark_attempts, screen_marked
+from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
 from veilleur.domain.sla.sweep import sweep_due_clocks
+from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind
 from veilleur_worker.parts import Parts
@@ -27,9 +29,12 @@ SCREEN_BATCH = 200
 SEND_BATCH = 50
 PATIENCE_S = 1.0
 """How long a drain waits for what it has sent before it looks for more."""
+FORGIVE_AFTER_S = (0.1, 0.5, 1.0, 2.0, 4.0)
+"""Pauses before each look whether the database is back."""
 SLA_BATCH = 500
 FEED_BATCH = 1_000
 RETENTION_BATCH = 1_000
+REVERSAL_BATCH = 100
 
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
@@ -45,16 +50,39 @@ class Drains:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._running: dict[tuple[WorkKind, UUID], bool] = {}
+        self._tasks: set[asyncio.Task[bool]] = set()
 
     async def run(self, kind: WorkKind, agency_id: UUID) -> bool:
-        """Drain until empty; whether it is. A failure is logged and left to the next sweep."""
+        """Drain until empty; whether it is. A failure is logged and left to the next sweep.
+
+        A caller that is cancelled leaves its drain running: arq ends jobs that take long, and a batch cut off is work
+        done in vain.
+        """
         key = (kind, agency_id)
         if key in self._running:
             self._running[key] = True
             return False
+        if self._parts.stopping.is_set():
+            return False
         self._running[key] = True
+        task = asyncio.create_task(self._drain(kind, agency_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def stop(self, within_s: float) -> None:
+        """Let every drain finish the batch it is at, and end those that take longer."""
+        self._parts.stopping.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=within_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _drain(self, kind: WorkKind, agency_id: UUID) -> bool:
+        key = (kind, agency_id)
         try:
-            while self._running[key]:
+            while self._running[key] and not self._parts.stopping.is_set():
                 self._running[key] = False
                 await DRAINS[kind](self._parts, agency_id)
         except Exception as error:  # noqa: BLE001 - the sweep comes back in a second
@@ -62,21 +90,20 @@ class Drains:
             return False
         finally:
             del self._running[key]
-        return True
+        return not self._parts.stopping.is_set()
 
 
 async def drain_screening(parts: Parts, agency_id: UUID) -> None:
     """Screen what was received: fresh items in batches, items that failed before one by one."""
-    while await _screen(parts, agency_id, fresh=True, limit=SCREEN_BATCH):
-        pass
-    while await _screen(parts, agency_id, fresh=False, limit=1):
-        pass
+    for fresh, limit in ((True, SCREEN_BATCH), (False, 1)):
+        while not parts.stopping.is_set() and await _screen(parts, agency_id, fresh=fresh, limit=limit):
+            pass
 
 
 async def drain_deliveries(parts: Parts, agency_id: UUID) -> None:
     """Send what is due, many at once, each on its own; a receiver that hangs is left to its own task."""
     scope = Scope(agency_id)
-    while True:
+    while not parts.stopping.is_set():
         async with parts.database.transaction(scope) as session:
             attempts = await begin_attempts(session, agency_id, SEND_BATCH)
         if not attempts:
@@ -126,6 +153,14 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
                 dropped = await drop(session, agency_id, RETENTION_BATCH)
 
 
+async def drain_reversals(parts: Parts, agency_id: UUID) -> None:
+    """Take back what jobs ask for, one batch a transaction."""
+    advanced = True
+    while advanced:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            advanced = await advance_reversal(session, agency_id, REVERSAL_BATCH)
+
+
 DRAINS: Mapping[WorkKind, Drain] = {
     "screening": drain_screening,
     "unscreened": drain_unscreened,
@@ -133,6 +168,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "sla": drain_clocks,
     "feed": drain_feed,
     "retention": drain_retention,
+    "reversal": drain_reversals,
 }
 
 
@@ -148,7 +184,23 @@ async def _screen(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> 
             await screen_marked(session, agency_id, marked, parts.rule_sets)
     except Exception as error:  # noqa: BLE001 - counted already; they come back one by one
         _log.warning("screening_failed", agency_id=str(agency_id), items=len(marked), exc_info=error)
+        if is_foreign(error):
+            await _forgive(parts, agency_id, marked)
     return True
+
+
+async def _forgive(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
+    """Take back an attempt that the database failed, once it is there again; a long absence keeps it counted."""
+    for pause in FORGIVE_AFTER_S:
+        await asyncio.sleep(pause)
+        try:
+            async with parts.database.transaction(Scope(agency_id)) as session:
+                await forgive_attempts(session, agency_id, marked)
+        except Exception as error:
+            if not is_foreign(error):
+                raise
+        else:
+            return
 
 
 async def _deliver(parts: Parts, agency_id: UUID, attempt: Attempt) -> None:

@@ -1,6 +1,7 @@
 """What a worker process is made of."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -23,6 +24,8 @@ class Parts:
     sealer: Sealer
     http: httpx.AsyncClient
     rule_sets: RuleSetCache
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is to end: drains take no further batch."""
 
     async def close(self) -> None:
         await self.bell.close()

@@ -82,7 +82,7 @@ def test_conditions_that_are_fine(condition):
         ("(links).count > 0", [(2, "condition", "links needs a field", "known here: links.count, links.shorteners, links.hosts, links.domains")]),
         ("_hits[0] > 0", [(1, "condition", "names that start with _ are reserved", None)]),
         ("[1, 2].exists(x, x > 1)",
-         [(8, "condition", "a loop goes over a list of the item", "known here: item.near_dup_fuzzy, links.hosts, links.domains, metadata")]),
+         [(8, "condition", "a loop goes over a list of the item", "known here: item.near_dup_fuzzy, client.languages, links.hosts, links.domains, metadata")]),
         ("links.hosts.all(h, links.domains.exists(d, d == h))",
          [(20, "condition", "a condition may loop once", "split it into several conditions")]),
         ("links.hosts.all(hits, true)", [(17, "condition", "hits already means something else", None)]),

@@ -1,11 +1,15 @@
 """A platform's own webhook: verified on raw bytes, then stored, then answered."""
 
+import json
+from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
 from veilleur.domain.intake.arrival import Arrival, Receipt
+from veilleur.domain.intake.envelope import InboundEvent, InboundItem
 from veilleur.domain.intake.sources.protocol import SOURCE_KINDS
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.infra.security.standard_webhooks import verify_dummy
@@ -13,7 +17,7 @@ from veilleur.kernel.clock import now
 from veilleur.kernel.errors import NotFound, Unavailable
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur.kernel.messages import msg
-from veilleur.kernel.strict_json import canonical_digest, strict_loads
+from veilleur.kernel.strict_json import Json, canonical_digest, strict_loads
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.guard import PUBLIC, WEBHOOK_BODY, guarded_router, needs
 from veilleur_api.ingest.documents import RECEIPTS, WEBHOOK_REQUEST
@@ -26,7 +30,7 @@ async def _signed_itself(_request: Request, _permission: str) -> None:
     """A webhook carries its proof in its signature, which the endpoint checks."""
 
 
-router = guarded_router("/ingest/v1", _signed_itself, "webhooks")
+router = guarded_router("/ingest/v1", _signed_itself, "webhooks", direct=True)
 _gate = needs(PUBLIC, body=WEBHOOK_BODY)
 _gate["openapi_extra"] |= WEBHOOK_REQUEST
 
@@ -45,8 +49,8 @@ async def receive_webhook(source_id: str, request: Request) -> Response:
     webhook_id = kind.verify(raw, request.headers, source.secrets, now())
     payload = strict_loads(raw)
     event_type, events = kind.map_events(payload)
-    digest = canonical_digest({"type": event_type, "data": _data_of(payload)})
     refuse_paused(source)
+    digest = _digest(event_type, events, payload)
     receipts = await parts.intake.submit(Arrival(source, tuple(events), webhook_id, digest))
     return answer_receipts(receipts)
 
@@ -60,6 +64,14 @@ def refuse_paused(source: FoundSource) -> None:
 def answer_receipts(receipts: list[Receipt]) -> Response:
     """`202 {"items": [...]}`"""
     return JsonAnswer({"items": [describe_receipt(receipt) for receipt in receipts]}, 202)
+
+
+def _digest(event_type: str, events: Sequence[InboundEvent], payload: Json) -> bytes:
+    """What a webhook id stands for. An item was digested already, all but its identity."""
+    if len(events) == 1 and isinstance(events[0], InboundItem):
+        item = events[0]
+        return sha256(item.digest + json.dumps([event_type, item.external_id, item.revision]).encode()).digest()
+    return canonical_digest({"type": event_type, "data": _data_of(payload)})
 
 
 def _data_of(payload: Any) -> Any:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from veilleur.domain.intake.envelope import Timestamp
 from veilleur.domain.review.presence import IdleReason, Status
+from veilleur.domain.review.similar import MOST, SimilarBy
 
 Text = Annotated[str, Field(max_length=10_000)]
 
@@ -40,6 +41,13 @@ class ActionIn(Shape):
     params: dict[str, Any] | None = None
 
 
+class ApplyToIn(Shape):
+    """Decide what is like this item too: same words, same author or same link, if there are still `expect` of them."""
+
+    by: SimilarBy
+    expect: int = Field(ge=0, le=MOST)
+
+
 class DecisionIn(Shape):
     """A verdict about the revision that was looked at. `explanation` leaves the agency, `note` never does.
 
@@ -54,6 +62,7 @@ class DecisionIn(Shape):
     explanation: Text | None = None
     note: Text | None = None
     macro: Annotated[str, Field(max_length=64)] | None = None
+    apply_to: ApplyToIn | None = None
     hold: int | None = Field(default=None, ge=1, le=10)
 
 
@@ -69,6 +78,39 @@ class NoteIn(Shape):
 class InHandOut(BaseModel):
     assignments: list[dict[str, Any]]
     reason: IdleReason | None
+
+
+class OtherItemOut(BaseModel):
+    id: str
+    external_id: str
+    text: str | None
+    author: str | None
+    received_at: datetime
+    state: str
+    verdict: str | None
+
+
+class FoundItemOut(OtherItemOut):
+    source_id: str
+    kind: str
+    revision: int
+    url: str | None
+    language: str | None
+
+
+class FoundItemsOut(BaseModel):
+    data: list[FoundItemOut]
+    next: str | None
+
+
+class SimilarOut(BaseModel):
+    """`count` would be decided along, `held` are in others' hands; `more`: only the first 1,000 were looked at."""
+
+    by: SimilarBy
+    count: int
+    held: int
+    more: bool
+    samples: list[OtherItemOut]
 
 
 class BeatOut(BaseModel):

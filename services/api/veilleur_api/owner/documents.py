@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from veilleur.domain.intake.envelope import Timestamp
 from veilleur.domain.outbox.announce import EventType
+from veilleur.domain.screening.automation import Automation
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
 from veilleur.kernel.messages import msg
@@ -103,6 +105,8 @@ class CredentialIn(Shape):
 class PolicyIn(Shape):
     code: Code
     title: Name
+    titles: dict[LanguageTag, Name] = Field(default_factory=dict, max_length=50)
+    """The title in other languages."""
     definition: Annotated[str, Field(max_length=10_000)] = ""
     examples: list[Annotated[str, Field(max_length=2_000)]] = Field(default_factory=list, max_length=50)
     severity: int = Field(default=1, ge=1, le=5)
@@ -136,6 +140,28 @@ class MacroOut(BaseModel):
 class MacrosOut(BaseModel):
     data: list[MacroOut]
     next: str | None
+
+
+class AutomationIn(Shape):
+    """`act`: rules decide; `advise`: people decide what rules would restrict or remove; `off`: rules are not asked."""
+
+    mode: Automation
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+
+
+class ReversalFilterIn(Shape):
+    """What rules decided for `client`: by a version, by rules (those that decided), from (inclusive) to (exclusive)."""
+
+    client: str
+    version: int | None = Field(default=None, ge=1, lt=2**31)
+    rules: list[Annotated[str, Field(max_length=200)]] | None = Field(default=None, min_length=1, max_length=1_000)
+    from_: Timestamp | None = Field(default=None, alias="from")
+    to: Timestamp | None = None
+
+
+class ReversalIn(Shape):
+    filter: ReversalFilterIn
+    dry_run: bool = False
 
 
 class RuleSetIn(Shape):

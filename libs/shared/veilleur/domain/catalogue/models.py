@@ -19,6 +19,8 @@ class Policy(Tenanted):
     client_id: Mapped[UUID]
     code: Mapped[str]
     title: Mapped[str]
+    titles: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
+    """The title in other languages, by language tag: what members read in theirs."""
     definition: Mapped[str] = mapped_column(default="")
     examples: Mapped[list[str]] = mapped_column(default=list)
     severity: Mapped[int] = mapped_column(default=1)

@@ -9,6 +9,7 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
     return {
         "code": policy.code,
         "title": policy.title,
+        "titles": policy.titles,
         "definition": policy.definition,
         "examples": policy.examples,
         "severity": policy.severity,

@@ -38,6 +38,8 @@ class Detection:
     rule_set_version: int | None = None
     matched_rules: tuple[str, ...] = ()
     evaluation_id: UUID | None = None
+    decided_by: str | None = None
+    """The rule the verdict is of, where rules decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ class Verdict:
     note: str | None = None
     language: str | None = None
     """Of the explanation; without one the item's own."""
+    bulk: bool = False
+    """One of several alike that were decided at once."""
+    bulk_of: UUID | None = None
+    """The one of them that a person looked at; without `review_seconds`, as those are counted there."""
 
     @property
     def automated(self) -> bool:
@@ -130,10 +136,12 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         automated_detection=bool(verdict.detection.matched_rules),
         rule_set_version=verdict.detection.rule_set_version,
         matched_rules=list(verdict.detection.matched_rules),
+        decided_by=verdict.detection.decided_by,
         evaluation_id=verdict.detection.evaluation_id,
         author_external_id=item.author_external_id,
         explanation=verdict.explanation,
         note=verdict.note,
+        bulk_of=verdict.bulk_of,
         language=verdict.language or item.language or "en",
         made_at=present,
     )
@@ -155,12 +163,15 @@ def _count(verdict: Verdict, decision: Decision, time_zone: str) -> list[Usage]:
             item_id=decision.item_id,
             decision_id=decision.id,
             member_id=decision.member_id,
+            dims={"bulk": True} if verdict.bulk else {},
         )
 
     if verdict.item.mode != "live":
         return []
     if verdict.automated:
         return [count("decision.auto", 1)]
+    if verdict.bulk_of is not None:
+        return [count("decision.human", 1)]
     return [count("decision.human", 1), count("review.seconds", verdict.review_seconds or 0)]
 
 

@@ -126,6 +126,7 @@ def _to_decision(reversal: Reversal, sequence: int, present: datetime) -> Decisi
         "automated_detection": False,
         "rule_set_version": None,
         "matched_rules": [],
+        "decided_by": None,
         "explanation": reversal.explanation,
         "note": reversal.note,
         "made_at": present,

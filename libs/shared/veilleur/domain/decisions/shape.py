@@ -31,7 +31,10 @@ def _reason(decision: Decision, policies: Mapping[str, Policy]) -> dict[str, Any
     if decision.verdict == "allow" and not decision.explanation:
         return None
     language = choose_language(decision.language)
-    titles = [policies[code].title if code in policies else code for code in decision.policies]
+    titles = [
+        policies[code].titles.get(language, policies[code].title) if code in policies else code
+        for code in decision.policies
+    ]
     text = decision.explanation or (
         msg("This content breaks our rules: {titles}", titles=titles)
         if titles

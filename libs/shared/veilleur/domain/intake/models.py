@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKeyConstraint, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base, JsonObject, Small, Tenanted, reference
@@ -17,6 +17,13 @@ class ItemState(StrEnum):
     IN_REVIEW = "in_review"
     DECIDED = "decided"
     DELETED = "deleted"
+
+
+URL_KEY = "hashtextextended(body ->> 'url', 0)"
+LINK_KEY = (
+    r"""hashtextextended(rtrim(regexp_replace(lower(substring(body ->> 'text' FROM """
+    r"""'(?i)https?://([^\s<>"''?#]+)')), '^www[.]', ''), '/.,;:!)]'), 0)"""
+)
 
 
 class Item(Tenanted):
@@ -34,6 +41,10 @@ class Item(Tenanted):
     thread_id: Mapped[str | None]
     text_key: Mapped[int | None] = mapped_column(BigInteger)
     """Equal for texts that differ in case, spacing and punctuation only."""
+    url_key: Mapped[int | None] = mapped_column(BigInteger, Computed(URL_KEY, persisted=True))
+    """Equal for equal `url`s. Typed, because under row-level security no index on `body` is used."""
+    link_key: Mapped[int | None] = mapped_column(BigInteger, Computed(LINK_KEY, persisted=True))
+    """Equal for texts whose first link leads to the same host and path."""
     body: Mapped[JsonObject]
     """The item as the contract shapes it, without `external_id` and `revision`."""
     digest: Mapped[bytes]
@@ -70,6 +81,8 @@ class Item(Tenanted):
             postgresql_where="thread_id IS NOT NULL",
         ),
         Index("ix_items_text", "agency_id", "client_id", "text_key", postgresql_where="text_key IS NOT NULL"),
+        Index("ix_items_url", "agency_id", "client_id", "url_key", postgresql_where="url_key IS NOT NULL"),
+        Index("ix_items_link", "agency_id", "client_id", "link_key", postgresql_where="link_key IS NOT NULL"),
         {"postgresql_with": {"fillfactor": "85"}},
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ take effect in the order they came.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
@@ -46,7 +47,7 @@ async def receive_group(session: AsyncSession, agency_id: UUID, group: Sequence[
         ),
         key=lambda entry: entry.key,
     )
-    receipts = await _take_in(session, agency_id, entries)
+    receipts = await _take_in(session, agency_id, entries, noted.present)
     if any(receipt.status == "accepted" for receipt in receipts.values()):
         await hint_work(session, agency_id, "screening")
         await hint_work(session, agency_id, "unscreened", in_s=LOOK_FOR_OVERDUE_S)
@@ -57,14 +58,16 @@ async def receive_group(session: AsyncSession, agency_id: UUID, group: Sequence[
     ]
 
 
-async def _take_in(session: AsyncSession, agency_id: UUID, entries: Sequence[Entry]) -> Mapping[int, Receipt]:
+async def _take_in(
+    session: AsyncSession, agency_id: UUID, entries: Sequence[Entry], present: datetime | None
+) -> Mapping[int, Receipt]:
     """Receipts by the identity of the event. What comes first for its item and is content is inserted with its like."""
     receipts: dict[int, Receipt] = {}
     first: dict[tuple[UUID, str], Entry] = {}
     for entry in entries:
         first.setdefault(entry.key, entry)
     fresh = [(entry, entry.event) for entry in first.values() if isinstance(entry.event, InboundItem)]
-    for entry, item_id in await insert_items(session, agency_id, fresh):
+    for entry, item_id in await insert_items(session, agency_id, fresh, present):
         assert isinstance(entry.event, InboundItem)  # noqa: S101 - only such were given
         receipts[id(entry.event)] = entry.receipt(item_id, "accepted", entry.event.revision or 1)
     for entry in entries:

@@ -56,6 +56,7 @@ def _describe(case: Case, gathered: _Gathered) -> dict[str, Any]:
             "opened_at": case.opened_at,
             "due_at": case.due_at,
             "reports": gathered.reports.get(case.item_id, []),
+            "suggestion": case.suggestion,
         },
         "item": item_content(gathered.items[case.item_id]),
         "context": gathered.contexts[case.id],

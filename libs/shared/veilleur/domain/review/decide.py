@@ -13,6 +13,7 @@ from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.record import Detection, Verdict, record_decisions
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_content
+from veilleur.domain.review.decide_alike import Alike, ApplyTo, decide_alike, find_alike, list_applied, lock_alike
 from veilleur.domain.review.guide import Guide, load_guides
 from veilleur.domain.review.lease import find_assignment, lock_held, lock_member, require_lease
 from veilleur.domain.review.models import Assignment, Case, CaseState
@@ -34,11 +35,16 @@ class DecisionRequest:
     digest: bytes
     macro: str | None = None
     """The saved reply that explains the decision, instead of `explanation`."""
+    apply_to: ApplyTo | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
+    """The decision, those about similar items that came with it, and similar cases left to those who hold them."""
+
     decision: Decision
+    applied: list[Decision]
+    skipped: list[Case]
     repeated: bool
 
 
@@ -47,8 +53,10 @@ async def decide_case(
 ) -> Decided:
     """Decide the case behind an assignment; the same request again answers the same decision."""
     member = await lock_member(session, agency_id, member_id)
-    # The item before its case, as screening does: an edit under way and a decision would wait for each other for ever.
+    # Items before cases, as screening does: an edit under way and a decision would wait for each other for ever.
     found = await find_assignment(session, agency_id, member_id, assignment_id)
+    if request.apply_to is not None:
+        await lock_alike(session, agency_id, member_id, found.case_id, request.apply_to)
     item = await _lock_item(session, agency_id, found.case_id)
     assignment, case = await lock_held(session, agency_id, member_id, assignment_id)
     if assignment.outcome == "decided":
@@ -66,25 +74,29 @@ async def decide_case(
     guide = (await load_guides(session, agency_id, [case.client_id]))[case.client_id]
     _check(request, guide, present)
     reply = _explain(request, item, guide)
+    alike = await find_alike(session, agency_id, member_id, item, request.apply_to)
     seconds = _count_seconds(member, assignment, case, present)
-    [decision] = await record_decisions(
-        session, agency_id, [_to_verdict(case, assignment, item, request, reply, seconds)], present
-    )
+    verdict = _to_verdict(case, assignment, item, request, reply, seconds)
+    [decision] = await record_decisions(session, agency_id, [verdict], present)
     await _close(session, agency_id, case, assignment, decision, request.digest)
-    return Decided(decision, repeated=False)
+    applied = await decide_alike(
+        session, decision, alike, Alike(guide, request.ruling, request.macro, verdict), present
+    )
+    return Decided(decision, applied, alike.held, repeated=False)
 
 
 async def _repeat(session: AsyncSession, agency_id: UUID, assignment: Assignment, request: DecisionRequest) -> Decided:
     if assignment.request_digest != request.digest or assignment.fence != request.fence:
         raise Conflict(msg("This case is already decided"), slug="already-decided")
     decision = await session.get_one(Decision, (agency_id, assignment.decision_id))
-    return Decided(decision, repeated=True)
+    return Decided(decision, await list_applied(session, decision), [], repeated=True)
 
 
 async def _lock_item(session: AsyncSession, agency_id: UUID, case_id: UUID) -> Item:
     of_case = select(Case.item_id).where(Case.agency_id == agency_id, Case.id == case_id).scalar_subquery()
     query = select(Item).where(Item.agency_id == agency_id, Item.id == of_case)
-    return (await session.scalars(query.with_for_update(key_share=True))).one()
+    locked = await session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True))
+    return locked.one()
 
 
 def _check(request: DecisionRequest, guide: Guide, present: datetime) -> None:
@@ -111,6 +123,7 @@ def _to_verdict(
         review_seconds=review_seconds,
         explanation=reply.text,
         language=reply.language,
+        bulk=request.apply_to is not None,
         note=request.note,
     )
 

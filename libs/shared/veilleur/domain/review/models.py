@@ -85,9 +85,11 @@ class Case(Tenanted):
     queue_id: Mapped[UUID]
     priority: Mapped[str]
     reason: Mapped[str]
-    """`rule`, `no_rule_set`, `screening_failed` or `screening_overdue`."""
+    """See `open.Reason`."""
     why: Mapped[list[JsonObject]]
     """`[{"rule", "spans": [[start, end]]}]`"""
+    suggestion: Mapped[JsonObject | None]
+    """What rules would have decided that may only advise: `{"verdict", "actions", "policies"}`."""
     rule_set_version: Mapped[int | None]
     state: Mapped[str] = mapped_column(default=CaseState.READY)
     due_at: Mapped[datetime]

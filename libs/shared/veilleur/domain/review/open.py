@@ -24,7 +24,8 @@ from veilleur.domain.tenancy.models import Client
 from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.ids import new_id, show_id
 
-Reason = Literal["rule", "no_rule_set", "reported", "screening_failed", "screening_overdue"]
+Reason = Literal["rule", "no_rule_set", "reported", "advice", "rules_off", "screening_failed", "screening_overdue"]
+"""`advice`: rules would decide but may only advise; `rules_off`: they are not asked at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Opening:
     priority: Priority = "normal"
     interim: str | None = None
     why: list[dict[str, Any]] = field(default_factory=list)
+    suggestion: dict[str, Any] | None = None
     evaluation_id: UUID | None = None
     rule_set_version: int | None = None
 
@@ -156,6 +158,7 @@ async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> No
         .values(
             item_revision=opening.item.revision,
             why=opening.why,
+            suggestion=opening.suggestion,
             evaluation_id=opening.evaluation_id,
             rule_set_version=opening.rule_set_version,
         )
@@ -199,6 +202,7 @@ def _case_row(agency_id: UUID, case: _Prepared, due_at: datetime) -> dict[str, A
         "priority": opening.priority,
         "reason": opening.reason,
         "why": opening.why,
+        "suggestion": opening.suggestion,
         "evaluation_id": opening.evaluation_id,
         "rule_set_version": opening.rule_set_version,
         "due_at": due_at,

@@ -55,6 +55,13 @@ async def describe_surroundings(
     }
 
 
+async def list_others(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """These items as they are listed, in this order."""
+    query = select(Item, latest_verdict().label("verdict")).where(Item.agency_id == agency_id, Item.id.in_(item_ids))
+    found = {row.Item.id: row for row in await session.execute(query)}
+    return [describe_other(found[item_id].Item, found[item_id].verdict) for item_id in item_ids if item_id in found]
+
+
 def describe_other(item: Item, verdict: str | None) -> dict[str, Any]:
     """Another item of the client, as it is listed: enough to recognise it."""
     return {

@@ -27,3 +27,8 @@ class Catalogue:
     queues: frozenset[str]
     languages: tuple[str, ...] = ()
     providers: frozenset[str] | None = None
+
+    @property
+    def gathered(self) -> dict[str, object]:
+        """What is known of every item of this client."""
+        return {"client.languages": list(self.languages)} if self.languages else {}

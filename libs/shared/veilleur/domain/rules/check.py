@@ -3,7 +3,7 @@
 The rules' own tests are part of the check: a rule set whose tests fail is not fit to be published.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from veilleur.domain.rules.check_references import check_references
 from veilleur.domain.rules.compile import CompiledRule, CompiledRuleSet, compile_rule_set
 from veilleur.domain.rules.document import Path, RuleSet, RuleTest, digest_document, list_leaves
 from veilleur.domain.rules.expressions import read_expression
-from veilleur.domain.rules.facts import item_facts, lay_over
+from veilleur.domain.rules.facts import NOTHING, item_facts, lay_over
 from veilleur.domain.rules.findings import MAX_FINDINGS, Finding, Mistake, write_path
 from veilleur.domain.rules.language import read_rule_set
 from veilleur.domain.rules.lists import SharedLists
@@ -59,7 +59,7 @@ def check_rule_set(
     mistakes += check_clauses(rule_set, catalogue)
     mistakes += _find_unused(rule_set)
     if all(mistake.level == "warning" for mistake in mistakes):
-        mistakes += run_tests(rule_set, catalogue.languages if catalogue else ())
+        mistakes += run_tests(rule_set, catalogue.gathered if catalogue else {})
     findings = locate_mistakes(read, mistakes[:MAX_FINDINGS])
     errors = tuple(finding for finding in findings if finding.level == "error")
     return CheckResult(
@@ -70,20 +70,20 @@ def check_rule_set(
     )
 
 
-def run_tests(rule_set: RuleSet, languages: Sequence[str] = ()) -> list[Mistake]:
+def run_tests(rule_set: RuleSet, gathered: Mapping[str, object] = NOTHING) -> list[Mistake]:
     """The rules' own tests, of drafts too: a mistake for each whose rule does otherwise than it says."""
     compiled = compile_rule_set(rule_set, drafts=True)
     mistakes: list[Mistake] = []
     for rule in compiled.rules:
         for test in rule.rule.tests:
-            mistakes += _run_test(compiled, rule, test, languages)
+            mistakes += _run_test(compiled, rule, test, gathered)
     return mistakes
 
 
 def _run_test(
-    compiled: CompiledRuleSet, rule: CompiledRule, test: RuleTest, languages: Sequence[str]
+    compiled: CompiledRuleSet, rule: CompiledRule, test: RuleTest, gathered: Mapping[str, object]
 ) -> Iterator[Mistake]:
-    facts = lay_over(item_facts(test.item, TEST_INSTANT, languages=languages), test.facts)
+    facts = lay_over(item_facts(test.item, TEST_INSTANT, gathered), test.facts)
     readings = take_readings(compiled, facts)
     known = compiled.program.evaluate(readings.values, readings.unknown)
     answers = pack_answers([*known, *answer_required(compiled, facts, readings)])

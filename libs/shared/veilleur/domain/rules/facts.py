@@ -4,7 +4,7 @@ A field that was not sent or gathered is absent from `fields`: unknown, never 0 
 found out when a rule first asks.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -43,19 +43,22 @@ NOTHING: Mapping[str, object] = {}
 class ItemFacts:
     """`fields` by their name in the schema, and counters as `counter('name')`; `now` is when the item is judged."""
 
-    def __init__(
-        self, item: Mapping[str, object], now: datetime, given: Mapping[str, object], languages: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, item: Mapping[str, object], now: datetime, given: Mapping[str, object]) -> None:
         self.item = item
         self.now = now
         self.given = given
-        self.languages = tuple(languages)
         self.text = clean(read_text(item.get("text")) or "")
         self.fields: Mapping[str, object] = _Fields(self)
 
     @cached_property
     def keys(self) -> TextKeys:
         return TextKeys(self.text)
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The client's."""
+        known = self.given.get("client.languages")
+        return tuple(map(str, known)) if isinstance(known, list) else ()
 
     @cached_property
     def links(self) -> tuple[Link, ...]:
@@ -66,27 +69,22 @@ class ItemFacts:
         return read_media(self.item)
 
 
-def item_facts(
-    item: Mapping[str, object],
-    now: datetime,
-    gathered: Mapping[str, object] = NOTHING,
-    languages: Sequence[str] = (),
-) -> ItemFacts:
+def item_facts(item: Mapping[str, object], now: datetime, gathered: Mapping[str, object] = NOTHING) -> ItemFacts:
     """The facts of an item in the shape of the contract.
 
     `gathered` holds what the item does not say itself, by a field's name or a call as it is written: `author.strikes`,
-    `provider.toxicity`, `counter('posts_10m')`, `media('known')`, `source.id`. `languages` are those of the client
-    that a text is looked at for; without any its language is not detected.
+    `provider.toxicity`, `counter('posts_10m')`, `media('known')`, `source.id`, `client.languages`. Without the
+    client's languages the language of a text is not detected.
 
     Total: whatever is missing or of another type is unknown. Characters that are none (lone surrogates) are read as
     U+FFFD, which keeps every place in the text.
     """
-    return ItemFacts(item, now, _read_given(gathered), languages)
+    return ItemFacts(item, now, _read_given(gathered))
 
 
 def lay_over(facts: ItemFacts, fields: Mapping[str, object]) -> ItemFacts:
     """The facts with some fields replaced, for a rule's own tests."""
-    return ItemFacts(facts.item, facts.now, {**facts.given, **fields}, facts.languages)
+    return ItemFacts(facts.item, facts.now, {**facts.given, **fields})
 
 
 class _Fields(Mapping[str, object]):

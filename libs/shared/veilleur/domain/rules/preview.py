@@ -30,16 +30,15 @@ def preview_rule_set(
     if checked.rule_set is None:
         raise refuse_rule_set(checked.errors)
     compiled = compile_rule_set(checked.rule_set, drafts=True)
-    languages = catalogue.languages if catalogue else ()
-    return list(_try_items(compiled, items, now, languages))
+    return list(_try_items(compiled, items, now, catalogue.gathered if catalogue else {}))
 
 
 def _try_items(
-    compiled: CompiledRuleSet, items: Sequence[Mapping[str, object]], now: datetime, languages: Sequence[str]
+    compiled: CompiledRuleSet, items: Sequence[Mapping[str, object]], now: datetime, gathered: Mapping[str, object]
 ) -> Iterator[dict[str, object]]:
     for item in items:
         started = time.perf_counter_ns()
-        evaluation = evaluate(compiled, item_facts(item, now, languages=languages))
+        evaluation = evaluate(compiled, item_facts(item, now, gathered))
         took_us = (time.perf_counter_ns() - started) // 1_000
         yield {"external_id": item.get("external_id"), **_show_evaluation(evaluation), "took_us": took_us}
 

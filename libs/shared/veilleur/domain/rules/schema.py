@@ -39,6 +39,7 @@ FIELDS: dict[str, FieldType] = {
     "author.prior_removed": FieldType.INT,
     "author.strikes": FieldType.INT,  # restrictions and removals that stand and have not expired
     "source.id": FieldType.TEXT,
+    "client.languages": FieldType.TEXTS,  # ISO 639-1; where they are not known, no language is detected
     "pii.phones": FieldType.INT,
     "pii.emails": FieldType.INT,
     "pii.ibans": FieldType.INT,

@@ -12,7 +12,8 @@ from veilleur.domain.intake.models import Item
 from veilleur.domain.review.open import Opening, Reason
 from veilleur.domain.rules.evaluate import Evaluation, Match, evaluate
 from veilleur.domain.rules.facts import item_facts
-from veilleur.domain.rules.outcome import Decide, Escalate, show_action, show_outcome
+from veilleur.domain.rules.outcome import Decide, Escalate, Outcome, show_action, show_outcome
+from veilleur.domain.screening.automation import Automation
 from veilleur.domain.screening.rule_sets import Published
 from veilleur.domain.screening.standing import Standing
 from veilleur.domain.sla.policy import Priority
@@ -65,6 +66,7 @@ class Question:
     evaluation_id: UUID
     present: datetime
     published: Published | None = None
+    automation: Automation = "act"
     standing: Standing | None = None
     gathered: Mapping[str, object] = field(default_factory=dict)
 
@@ -117,11 +119,14 @@ def as_sent(item: Item) -> dict[str, Any]:
 def _judge_live(question: Question, evaluation: Evaluation | None) -> Judgement:
     item, standing = question.item, question.standing
     if evaluation is None:
-        return Opening(item, _reason(standing, "no_rule_set"), evaluation_id=question.evaluation_id)
+        unasked: Reason = "rules_off" if question.automation == "off" else "no_rule_set"
+        return Opening(item, _reason(standing, unasked), evaluation_id=question.evaluation_id)
     if isinstance(evaluation.outcome, Escalate):
         return _escalate(question, evaluation.outcome, evaluation)
     if standing is not None and standing.reports and evaluation.outcome.verdict == "allow":
         return _hear_reports(question, standing.reports)
+    if question.automation == "advise" and evaluation.outcome.verdict != "allow":
+        return _advise(question, evaluation.outcome, evaluation)
     return _decide(question, evaluation.outcome, evaluation)
 
 
@@ -144,16 +149,13 @@ def _decide(question: Question, outcome: Decide, evaluation: Evaluation) -> Verd
         detection=Detection(
             rule_set_version=_version(question),
             matched_rules=tuple(match.rule for match in _live(evaluation)),
+            decided_by=evaluation.decided_by,
             evaluation_id=question.evaluation_id,
         ),
     )
 
 
 def _escalate(question: Question, outcome: Escalate, evaluation: Evaluation) -> Opening:
-    why = [
-        {"rule": match.rule, "spans": [list(span) for span in match.spans], "policies": list(outcome.policies)}
-        for match in _live(evaluation)
-    ]
     return Opening(
         question.item,
         "rule",
@@ -161,10 +163,28 @@ def _escalate(question: Question, outcome: Escalate, evaluation: Evaluation) -> 
         skills=outcome.skills,
         priority=outcome.priority,
         interim=outcome.interim,
-        why=why,
+        why=_explain(outcome, evaluation),
         evaluation_id=question.evaluation_id,
         rule_set_version=_version(question),
     )
+
+
+def _advise(question: Question, outcome: Decide, evaluation: Evaluation) -> Opening:
+    return Opening(
+        question.item,
+        "advice",
+        why=_explain(outcome, evaluation),
+        suggestion=show_outcome(outcome),
+        evaluation_id=question.evaluation_id,
+        rule_set_version=_version(question),
+    )
+
+
+def _explain(outcome: Outcome, evaluation: Evaluation) -> list[dict[str, Any]]:
+    return [
+        {"rule": match.rule, "spans": [list(span) for span in match.spans], "policies": list(outcome.policies)}
+        for match in _live(evaluation)
+    ]
 
 
 def _hear_reports(question: Question, reports: frozenset[str]) -> Opening:

@@ -18,6 +18,7 @@ from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.review.open import Opening, lock_open_cases, open_cases, withdraw_cases
 from veilleur.domain.review.routing import UNSCREENED
+from veilleur.domain.screening.automation import choose_rules, load_automation
 from veilleur.domain.screening.judge import Closed, Held, Judgement, Observed, Question, Settled, judge
 from veilleur.domain.screening.keep import keep_evaluations
 from veilleur.domain.screening.rule_sets import RuleSetCache
@@ -65,6 +66,16 @@ async def mark_attempts(session: AsyncSession, agency_id: UUID, *, fresh: bool, 
     return marked
 
 
+async def forgive_attempts(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> None:
+    """Take back one attempt of items whose screening failed by no fault of theirs."""
+    await session.execute(
+        update(Item)
+        .where(Item.agency_id == agency_id, Item.id.in_(item_ids), Item.state == ItemState.RECEIVED, Item.attempts > 0)
+        .values(attempts=Item.attempts - 1)
+    )
+    await hint_work(session, agency_id, "screening")
+
+
 async def screen_marked(
     session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID], rule_sets: RuleSetCache
 ) -> None:
@@ -78,8 +89,18 @@ async def screen_marked(
     # Not for those that ended here: it may be the rule set itself that fails them.
     sound = [item for item in items if item.attempts <= MAX_ATTEMPTS]
     published = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
+    modes = await load_automation(session, agency_id, {item.client_id for item in sound})
     judged = [
-        judge(Question(item, new_id(), present, published.get(item.client_id), standings.get(item.id)))
+        judge(
+            Question(
+                item=item,
+                evaluation_id=new_id(),
+                present=present,
+                published=choose_rules(published.get(item.client_id), item, modes[item.client_id]),
+                automation=modes[item.client_id],
+                standing=standings.get(item.id),
+            )
+        )
         for item in sound
     ]
     await keep_evaluations(session, agency_id, judged)

@@ -49,12 +49,17 @@ class Client(Tenanted):
     tone: Mapped[str] = mapped_column(server_default="")
     contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
     """Whom moderators may ask: `[{"name", "role"?, "email"?, "phone"?, "note"?}]`."""
+    automation: Mapped[str] = mapped_column(server_default="act")
+    """What rules may do: `act`, `advise` (people decide what they would restrict or remove), `off`."""
+    automation_note: Mapped[JsonObject | None]
+    """`{"reason", "by", "at"}` of the last change."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
     __table_args__ = (
         _of_agency(),
         UniqueConstraint("agency_id", "slug"),
+        CheckConstraint("automation IN ('act', 'advise', 'off')", name="automation"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
         CheckConstraint("guaranteed_slots BETWEEN 0 AND 10000", name="guaranteed_slots"),
         reference("calendar_id", "calendars"),
