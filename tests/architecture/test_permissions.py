@@ -33,6 +33,7 @@ SHAPES = {
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que", "case_id": "cas", "shift_id": "shf",
     "absence_id": "abs", "reversal_id": "rev",
+    "backtest_id": "bkt",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.people import Agency, Caller, Client, Json, unique
+from veilleur.domain.alarms.record import Trouble, raise_alarm
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur_api.openapi import build_documents
@@ -93,6 +95,7 @@ async def settle(world, name: str) -> Tenant:
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
+    await watch(world, parse_id("agc", agency.id), homes)
     shift = await owner.call(
         "POST", "/owner/v1/shifts", SHIFT | {"member": (await owner.call("GET", "/moderator/v1/me"))["id"]}, 201
     )
@@ -151,6 +154,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     report = {"source": "user", "reason": "insult", "detail": mark, "reporter": {"external_id": "u_2"}}
     for event_type, item in (("item.updated", edit), ("item.reported", {"external_id": "c_waiting", "report": report})):
         assert (await client.send(item, event_type)).status_code == 202
+    labelled = {"labelled": [{"item": {"external_id": "x", "text": mark}, "label": "allow"}]}
+    backtest = await owner.call("POST", f"{client.base}/rule-sets/1/backtest", labelled, 202)
     wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
@@ -161,6 +166,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "key_id": credential["id"],
         "assignment_id": held["id"],
         "item_id": decided["id"],
+        "backtest_id": backtest["id"],
         "macro_id": macro["id"],
         "case_id": case_id,
     }
@@ -168,6 +174,16 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
     }
     return Household(client, mark, ids, items)
+
+
+async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
+    """What the worker counts and raises over time."""
+    await world.move_clock(timedelta(minutes=12))
+    assert await Drains(world.worker).run("rates", agency_id)
+    await world.reset_clock()
+    async with world.worker.database.transaction(Scope(agency_id)) as session:
+        for home in homes:
+            await raise_alarm(session, agency_id, Trouble("rule.anomaly", home.mark, parse_id("cli", home.client.id)))
 
 
 async def screen(world, client: Client) -> None:
@@ -215,8 +231,12 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
     "create_rule_set": lambda: {"rule_set": RULES},
+    "put_config": lambda: {"settings": None},
     "change_automation": lambda: {"mode": "off", "reason": "x"},
     "change_member": lambda: {"name": "Mine now", "active": False},
+    "start_backtest_run": dict,
+    "roll_back_rules": lambda: {"reason": "x"},
+    "tune_rules": lambda: {"param": "x"},
     "change_queue": lambda: {"name": "Mine now"},
     "create_absence": lambda: ABSENCE,
 }
@@ -255,6 +275,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
+    "list_alarms": lambda home: f"?client={home.client.id}",
 }
 
 ALONE = {
@@ -372,6 +393,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
         "ping_endpoint", "publish_rules", "stop_reversal", "create_login_code",
+        "approve_rules", "start_shadow_run", "cancel_backtest_run",
     }  # fmt: skip
 
 
@@ -474,6 +496,8 @@ async def test_lists_do_hold_what_is_ones_own(world, thief):
         ("owner", "/owner/v1/usage?group_by=client,source", home.client.source["id"]),
         ("owner", "/owner/v1/usage/records?limit=200", home.items["c_decided"]),
         ("owner", "/owner/v1/deliveries?limit=200", home.ids["endpoint_id"]),
+        ("owner", "/owner/v1/alarms", home.mark),
+        ("owner", f"{home.client.base}/rule-sets/1/backtests", home.ids["backtest_id"]),
         ("moderator", "/moderator/v1/assignments", home.ids["assignment_id"]),
         ("ingest", "/ingest/v1/me", home.client.source["id"]),
         ("ingest", "/ingest/v1/events?limit=200", home.items["c_decided"]),

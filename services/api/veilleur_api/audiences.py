@@ -7,8 +7,10 @@ from veilleur_api.ingest import account, answers, feed, items, webhooks
 from veilleur_api.moderator import assignments, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    alarms,
     catalogue,
     clients,
+    config,
     connections,
     deliveries,
     macros,
@@ -18,6 +20,7 @@ from veilleur_api.owner import (
     reversals,
     routing,
     rule_sets,
+    rule_trials,
     shifts,
     usage,
 )
@@ -27,11 +30,13 @@ INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, acc
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, moves.router, presence.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
+    config.router,
     connections.router,
     catalogue.router,
     macros.router,
     rule_sets.router,
     reversals.router,
+    rule_trials.router,
     members.router,
     queues.router,
     routing.router,
@@ -40,5 +45,6 @@ OWNER: tuple[APIRouter, ...] = (
     usage.router,
     rate_plans.router,
     deliveries.router,
+    alarms.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

@@ -49,7 +49,12 @@ _DECISION: dict[str, Any] = {
         "reason": {
             "type": ["object", "null"],
             "required": ["text", "language", "ground"],
-            "properties": {"text": _TEXT, "language": _TEXT, "ground": {"enum": ["terms", "illegal"]}},
+            "properties": {
+                "text": _TEXT,
+                "language": _TEXT,
+                "ground": {"enum": ["terms", "illegal"]},
+                "reference": _TEXT,
+            },
         },
         "made_at": {"type": "string", "format": "date-time"},
     },

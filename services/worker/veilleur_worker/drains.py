@@ -19,9 +19,11 @@ from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
 from veilleur.domain.sla.sweep import sweep_due_clocks
+from veilleur.domain.trials.advance import advance_backtest, mark_backtest
+from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
-from veilleur.infra.worklist import WorkKind
+from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.parts import Parts
 from veilleur_worker.send import send
 
@@ -35,6 +37,8 @@ SLA_BATCH = 500
 FEED_BATCH = 1_000
 RETENTION_BATCH = 1_000
 REVERSAL_BATCH = 100
+BACKTEST_S = 8.0
+"""How long backtests go on before they ring for themselves again: shorter than a ring's job may take."""
 
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
@@ -42,6 +46,10 @@ _log = structlog.get_logger(__name__)
 
 _sending: set[asyncio.Task[None]] = set()
 """Deliveries under way: the event loop alone would not keep their tasks alive, and a worker that stops ends them."""
+
+
+_screening: set[UUID] = set()
+"""Agencies that are being screened in this process: what can wait gives way."""
 
 
 class Drains:
@@ -95,9 +103,13 @@ class Drains:
 
 async def drain_screening(parts: Parts, agency_id: UUID) -> None:
     """Screen what was received: fresh items in batches, items that failed before one by one."""
-    for fresh, limit in ((True, SCREEN_BATCH), (False, 1)):
-        while not parts.stopping.is_set() and await _screen(parts, agency_id, fresh=fresh, limit=limit):
-            pass
+    _screening.add(agency_id)
+    try:
+        for fresh, limit in ((True, SCREEN_BATCH), (False, 1)):
+            while not parts.stopping.is_set() and await _screen(parts, agency_id, fresh=fresh, limit=limit):
+                pass
+    finally:
+        _screening.discard(agency_id)
 
 
 async def drain_deliveries(parts: Parts, agency_id: UUID) -> None:
@@ -161,6 +173,29 @@ async def drain_reversals(parts: Parts, agency_id: UUID) -> None:
             advanced = await advance_reversal(session, agency_id, REVERSAL_BATCH)
 
 
+async def drain_backtests(parts: Parts, agency_id: UUID) -> None:
+    """Go on with backtests, a batch a commit; while anything is screened they take half of the time at most."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + BACKTEST_S
+    while (began := loop.time()) < until and not parts.stopping.is_set():
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            backtest_id = await mark_backtest(session, agency_id)
+        if backtest_id is None:
+            parts.shelf.clear()
+            return
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            await advance_backtest(session, agency_id, backtest_id, parts.shelf)
+        await asyncio.sleep(loop.time() - began if _screening else 0)
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        await hint_work(session, agency_id, "backtest")
+
+
+async def drain_rates(parts: Parts, agency_id: UUID) -> None:
+    """Count how often rules fired."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        await watch_rates(session, agency_id)
+
+
 DRAINS: Mapping[WorkKind, Drain] = {
     "screening": drain_screening,
     "unscreened": drain_unscreened,
@@ -169,6 +204,8 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "feed": drain_feed,
     "retention": drain_retention,
     "reversal": drain_reversals,
+    "backtest": drain_backtests,
+    "rates": drain_rates,
 }
 
 

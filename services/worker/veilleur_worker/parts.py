@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from veilleur.domain.screening.rule_sets import RuleSetCache
+from veilleur.domain.trials.shelf import Shelf
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
 from veilleur.infra.outbound.egress import EgressPolicy
@@ -24,6 +25,7 @@ class Parts:
     sealer: Sealer
     http: httpx.AsyncClient
     rule_sets: RuleSetCache
+    shelf: Shelf
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: drains take no further batch."""
 
@@ -42,4 +44,5 @@ def build_parts(settings: Settings) -> Parts:
         sealer=Sealer.from_master_key(settings.master_key.get_secret_value()),
         http=build_client(EgressPolicy(settings.egress_allow), SEND_TIMEOUT_S),
         rule_sets=RuleSetCache(),
+        shelf=Shelf(),
     )

@@ -75,7 +75,7 @@ async def test_a_case_that_every_moderator_has_skipped_is_a_leads(world):
     assert (await late_comer.claim())["reason"] == "empty"
     [taken] = await lead.take()
     assert taken["case"]["id"] == held["case"]["id"]
-    assert await desk.count("desk_alarms", "type = 'case.flagged'") == 1
+    assert await desk.count("alarms", "closed_at IS NULL AND kind = 'case.flagged'") == 1
 
 
 async def test_a_wrong_language_is_corrected_and_sent_where_the_rules_say(world):
@@ -198,10 +198,11 @@ async def test_an_escalated_case_goes_up_with_its_note_and_the_clock_of_the_high
     assert taken["case"]["due_at"] == held["case"]["due_at"]
     clocks = await desk.fetch("SELECT metric, state FROM sla_clocks WHERE agency_id = $1 ORDER BY metric")
     assert [tuple(clock) for clock in clocks] == [("decision", "running"), ("escalation", "running")]
-    assert await desk.count("desk_alarms", "type = 'case.escalated'") == 1
+    assert await desk.count("alarms", "closed_at IS NULL AND kind = 'case.escalated'") == 1
     assert (await senior.decide(taken)).status_code == 201
     clocks = await desk.fetch("SELECT state FROM sla_clocks WHERE agency_id = $1")
     assert [clock["state"] for clock in clocks] == ["met", "met"]
+    assert await desk.count("alarms", "closed_at IS NULL") == 0
 
 
 @pytest.mark.parametrize(

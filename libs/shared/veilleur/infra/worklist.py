@@ -14,7 +14,17 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-WorkKind = Literal["screening", "unscreened", "delivery", "sla", "feed", "retention", "reversal"]
+WorkKind = Literal[
+    "screening",
+    "unscreened",
+    "delivery",
+    "sla",
+    "feed",
+    "retention",
+    "reversal",
+    "backtest",
+    "rates",
+]
 
 GRACE_S = 30
 

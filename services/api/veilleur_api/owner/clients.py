@@ -79,6 +79,7 @@ def describe_client(client: Client) -> dict[str, Any]:
         "time_zone": client.time_zone,
         "languages": client.languages,
         "interim": client.interim,
+        "blast_limit_percent": client.blast_limit_percent,
         "calendar": show_id("cal", client.calendar_id),
         "guaranteed_slots": client.guaranteed_slots,
         "house_rules": client.house_rules,

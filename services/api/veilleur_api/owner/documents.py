@@ -63,6 +63,7 @@ class ClientPatch(Shape):
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
     guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None
     tone: Annotated[str, Field(max_length=2_000)] | None = None
@@ -111,6 +112,8 @@ class PolicyIn(Shape):
     examples: list[Annotated[str, Field(max_length=2_000)]] = Field(default_factory=list, max_length=50)
     severity: int = Field(default=1, ge=1, le=5)
     default_actions: list[Code] = Field(default_factory=list, max_length=10)
+    clause: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    """Of the client's terms: what a statement of reasons refers to."""
 
 
 class CatalogueActionIn(Shape):

@@ -26,6 +26,8 @@ class Policy(Tenanted):
     severity: Mapped[int] = mapped_column(default=1)
     """1 (a nuisance) to 5 (harms whoever reads it)."""
     default_actions: Mapped[list[str]] = mapped_column(default=list)
+    clause: Mapped[str | None]
+    """Of the client's terms, or of the law: what a statement of reasons refers to."""
 
     __table_args__ = (
         reference("client_id", "clients"),

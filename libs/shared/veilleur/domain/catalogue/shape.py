@@ -14,6 +14,7 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
         "examples": policy.examples,
         "severity": policy.severity,
         "default_actions": policy.default_actions,
+        "clause": policy.clause,
     }
 
 

@@ -40,8 +40,11 @@ def _reason(decision: Decision, policies: Mapping[str, Policy]) -> dict[str, Any
         if titles
         else msg("This content breaks our rules")
     )
+    named = next(
+        (policies[code].clause for code in decision.policies if code in policies and policies[code].clause), None
+    )
     return {
         "text": text if isinstance(text, str) else text.render(language),
         "language": decision.language if decision.explanation else language,
         "ground": "illegal" if "illegal" in decision.policies else "terms",
-    }
+    } | ({"reference": named} if named else {})

@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.alarms.record import Trouble, raise_alarm
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.models import Item
-from veilleur.domain.review.alarm import raise_alarm
 from veilleur.domain.review.flag import flag_if_nobody_is_left
 from veilleur.domain.review.lease import is_repeated, let_go, lock_held, require_lease
 from veilleur.domain.review.models import Case
@@ -90,5 +90,6 @@ async def _tell(session: AsyncSession, case: Case, queue: QueueTerms, member_id:
     by = show_id("mem", member_id)
     deed = Deed(by, "case.escalated", show_id("itm", case.item_id), case.client_id, details)
     await record_deeds(session, case.agency_id, [deed])
-    data = {"item": show_id("itm", case.item_id), "queue": queue.code, "tier": queue.tier, "by": by}
-    await raise_alarm(session, case.agency_id, "case.escalated", case.client_id, case.id, data)
+    figures = {"item": show_id("itm", case.item_id), "queue": queue.code, "tier": queue.tier, "by": by}
+    trouble = Trouble("case.escalated", show_id("cas", case.id), case.client_id, figures)
+    await raise_alarm(session, case.agency_id, trouble)

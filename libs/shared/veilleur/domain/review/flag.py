@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.alarms.record import Trouble, close_alarms, raise_alarm
 from veilleur.domain.audit.record import Deed, record_deeds
-from veilleur.domain.review.alarm import raise_alarm
 from veilleur.domain.review.models import Case
 from veilleur.domain.review.needs import read_needs
 from veilleur.domain.review.piles import load_queues
@@ -60,7 +60,13 @@ async def flag_if_nobody_is_left(session: AsyncSession, case: Case) -> None:
         await flag_case(session, case, "skipped")
 
 
+async def settle_alarms(session: AsyncSession, case: Case) -> None:
+    """The case is dealt with: nobody has to look any more."""
+    for kind in ("case.flagged", "case.escalated"):
+        await close_alarms(session, case.agency_id, kind, [show_id("cas", case.id)], case.client_id)
+
+
 async def _tell(session: AsyncSession, agency_id: UUID, client_id: UUID, case_id: UUID, flag: Flag) -> None:
     deed = Deed("system", "case.flagged", show_id("cas", case_id), client_id, {"flag": flag})
     await record_deeds(session, agency_id, [deed])
-    await raise_alarm(session, agency_id, "case.flagged", client_id, case_id, {"flag": flag})
+    await raise_alarm(session, agency_id, Trouble("case.flagged", show_id("cas", case_id), client_id, {"flag": flag}))

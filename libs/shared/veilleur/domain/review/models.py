@@ -223,26 +223,6 @@ class Question(Tenanted):
     )
 
 
-class DeskAlarm(Tenanted):
-    """Something at the desk that the agency is told of; append-only."""
-
-    __tablename__ = "desk_alarms"
-
-    type: Mapped[str]
-    client_id: Mapped[UUID]
-    case_id: Mapped[UUID]
-    data: Mapped[JsonObject]
-    """Ids and codes only; never content."""
-    occurred_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
-
-    __table_args__ = (
-        reference("client_id", "clients"),
-        reference("case_id", "cases"),
-        CheckConstraint("type IN ('case.escalated', 'case.flagged')", name="type"),
-        Index(None, "agency_id", "occurred_at", "id"),
-    )
-
-
 class Shift(Tenanted):
     """When a member works. Who has no shift at all is always on."""
 

@@ -98,6 +98,14 @@ def replay_outcome(compiled: CompiledRuleSet, trace: Mapping[str, object]) -> tu
     return _settle(compiled, chosen, read_instant(trace)), chosen.rule.rule.id if chosen else None
 
 
+def conclude(
+    compiled: CompiledRuleSet, answers: Answers, now: datetime, exhausted: frozenset[str] = frozenset()
+) -> tuple[Outcome, str | None]:
+    """What the answers of all conditions come to, as `evaluate` has it: the outcome and the rule that decided."""
+    chosen = _choose_fired(_find_fired(compiled, answers, _find_stopped(compiled, now, exhausted)))
+    return _settle(compiled, chosen, now), chosen.rule.rule.id if chosen else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Fired:
     """A rule whose condition is true or, with `unknown`, that acts on not knowing."""

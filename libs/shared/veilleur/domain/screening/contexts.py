@@ -1,12 +1,12 @@
 """Stored contexts: all that an evaluation needs to be done again, as it was or by other rules."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, select, tuple_
+from sqlalchemy import Row, Select, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.intake.models import Item, ItemRevision
@@ -52,16 +52,8 @@ async def read_contexts(
     An item screened several times is there several times, each time with what it then said.
     """
     kept = StoredEvaluation
-    of_item = and_(Item.agency_id == kept.agency_id, Item.id == kept.item_id)
-    replaced = and_(
-        ItemRevision.agency_id == kept.agency_id,
-        ItemRevision.item_id == kept.item_id,
-        ItemRevision.revision == kept.item_revision,
-    )
     query = (
-        select(kept.__table__, Item.external_id, func.coalesce(ItemRevision.body, Item.body).label("body"))
-        .join(Item, of_item)
-        .outerjoin(ItemRevision, replaced)
+        _select_contexts()
         .where(kept.agency_id == agency_id, kept.client_id == client_id)
         .order_by(kept.evaluated_at.desc(), kept.id.desc())
         .limit(limit)
@@ -69,6 +61,30 @@ async def read_contexts(
     if after is not None:
         query = query.where(tuple_(kept.evaluated_at, kept.id) < after)
     return [_to_context(row) for row in await session.execute(query)]
+
+
+async def read_contexts_of(
+    session: AsyncSession, agency_id: UUID, evaluation_ids: Collection[UUID]
+) -> dict[UUID, StoredContext]:
+    """These contexts, by the id of their evaluation."""
+    kept = StoredEvaluation
+    query = _select_contexts().where(kept.agency_id == agency_id, kept.id.in_(evaluation_ids))
+    return {row.id: _to_context(row) for row in await session.execute(query)}
+
+
+def _select_contexts() -> Select[Any]:
+    kept = StoredEvaluation
+    of_item = and_(Item.agency_id == kept.agency_id, Item.id == kept.item_id)
+    replaced = and_(
+        ItemRevision.agency_id == kept.agency_id,
+        ItemRevision.item_id == kept.item_id,
+        ItemRevision.revision == kept.item_revision,
+    )
+    return (
+        select(kept.__table__, Item.external_id, func.coalesce(ItemRevision.body, Item.body).label("body"))
+        .join(Item, of_item)
+        .outerjoin(ItemRevision, replaced)
+    )
 
 
 def _to_context(row: Row[Any]) -> StoredContext:

@@ -14,6 +14,7 @@ from veilleur.domain.rules.evaluate import Evaluation, Match, evaluate
 from veilleur.domain.rules.facts import item_facts
 from veilleur.domain.rules.outcome import Decide, Escalate, Outcome, show_action, show_outcome
 from veilleur.domain.screening.automation import Automation
+from veilleur.domain.screening.borrowing import borrow_facts
 from veilleur.domain.screening.rule_sets import Published
 from veilleur.domain.screening.standing import Standing
 from veilleur.domain.sla.policy import Priority
@@ -69,15 +70,21 @@ class Question:
     automation: Automation = "act"
     standing: Standing | None = None
     gathered: Mapping[str, object] = field(default_factory=dict)
+    shadow: Published | None = None
+    """A version that is asked as well, and never acts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is to be done, and how the rules saw it; `evaluation` None: there was no rule set."""
+    """What is to be done, and how the rules saw it; `evaluation` None: there was no rule set.
+
+    `shadowed` is how the version in shadow saw it.
+    """
 
     question: Question
     judgement: Judgement
     evaluation: Evaluation | None = None
+    shadowed: Evaluation | None = None
 
 
 def needs_rules(item: Item, standing: Standing | None) -> bool:
@@ -97,11 +104,18 @@ def judge(question: Question) -> Judged:
         return Judged(question, _rehearse(item))
     if not needs_rules(item, question.standing):
         return Judged(question, Settled(item))
-    evaluation = None
-    if question.published is not None:
-        evaluation = evaluate(question.published.compiled, item_facts(as_sent(item), question.present))
+    facts = item_facts(as_sent(item), question.present, question.gathered)
+    evaluation = None if question.published is None else evaluate(question.published.compiled, facts)
     conclude = _observe if item.mode == "observe" else _judge_live
-    return Judged(question, conclude(question, evaluation), evaluation)
+    return Judged(question, conclude(question, evaluation), evaluation, _ask_shadow(question))
+
+
+def _ask_shadow(question: Question) -> Evaluation | None:
+    if question.shadow is None:
+        return None
+    source = None if question.published is None else question.published.compiled
+    gathered = borrow_facts(question.gathered, source, question.shadow.compiled)
+    return evaluate(question.shadow.compiled, item_facts(as_sent(question.item), question.present, gathered))
 
 
 def show_answer(evaluation: Evaluation | None) -> dict[str, Any]:
@@ -109,6 +123,21 @@ def show_answer(evaluation: Evaluation | None) -> dict[str, Any]:
     if evaluation is None:
         return {"escalate": {"queue": None, "priority": "normal"}}
     return show_outcome(evaluation.outcome)
+
+
+def show_shadow(judged: Judged) -> dict[str, Any] | None:
+    """What the version in shadow would have done, small: the item and the other answer stand beside it."""
+    shadow, evaluation = judged.question.shadow, judged.shadowed
+    if shadow is None or evaluation is None:
+        return None
+    outcome = evaluation.outcome
+    return {
+        "version": shadow.version,
+        "kind": outcome.verdict if isinstance(outcome, Decide) else "escalate",
+        "rule": evaluation.decided_by,
+        "fired": [match.rule for match in evaluation.matched],
+        "actions": [action.code for action in outcome.actions] if isinstance(outcome, Decide) else [],
+    }
 
 
 def as_sent(item: Item) -> dict[str, Any]:

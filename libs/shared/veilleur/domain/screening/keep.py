@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.screening.judge import Judged, needs_rules, show_answer
+from veilleur.domain.screening.judge import Judged, needs_rules, show_answer, show_shadow
 from veilleur.domain.screening.models import StoredEvaluation
 from veilleur.infra.db.bulk import insert_rows
 
@@ -29,4 +29,5 @@ def _to_row(judged: Judged) -> dict[str, Any]:
         "trace": {} if judged.evaluation is None else dict(judged.evaluation.trace),
         "outcome": show_answer(judged.evaluation),
         "evaluated_at": question.present,
+        "shadow": show_shadow(judged),
     }

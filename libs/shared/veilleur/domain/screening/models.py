@@ -28,6 +28,8 @@ class StoredEvaluation(Tenanted):
     outcome: Mapped[JsonObject]
     """What the rules alone would have: `{"verdict", …}` or `{"escalate": {…}}`."""
     evaluated_at: Mapped[datetime]
+    shadow: Mapped[JsonObject | None]
+    """What the version in shadow would have: `{"version", "kind", "rule", "fired": [rules], "actions": [codes]}`."""
 
     __table_args__ = (
         reference("client_id", "clients"),

@@ -23,6 +23,7 @@ from veilleur.domain.screening.judge import Closed, Held, Judgement, Observed, Q
 from veilleur.domain.screening.keep import keep_evaluations
 from veilleur.domain.screening.rule_sets import RuleSetCache
 from veilleur.domain.screening.standing import load_standings
+from veilleur.domain.screening.windows import find_count_time
 from veilleur.domain.sla.clocks import cancel_clocks
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import new_id
@@ -88,7 +89,7 @@ async def screen_marked(
     open_before = await lock_open_cases(session, agency_id, [item.id for item in items if item.id in standings])
     # Not for those that ended here: it may be the rule set itself that fails them.
     sound = [item for item in items if item.attempts <= MAX_ATTEMPTS]
-    published = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
+    in_force = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
     modes = await load_automation(session, agency_id, {item.client_id for item in sound})
     judged = [
         judge(
@@ -96,14 +97,16 @@ async def screen_marked(
                 item=item,
                 evaluation_id=new_id(),
                 present=present,
-                published=choose_rules(published.get(item.client_id), item, modes[item.client_id]),
+                published=choose_rules(in_force.published.get(item.client_id), item, modes[item.client_id]),
                 automation=modes[item.client_id],
                 standing=standings.get(item.id),
+                shadow=in_force.shadows.get(item.client_id),
             )
         )
         for item in sound
     ]
     await keep_evaluations(session, agency_id, judged)
+    await hint_work(session, agency_id, "rates", due_at=find_count_time(present))
     judgements = [one.judgement for one in judged]
     judgements += [
         Opening(item, "screening_failed", queue=UNSCREENED) for item in items if item.attempts > MAX_ATTEMPTS

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, Double, ForeignKeyConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base, JsonObject, Tenanted, reference
@@ -43,6 +43,8 @@ class Client(Tenanted):
     calendar_id: Mapped[UUID]
     queue_id: Mapped[UUID]
     """Where cases go that no rule routes."""
+    blast_limit_percent: Mapped[float] = mapped_column(Double(), default=5.0, server_default=text("5"))
+    """Share of the traffic whose fate one person alone may change by publishing a rule set."""
     guaranteed_slots: Mapped[int | None]
     """How many cases of this client may always be in hand at once; None: an equal part of all."""
     house_rules: Mapped[str] = mapped_column(server_default="")
@@ -61,6 +63,7 @@ class Client(Tenanted):
         UniqueConstraint("agency_id", "slug"),
         CheckConstraint("automation IN ('act', 'advise', 'off')", name="automation"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
+        CheckConstraint("blast_limit_percent BETWEEN 0 AND 100", name="blast_limit_percent"),
         CheckConstraint("guaranteed_slots BETWEEN 0 AND 10000", name="guaranteed_slots"),
         reference("calendar_id", "calendars"),
         reference("queue_id", "queues"),

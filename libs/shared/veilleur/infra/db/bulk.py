@@ -1,6 +1,6 @@
 """Many rows of one table in one statement: `INSERT … SELECT … FROM unnest(…)`, one array a column.
 
-An executemany sends, binds and runs the statement once a row: for 200 rows it costs four to eight times as much.
+An executemany binds and runs the statement once a row.
 """
 
 import json

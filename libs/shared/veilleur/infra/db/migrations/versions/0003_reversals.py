@@ -54,11 +54,15 @@ ALTER TABLE clients ADD COLUMN automation TEXT DEFAULT 'act' NOT NULL, ADD COLUM
 
 ALTER TABLE cases ADD COLUMN suggestion JSONB;
 
-ALTER TABLE policies ADD COLUMN titles JSONB DEFAULT '{}' NOT NULL
+ALTER TABLE policies ADD COLUMN titles JSONB DEFAULT '{}' NOT NULL, ADD COLUMN clause TEXT;
+
+GRANT DELETE ON policies, actions TO veilleur_app
 """
 
 DOWN = """
-ALTER TABLE policies DROP COLUMN titles;
+REVOKE DELETE ON policies, actions FROM veilleur_app;
+
+ALTER TABLE policies DROP COLUMN titles, DROP COLUMN clause;
 
 ALTER TABLE cases DROP COLUMN suggestion;
 

@@ -5,7 +5,7 @@ Kind: expand. Columns with defaults, new tables, and the indexes of cases anew: 
 
 from alembic import op
 
-from veilleur.infra.db.rls import append_only_statements, tenant_statements
+from veilleur.infra.db.rls import tenant_statements
 
 revision = "0007"
 down_revision = "0006"
@@ -102,22 +102,6 @@ CREATE TABLE questions (
 
 CREATE INDEX ix_questions_agency_id_case_id ON questions (agency_id, case_id);
 
-CREATE TABLE desk_alarms (
-  agency_id UUID NOT NULL,
-  id UUID NOT NULL,
-  type TEXT NOT NULL,
-  client_id UUID NOT NULL,
-  case_id UUID NOT NULL,
-  data JSONB NOT NULL,
-  occurred_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
-  CONSTRAINT pk_desk_alarms PRIMARY KEY (agency_id, id),
-  CONSTRAINT fk_desk_alarms_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
-  CONSTRAINT fk_desk_alarms_agency_id_case_id FOREIGN KEY(agency_id, case_id) REFERENCES cases (agency_id, id),
-  CONSTRAINT ck_desk_alarms_type CHECK (type IN ('case.escalated', 'case.flagged'))
-);
-
-CREATE INDEX ix_desk_alarms_agency_id_occurred_at_id ON desk_alarms (agency_id, occurred_at, id);
-
 CREATE TABLE shifts (
   agency_id UUID NOT NULL,
   id UUID NOT NULL,
@@ -148,7 +132,7 @@ CREATE INDEX ix_absences_agency_id_member_id_ends_at ON absences (agency_id, mem
 """
 
 DOWN = """
-DROP TABLE absences, shifts, desk_alarms, questions;
+DROP TABLE absences, shifts, questions;
 
 ALTER TABLE assignments
   DROP COLUMN reason,
@@ -182,7 +166,6 @@ ALTER TABLE clients DROP COLUMN guaranteed_slots;
 TENANTED: dict[str, str | None] = {
     "routing_rules": None,
     "questions": None,
-    "desk_alarms": None,
     "shifts": None,
     "absences": None,
 }
@@ -194,11 +177,9 @@ def upgrade() -> None:
     for table, client_column in TENANTED.items():
         for statement in tenant_statements(table, client_column=client_column):
             op.execute(statement)
-    for statement in append_only_statements("desk_alarms"):
-        op.execute(statement)
     op.execute("GRANT SELECT, INSERT, DELETE ON routing_rules, shifts, absences TO veilleur_app")
     op.execute("GRANT UPDATE ON routing_rules, shifts, questions TO veilleur_app")
-    op.execute("GRANT SELECT, INSERT ON questions, desk_alarms TO veilleur_app, veilleur_worker")
+    op.execute("GRANT SELECT, INSERT ON questions TO veilleur_app, veilleur_worker")
     op.execute("GRANT SELECT ON routing_rules, shifts, absences TO veilleur_worker")
 
 
