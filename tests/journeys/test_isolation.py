@@ -239,6 +239,11 @@ BODIES: dict[str, Callable[[], Json]] = {
     "tune_rules": lambda: {"param": "x"},
     "change_queue": lambda: {"name": "Mine now"},
     "create_absence": lambda: ABSENCE,
+    "replace_shift": lambda: SHIFT | {"member": "mem_x"},
+    "assign_case_to": lambda: {"member": "mem_x"},
+    "set_case_priority": lambda: {"priority": "urgent", "retarget": True},
+    "route_case_to": lambda: {"queue": "default"},
+    "close_case_undecided": lambda: {"reason": "x"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
 
@@ -392,7 +397,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "publish_rules", "stop_reversal", "create_login_code",
+        "ping_endpoint", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run",
     }  # fmt: skip
 
@@ -413,7 +418,9 @@ async def test_ids_of_another_agency_lead_nowhere(world, thief, seized, operatio
     assert await dump_agency(world, seized) == before
 
 
-@pytest.mark.parametrize("operation", [one for one in BY_PATH if len(one.path_ids) > 1], **named)
+@pytest.mark.parametrize(
+    "operation", [one for one in BY_PATH if one.path_ids[0] == "client_id" and len(one.path_ids) > 1], **named
+)
 async def test_ids_under_a_client_are_that_clients_own(world, thief, operation):
     first, second = thief.homes
     before = await dump_client(world, second)
@@ -469,6 +476,7 @@ async def test_a_key_looks_nothing_up_in_the_agencys_other_client(thief):
 @pytest.mark.parametrize("operation", LISTS, **named)
 async def test_lists_hold_nothing_of_another_agency(world, thief, seized, operation):
     query = "?limit=200" if operation.name.startswith("list_") and operation.name != "list_assignments" else ""
+    query += "?date=2027-03-01" if operation.name == "get_coverage" else ""
     query += "?group_by=client,source,day,member,meter" if operation.name == "get_usage" else ""
     answer = await caller_of(thief, operation.audience).ask("GET", operation.path + query)
     assert answer.status_code == 200, answer.text

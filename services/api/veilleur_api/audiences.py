@@ -8,6 +8,7 @@ from veilleur_api.moderator import assignments, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
+    cases,
     catalogue,
     clients,
     config,
@@ -41,6 +42,7 @@ OWNER: tuple[APIRouter, ...] = (
     queues.router,
     routing.router,
     shifts.router,
+    cases.router,
     owner_desk.router,
     usage.router,
     rate_plans.router,

@@ -44,7 +44,7 @@ async def test_off_frees_all_in_hand_at_once_and_counts_against_nobody(world):
     assert await desk.moderator.claim(wait=5) == {"assignments": [], "reason": "off_shift"}
     assert len(await other.take(3)) == 3
     assert await desk.count("assignments", "outcome = 'freed'") == 2
-    assert await desk.count("cases", "expiries > 0 OR cardinality(passed_by) > 0") == 0
+    assert await desk.count("cases", "(expiries > 0 OR cardinality(passed_by) > 0)") == 0
     answer = await desk.moderator.decide(held[0])
     assert (answer.status_code, slug(answer)) == (409, "lease-lost")
     await desk.moderator.set_status("available")
