@@ -34,6 +34,7 @@ SHAPES = {
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que", "case_id": "cas", "shift_id": "shf",
     "absence_id": "abs", "reversal_id": "rev",
     "backtest_id": "bkt",
+    "calendar_id": "cal",
 }  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def guarded(routers):
 
 def fill(path):
     """The path with ids that name nothing."""
-    return path.format(version=1, **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()})
+    return path.format(version=1, code="x", **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()})
 
 
 async def knock(caller, route):

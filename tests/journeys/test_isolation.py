@@ -41,6 +41,14 @@ RULES: Json = {
     ],
 }
 
+SLA_POLICY: Json = {
+    "default": {
+        "class": "standard",
+        "decision": {"seconds": 3_600, "time": "calendar", "warnings": [{"percent": 50}]},
+        "volume": {"per": "day", "items": 1, "beyond": "excluded"},
+    }
+}
+
 # What only the holder of the ids may see, in every text a person wrote.
 NEVER_ANSWERED = "secretword"
 
@@ -70,7 +78,7 @@ class Tenant:
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id")}
-        return self.homes[0].ids | named | {"member_id": self.ids["member"]}
+        return self.homes[0].ids | named | {"member_id": self.ids["member"], "calendar_id": self.ids["calendar"]}
 
 
 SHIFT: Json = {
@@ -114,6 +122,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     endpoint = await client.add_endpoint("http://127.0.0.1:9/hook")
     key = {"kind": "oauth_client", "name": mark, "scopes": ["ingest:write", "items:read"]}
     credential = await owner.call("POST", f"{client.base}/credentials", key, 201)
+    policy = {"policy": SLA_POLICY, "apply_to": "open", "note": mark}
+    await owner.call("POST", f"{client.base}/sla-policies", policy, 201)
     code = unique("code")
     await owner.call("POST", f"{client.base}/policies", {"code": code, "title": mark}, 201)
     await owner.call(
@@ -230,6 +240,8 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
+    "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
+    "change_calendar": lambda: {"name": "Mine now", "calendar": CALENDAR, "apply_to": "open"},
     "create_rule_set": lambda: {"rule_set": RULES},
     "put_config": lambda: {"settings": None},
     "change_automation": lambda: {"mode": "off", "reason": "x"},
@@ -291,7 +303,9 @@ ALONE = {
     "create_queue": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
+    "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
+    "get_starting_pack": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",

@@ -8,6 +8,7 @@ from veilleur_api.moderator import assignments, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
+    calendars,
     cases,
     catalogue,
     clients,
@@ -16,6 +17,7 @@ from veilleur_api.owner import (
     deliveries,
     macros,
     members,
+    packs,
     queues,
     rate_plans,
     reversals,
@@ -23,9 +25,9 @@ from veilleur_api.owner import (
     rule_sets,
     rule_trials,
     shifts,
+    sla_policies,
     usage,
 )
-from veilleur_api.owner import desk as owner_desk
 
 INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router, answers.router)
 MODERATOR: tuple[APIRouter, ...] = (assignments.router, moves.router, presence.router, moderator_desk.router)
@@ -37,13 +39,15 @@ OWNER: tuple[APIRouter, ...] = (
     macros.router,
     rule_sets.router,
     reversals.router,
+    packs.router,
     rule_trials.router,
     members.router,
     queues.router,
     routing.router,
     shifts.router,
     cases.router,
-    owner_desk.router,
+    calendars.router,
+    sla_policies.router,
     usage.router,
     rate_plans.router,
     deliveries.router,

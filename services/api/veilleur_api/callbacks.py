@@ -71,6 +71,13 @@ _CATALOGUE_CHANGE: dict[str, Any] = {
 }
 
 
+_CLOCK: dict[str, Any] = {
+    "item": {"$ref": "#/components/schemas/Item"},
+    "metric": {"enum": ["decision", "escalation"]},
+    "due_at": {"type": "string", "format": "date-time"},
+}
+
+
 def _callback(event_type: str, summary: str, data: dict[str, Any]) -> dict[str, Any]:
     body = {
         "type": "object",
@@ -155,6 +162,12 @@ CALLBACKS: dict[str, Any] = {
                 "choices": {"type": "array", "items": _TEXT, "description": "suggestions; any text answers"},
             },
         ),
+        "sla.warning": _callback(
+            "sla.warning",
+            "A due time comes near (only with `share_sla`)",
+            _CLOCK | {"threshold": _TEXT | {"description": "`80%` of the time used up, or `900s` before it is"}},
+        ),
+        "sla.breached": _callback("sla.breached", "A due time has passed (only with `share_sla`)", _CLOCK),
         "ping": _callback("ping", "Sent when the owner asks for it", {"endpoint": _TEXT}),
     },
     "components": {

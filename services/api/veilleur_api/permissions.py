@@ -6,8 +6,8 @@ from veilleur.domain.tenancy.models import Role
 
 _CONFIGURE = frozenset({
     "clients:read", "clients:write", "catalogue:write", "rules:read", "rules:write", "members:read", "members:write",
-    "queues:write", "shifts:write", "cases:steer", "calendars:write", "credentials:write", "deliveries:read",
-    "alarms:read",
+    "queues:write", "shifts:write", "cases:steer", "calendars:write", "sla:write", "credentials:write",
+    "deliveries:read", "alarms:read",
 })  # fmt: skip
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {

@@ -5,6 +5,7 @@ SLUGS = (
     "already-decided",
     "already-reversed",
     "bad-signature",
+    "calendar-replaced",
     "code-taken",
     "conflict",
     "count-changed",

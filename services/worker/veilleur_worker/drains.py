@@ -16,6 +16,7 @@ from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_att
 from veilleur.domain.intake.retention import drop_old_receipts
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
+from veilleur.domain.review.retarget import retarget_batch
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
 from veilleur.domain.sla.sweep import sweep_due_clocks
@@ -141,6 +142,14 @@ async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
             return
 
 
+async def drain_retargets(parts: Parts, agency_id: UUID) -> None:
+    """Let open clocks count by changed terms."""
+    more = True
+    while more:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            more = await retarget_batch(session, agency_id, SLA_BATCH)
+
+
 async def drain_unscreened(parts: Parts, agency_id: UUID) -> None:
     """Raise what is still unscreened past its target."""
     async with parts.database.transaction(Scope(agency_id)) as session:
@@ -201,6 +210,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "unscreened": drain_unscreened,
     "delivery": drain_deliveries,
     "sla": drain_clocks,
+    "retarget": drain_retargets,
     "feed": drain_feed,
     "retention": drain_retention,
     "reversal": drain_reversals,

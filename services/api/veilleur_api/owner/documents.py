@@ -26,6 +26,7 @@ Zone = Annotated[str, Field(max_length=64), AfterValidator(_require_zone)]
 LanguageTag = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
 Verdict = Literal["allow", "restrict", "remove"]
+ApplyTo = Literal["new_only", "open", "open_since"]
 Mode = Literal["live", "test", "observe", "paused"]
 
 
@@ -55,6 +56,7 @@ class ContactIn(Shape):
 class ClientPatch(Shape):
     """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
 
+    `apply_to`: which open clocks count by another `calendar`; `share_sla`: tell of warnings and breaches;
     `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all.
     """
 
@@ -63,6 +65,9 @@ class ClientPatch(Shape):
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    apply_to: ApplyTo = "new_only"
+    open_since: str | None = None
+    share_sla: bool | None = None
     blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
     guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None
@@ -208,6 +213,22 @@ class MemberPatch(Shape):
 class CalendarIn(Shape):
     name: Name
     calendar: dict[str, Any]
+
+
+class CalendarChange(CalendarIn):
+    """`apply_to` says which open clocks of the clients that keep this calendar count by the new hours."""
+
+    apply_to: ApplyTo = "new_only"
+    open_since: str | None = None
+
+
+class SlaPolicyIn(Shape):
+    """`apply_to` says which open clocks count by the new promises; `open_since` needs the instant `open_since`."""
+
+    policy: dict[str, Any]
+    note: Annotated[str, Field(max_length=2_000)] = ""
+    apply_to: ApplyTo = "new_only"
+    open_since: str | None = None
 
 
 class CalendarPreviewIn(RootModel[dict[str, Any]]):

@@ -22,7 +22,7 @@ from veilleur.domain.review.plan import (
 )
 from veilleur.domain.review.routing import Destination, Facts, Plan, Route, choose_destination
 from veilleur.domain.review.staff import load_staff
-from veilleur.domain.sla.policy import CaseFacts, choose_target
+from veilleur.domain.sla.policy import CaseFacts, Target, choose_promise
 from veilleur.domain.sla.terms import estimate_due, load_terms
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.errors import Conflict, InputError, Invalid
@@ -84,17 +84,21 @@ async def preview_routing(preview: RoutingPreviewIn, caller: Member, session: Tx
     promised = CaseFacts(
         priority=preview.priority, queue=destination.queue.code, kind=preview.kind, language=preview.language or "und"
     )
-    target = choose_target(terms.policy, promised)
+    promise = choose_promise(terms.policy, promised)
     return JsonAnswer(
         {
             "queue": destination.queue.code,
             "rule": destination.route.name if destination.route else None,
             "needs": {"language": destination.needs.language, "skills": sorted(destination.needs.skills)},
             "due_at": estimate_due(terms, promised, present),
-            "target": {"class": target.target_class, "seconds": target.seconds} if target else None,
+            "target": _describe_target(promise.target) if promise else None,
             "eligible": await _list_eligible(session, client, destination, present),
         }
     )
+
+
+def _describe_target(target: Target) -> dict[str, Any]:
+    return {"class": target.target_class, "seconds": target.seconds}
 
 
 async def _list_eligible(session: Tx, client: Client, destination: Destination, present: Any) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from veilleur.kernel.messages import Language, choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
-from veilleur_api.owner.common import find_client, page_by_id
+from veilleur_api.owner.common import bound_version, find_client, page_by_id
 from veilleur_api.owner.documents import RuleCheckIn, RulePreviewIn, RuleSetIn
 from veilleur_api.principals import MemberCaller, authorise_member
 
@@ -109,11 +109,6 @@ def describe_version(row: RuleSetVersion) -> dict[str, Any]:
         "shadow_since": row.shadow_since,
         "shadow_until": row.shadow_until,
     }
-
-
-def bound_version(version: int) -> int:
-    """A version number beyond the column's range names nothing rather than failing in the database."""
-    return version if 0 < version < 2**31 else 0
 
 
 def show_finding(finding: Finding, language: Language) -> dict[str, Any]:

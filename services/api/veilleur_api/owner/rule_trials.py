@@ -32,8 +32,8 @@ from veilleur.kernel.messages import Language, choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
-from veilleur_api.owner.common import find_client, page_by_id
-from veilleur_api.owner.rule_sets import bound_version, describe_version
+from veilleur_api.owner.common import bound_version, find_client, page_by_id
+from veilleur_api.owner.rule_sets import describe_version
 from veilleur_api.owner.trial_documents import BacktestIn, RollbackIn, TuneIn
 from veilleur_api.principals import authorise_member
 

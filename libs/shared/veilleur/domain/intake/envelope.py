@@ -19,6 +19,9 @@ from veilleur.kernel.messages import msg
 from veilleur.kernel.strict_json import canonical_bytes
 
 EventType = Literal["item.created", "item.updated", "item.deleted", "item.reported", "appeal.created"]
+Kind = Literal["post", "comment", "message", "review", "profile", "listing", "media", "account", "other"]
+ReportSource = Literal["user", "trusted_flagger", "authority", "platform"]
+
 EVENT_TYPES = ("item.created", "item.updated", "item.deleted", "item.reported", "appeal.created")
 NOT_YET = ("appeal.created",)
 
@@ -75,7 +78,7 @@ class ItemIn(Shape):
 
     external_id: ExternalId
     revision: int | None = Field(default=None, ge=1, le=2_147_483_647)
-    kind: Literal["post", "comment", "message", "review", "profile", "listing", "media", "account", "other"] = "comment"
+    kind: Kind = "comment"
     text: str | None = Field(default=None, max_length=50_000)
     language: str | None = Field(default=None, pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$", max_length=35)
     url: Url | None = None
@@ -106,7 +109,7 @@ class ReporterIn(Shape):
 class ReportIn(Shape):
     """Who pointed at the item, and why."""
 
-    source: Literal["user", "trusted_flagger", "authority", "platform"]
+    source: ReportSource
     reason: str = Field(min_length=1, max_length=256)
     detail: str | None = Field(default=None, max_length=10_000)
     reporter: ReporterIn | None = None

@@ -19,6 +19,7 @@ from veilleur.domain.outbox.models import Endpoint
 from veilleur.domain.review.models import Queue
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.domain.screening.authoring import publish_rule_set, save_rule_set
+from veilleur.domain.sla.adopt import Application, NewPolicy, adopt_policy
 from veilleur.domain.sla.models import SlaPolicyVersion
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.ids import new_id, read_id, show_id
@@ -145,17 +146,8 @@ async def _read_sla(session: AsyncSession, client: Client) -> Json:
 
 
 async def _apply_sla(session: AsyncSession, change: Change) -> None:
-    newest = await _newest_policy(session, change.client)
-    session.add(
-        SlaPolicyVersion(
-            agency_id=change.client.agency_id,
-            id=new_id(),
-            client_id=change.client.id,
-            version=newest.version + 1,
-            document=change.after,
-        )
-    )
-    await session.flush()
+    policy = NewPolicy(change.client.id, change.after, "configuration", change.actor)
+    await adopt_policy(session, change.client.agency_id, policy, Application())
 
 
 async def _newest_policy(session: AsyncSession, client: Client) -> SlaPolicyVersion:

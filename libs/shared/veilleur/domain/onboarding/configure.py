@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -16,12 +15,14 @@ from veilleur.domain.catalogue.macros import check_texts
 from veilleur.domain.onboarding.config_diff import diff_sections
 from veilleur.domain.onboarding.config_sections import SECTION_NAMES, SECTIONS, Change, has_endpoints
 from veilleur.domain.onboarding.config_shapes import SHAPES, UNKNOWN_ZONE, is_zone
-from veilleur.domain.onboarding.config_sla import check_sla
 from veilleur.domain.review.models import Queue
 from veilleur.domain.rules.catalogue_view import ActionSpec, Catalogue
 from veilleur.domain.rules.check import check_rule_set
+from veilleur.domain.sla.mistakes import Mistakes
 from veilleur.domain.sla.models import CalendarVersion
-from veilleur.domain.tenancy.models import Client
+from veilleur.domain.sla.policy_conditions import Known as SlaKnown
+from veilleur.domain.sla.policy_document import read_policy
+from veilleur.domain.tenancy.models import Client, Source
 from veilleur.infra.validation import invalid_from_pydantic
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.ids import show_id
@@ -38,6 +39,8 @@ class _Known:
 
     calendars: frozenset[str]
     queues: frozenset[str]
+    sources: frozenset[str]
+    """Of the client alone."""
 
 
 async def read_config(session: AsyncSession, client: Client) -> Document:
@@ -63,12 +66,13 @@ async def prepare_config(
             after[name] = _read_section(name, wanted[name], before[name], errors)
     if after["callbacks"]["events"] is None or not await has_endpoints(session, client):
         after["callbacks"] = before["callbacks"]
-    known = await _load_known(session, client.agency_id)
+    known = await _load_known(session, client)
     errors += _check_settings(after["settings"], known)
     for name in ("policies", "actions", "macros"):
         errors += _find_repeated(name, after[name])
     errors += _check_catalogue(after)
-    errors += check_sla(after["sla"], "/sla")
+    mistakes = Mistakes(errors)
+    after["sla"] = read_policy(after["sla"], SlaKnown(known.sources, known.queues), "/sla", mistakes)
     errors += await _check_rules(after, known)
     if errors:
         raise Invalid(msg("The configuration has mistakes; nothing was changed"), errors=errors)
@@ -107,10 +111,18 @@ def _read_section(name: str, value: Json, before: Json, errors: list[InputError]
         return before
 
 
-async def _load_known(session: AsyncSession, agency_id: UUID) -> _Known:
+async def _load_known(session: AsyncSession, client: Client) -> _Known:
+    agency_id = client.agency_id
     calendars = await session.scalars(select(CalendarVersion.id).where(CalendarVersion.agency_id == agency_id))
     queues = await session.scalars(select(Queue.code).where(Queue.agency_id == agency_id))
-    return _Known(frozenset(show_id("cal", one) for one in calendars), frozenset(queues))
+    sources = await session.scalars(
+        select(Source.id).where(Source.agency_id == agency_id, Source.client_id == client.id)
+    )
+    return _Known(
+        calendars=frozenset(show_id("cal", one) for one in calendars),
+        queues=frozenset(queues),
+        sources=frozenset(show_id("src", one) for one in sources),
+    )
 
 
 def _check_settings(settings: Mapping[str, Json], known: _Known) -> Iterator[InputError]:

@@ -16,7 +16,10 @@ from veilleur.infra.worklist import hint_work
 from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.ids import new_id
 
-EventType = Literal["decision.made", "decision.reversed", "item.held", "catalogue.changed", "case.question", "ping"]
+EventType = Literal[
+    "decision.made", "decision.reversed", "item.held", "catalogue.changed", "case.question", "sla.warning",
+    "sla.breached", "ping",
+]  # fmt: skip
 KEPT_S = 30 * 86_400
 """How long events are kept, in seconds: the client's time to pull them."""
 

@@ -1,7 +1,7 @@
 """Opening cases: the case, its clock, the item's new state and the client's notice, in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -42,6 +42,8 @@ class Opening:
     suggestion: dict[str, Any] | None = None
     evaluation_id: UUID | None = None
     rule_set_version: int | None = None
+    reporters: tuple[str, ...] = ()
+    """The kinds of who reported the item."""
 
 
 async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[Opening], present: datetime) -> None:
@@ -216,7 +218,10 @@ def _clock_start(case: _Prepared) -> ClockStart:
         item_id=item.id,
         case_id=case.case_id,
         terms=case.terms,
-        facts=state_facts(item, priority=case.opening.priority, queue=case.destination.queue.code),
+        facts=replace(
+            state_facts(item, priority=case.opening.priority, queue=case.destination.queue.code),
+            report_source=case.opening.reporters,
+        ),
         started_at=item.asked_at,
     )
 

@@ -5,7 +5,8 @@ again and writes all that follows. A process that dies between leaves the count:
 items that were begun before one at a time, and after `MAX_ATTEMPTS` an item opens a case that says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from veilleur.domain.screening.automation import choose_rules, load_automation
 from veilleur.domain.screening.judge import Closed, Held, Judgement, Observed, Question, Settled, judge
 from veilleur.domain.screening.keep import keep_evaluations
 from veilleur.domain.screening.rule_sets import RuleSetCache
-from veilleur.domain.screening.standing import load_standings
+from veilleur.domain.screening.standing import Standing, load_standings
 from veilleur.domain.screening.windows import find_count_time
 from veilleur.domain.sla.clocks import cancel_clocks
 from veilleur.infra.worklist import hint_work
@@ -117,7 +118,14 @@ async def screen_marked(
         await withdraw_cases(session, agency_id, answered)
     await _settle(session, agency_id, judgements, present)
     await record_decisions(session, agency_id, [one for one in judgements if isinstance(one, Verdict)], present)
-    await open_cases(session, agency_id, [one for one in judgements if isinstance(one, Opening)], present)
+    openings = [_name_reporters(one, standings) for one in judgements if isinstance(one, Opening)]
+    await open_cases(session, agency_id, openings, present)
+
+
+def _name_reporters(opening: Opening, standings: Mapping[UUID, Standing]) -> Opening:
+    """A promise may depend on who reported the item."""
+    standing = standings.get(opening.item.id)
+    return replace(opening, reporters=tuple(sorted(standing.reports))) if standing else opening
 
 
 async def _lock_items(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> list[Item]:

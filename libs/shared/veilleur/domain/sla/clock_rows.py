@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.sla.announce import Noted, announce_sla
 from veilleur.domain.sla.countdown import OPEN, Happening, Run, Timer
 from veilleur.domain.sla.models import Clock, ClockEvent, ClockState
 from veilleur.domain.sla.policy import Target
 from veilleur.infra.db.bulk import insert_rows
 from veilleur.infra.worklist import hint_work
-from veilleur.kernel.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +68,19 @@ def read_run(row: Mapping[Any, Any]) -> Run:
 async def insert_clocks(session: AsyncSession, agency_id: UUID, fresh: Sequence[Change]) -> None:
     """Insert new clocks with what happened to them so far."""
     await insert_rows(session, Clock, [dict(change.row) | _run_columns(change.run) for change in fresh])
-    await write_events(session, agency_id, [event for change in fresh for event in list_events(change)])
+    await write_events(session, agency_id, [one for change in fresh for one in _list_noted(change)])
     await _hint(session, agency_id, fresh)
 
 
 _TYPES = {
-    "case_id": "uuid", "policy_id": "uuid", "calendar_id": "uuid", "facts": "jsonb", "state": "text",
+    "case_id": "uuid", "policy_id": "uuid", "calendar_id": "uuid", "facts": "jsonb", "excluded": "text",
+    "state": "text",
     "target_class": "text", "target_s": "integer", "business": "boolean", "pausable": "boolean", "warnings": "text[]",
     "started_at": "timestamptz", "counted_from": "timestamptz", "remaining_s": "double precision",
     "due_at": "timestamptz", "timers": "jsonb", "next_event_at": "timestamptz", "breached_at": "timestamptz",
     "stopped_at": "timestamptz", "elapsed_s": "double precision", "pause_reason": "text", "revision": "integer",
 }  # fmt: skip
-_PINS = ("case_id", "policy_id", "calendar_id", "facts")
+_PINS = ("case_id", "policy_id", "calendar_id", "facts", "excluded")
 
 _ASSIGNED = ", ".join(f"{name} = t.{name}" for name in _TYPES)
 _TYPED = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
@@ -103,30 +104,45 @@ async def write_changes(session: AsyncSession, agency_id: UUID, changes: Sequenc
         for change in moved
     ]
     await session.execute(_UPDATE, {"agency_id": agency_id, "rows": json.dumps(rows, default=_show)})
-    await write_events(session, agency_id, [event for change in moved for event in list_events(change)])
+    await write_events(session, agency_id, [one for change in moved for one in _list_noted(change)])
     await _hint(session, agency_id, moved)
 
 
-def list_events(change: Change) -> list[dict[str, Any]]:
-    """The rows of what happened."""
+async def write_events(session: AsyncSession, agency_id: UUID, noted: Sequence[Noted]) -> None:
+    """Keep what happened to clocks, but for what is known already, and tell who is to be told."""
+    await insert_rows(
+        session, ClockEvent, [_event_row(one) for one in noted], shared={"agency_id": agency_id}, skip_known=True
+    )
+    await announce_sla(session, agency_id, noted)
+
+
+def _event_row(noted: Noted) -> dict[str, Any]:
+    happening = noted.happening
+    return {
+        "clock_id": noted.clock_id,
+        "client_id": noted.client_id,
+        "type": happening.type,
+        "threshold": happening.threshold,
+        "revision": happening.revision,
+        "details": happening.details,
+        "occurred_at": happening.occurred_at,
+    }
+
+
+def _list_noted(change: Change) -> list[Noted]:
+    row = dict(change.row) | dict(change.pins)
     return [
-        {
-            "id": new_id(),
-            "clock_id": change.row["id"],
-            "client_id": change.row["client_id"],
-            "type": one.type,
-            "threshold": one.threshold,
-            "revision": one.revision,
-            "details": one.details | (dict(change.notes) if one.revision else {}),
-            "occurred_at": one.occurred_at,
-        }
+        Noted(
+            clock_id=row["id"],
+            client_id=row["client_id"],
+            item_id=row["item_id"],
+            metric=row["metric"],
+            excluded=row["excluded"],
+            due_at=change.run.due_at,
+            happening=replace(one, details=one.details | dict(change.notes)) if one.revision else one,
+        )
         for one in change.happened
     ]
-
-
-async def write_events(session: AsyncSession, agency_id: UUID, events: Sequence[dict[str, Any]]) -> None:
-    """Keep what happened to clocks; what is known already is left out."""
-    await insert_rows(session, ClockEvent, events, shared={"agency_id": agency_id}, skip_known=True)
 
 
 def _run_columns(run: Run) -> dict[str, Any]:

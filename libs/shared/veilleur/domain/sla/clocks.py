@@ -7,7 +7,7 @@ time; whoever keeps a copy of it (`cases.due_at`) writes it in the same transact
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,7 +19,6 @@ from veilleur.domain.sla.clock_rows import Change, insert_clocks, lock_clocks, r
 from veilleur.domain.sla.countdown import (
     Aim,
     PauseReason,
-    Step,
     pause_run,
     reopen_run,
     resume_run,
@@ -27,8 +26,9 @@ from veilleur.domain.sla.countdown import (
     start_run,
     stop_run,
 )
-from veilleur.domain.sla.policy import GRACE_S, CaseFacts, Metric, Target, choose_target
+from veilleur.domain.sla.policy import GRACE_S, CaseFacts, Metric, Promise, choose_promise
 from veilleur.domain.sla.terms import Terms, load_calendars, load_pinned_terms, load_told
+from veilleur.domain.sla.volume import Ask, admit_volume
 from veilleur.kernel.ids import new_id
 
 
@@ -57,6 +57,8 @@ class Retarget:
     facts: Mapping[str, str] = field(default_factory=dict)
     terms: Mapping[UUID, Terms] | None = None
     """By client."""
+    since: datetime | None = None
+    """Only clocks that started from then on."""
 
 
 Due = dict[UUID, datetime]
@@ -80,10 +82,12 @@ async def start_clocks(session: AsyncSession, agency_id: UUID, starts: Sequence[
         Change(row, *reopen_run(read_run(row), calendars[row["calendar_id"]], present), {"case_id": start.case_id})
         for start, row in continued
     ]
+    new = [(start, row) for start, row in pairs if row is None or not _is_same_question(start, row, present)]
+    asks = [Ask(start.client_id, start.terms, start.facts, _asked_at(start, row, present)) for start, row in new]
+    facts = await admit_volume(session, agency_id, asks, [start.metric for start, _ in new])
     begun = [
-        _begin(agency_id, start, row, present)
-        for start, row in pairs
-        if row is None or not _is_same_question(start, row, present)
+        _begin(agency_id, replace(start, facts=fact, started_at=ask.asked_at), row, present)
+        for (start, row), ask, fact in zip(new, asks, facts, strict=True)
     ]
     fresh = [change for change in begun if change is not None]
     await insert_clocks(session, agency_id, fresh)
@@ -104,10 +108,15 @@ async def cancel_clocks(session: AsyncSession, agency_id: UUID, item_ids: Collec
 
 
 async def pause_clocks(session: AsyncSession, agency_id: UUID, item_ids: Collection[UUID], reason: PauseReason) -> Due:
-    """Hold the running clocks of these items that may be paused; too few people is no reason."""
+    """Hold the running clocks of these items that may be paused; too few people is no reason.
 
-    def pause(row: RowMapping, calendar: Calendar, present: datetime) -> Step:
-        return pause_run(read_run(row), calendar, reason, present)
+    A promise that can't be paused runs on while the client can't be reached, but it is no longer owed.
+    """
+
+    def pause(row: RowMapping, calendar: Calendar, present: datetime) -> Change:
+        run, events = pause_run(read_run(row), calendar, reason, present)
+        unowed = reason == "client_callback_down" and not run.target.pausable and row["excluded"] is None
+        return Change(row, run, events, {"excluded": "client_down"} if unowed else {})
 
     return await _change(session, agency_id, item_ids, pause)
 
@@ -121,7 +130,8 @@ async def retarget_clocks(
     session: AsyncSession, agency_id: UUID, item_ids: Collection[UUID], retarget: Retarget
 ) -> Due:
     """Let the open clocks of these items count by the promise that `retarget` leads to; a breach stays a breach."""
-    rows = await lock_clocks(session, agency_id, item_ids)
+    locked = await lock_clocks(session, agency_id, item_ids)
+    rows = [row for row in locked if retarget.since is None or row["started_at"] >= retarget.since]
     if not rows:
         return {}
     present = read_present(rows)
@@ -133,16 +143,16 @@ async def retarget_clocks(
         pins = row["policy_id"], row["calendar_id"]
         terms = pinned[pins] if retarget.terms is None else retarget.terms[row["client_id"]]
         facts = CaseFacts.from_document(row["facts"] | dict(retarget.facts))
-        target = choose_target(terms.policy, facts, row["metric"])
-        if target is not None:
-            aim = Aim(target, terms.calendar, told.get(row["id"], frozenset()))
+        promise = choose_promise(terms.policy, facts, row["metric"])
+        if promise is not None:
+            aim = Aim(promise.target, terms.calendar, told.get(row["id"], frozenset()))
             step = retarget_run(read_run(row), calendars[row["calendar_id"]], aim, present)
-            changes.append(_pin(row, step, terms, facts, retarget))
+            changes.append(Change(row, *step, _pin(row, terms, facts, promise), _note(retarget)))
     await write_changes(session, agency_id, changes)
     return _list_due(changes)
 
 
-Move = Callable[[RowMapping, Calendar, datetime], Step]
+Move = Callable[[RowMapping, Calendar, datetime], Change]
 
 
 async def _change(
@@ -154,27 +164,38 @@ async def _change(
         return {}
     calendars = await load_calendars(session, agency_id, {row["calendar_id"] for row in chosen})
     present = read_present(chosen)
-    changes = [Change(row, *move(row, calendars[row["calendar_id"]], present)) for row in chosen]
+    changes = [move(row, calendars[row["calendar_id"]], present) for row in chosen]
     await write_changes(session, agency_id, changes)
     return _list_due(changes)
 
 
-def _pin(row: RowMapping, step: Step, terms: Terms, facts: CaseFacts, retarget: Retarget) -> Change:
+def _pin(row: RowMapping, terms: Terms, facts: CaseFacts, promise: Promise) -> dict[str, object]:
     """Even where the due time stays, the clock counts by the new terms from now on."""
-    pins = {"policy_id": terms.policy_id, "calendar_id": terms.calendar_id, "facts": facts.to_document()}
-    return Change(row, *step, pins, {"reason": retarget.reason, "actor": retarget.actor})
+    excluded = row["excluded"]
+    if excluded in (None, "over_volume"):
+        excluded = "over_volume" if promise.excluded else None
+    return {
+        "policy_id": terms.policy_id,
+        "calendar_id": terms.calendar_id,
+        "facts": facts.to_document(),
+        "excluded": excluded,
+    }
 
 
-def _stop(row: RowMapping, calendar: Calendar, present: datetime) -> Step:
-    return stop_run(read_run(row), calendar, present, cancelled=False)
+def _note(retarget: Retarget) -> dict[str, object]:
+    return {"reason": retarget.reason, "actor": retarget.actor}
 
 
-def _cancel(row: RowMapping, calendar: Calendar, present: datetime) -> Step:
-    return stop_run(read_run(row), calendar, present, cancelled=True)
+def _stop(row: RowMapping, calendar: Calendar, present: datetime) -> Change:
+    return Change(row, *stop_run(read_run(row), calendar, present, cancelled=False))
 
 
-def _resume(row: RowMapping, calendar: Calendar, present: datetime) -> Step:
-    return resume_run(read_run(row), calendar, present)
+def _cancel(row: RowMapping, calendar: Calendar, present: datetime) -> Change:
+    return Change(row, *stop_run(read_run(row), calendar, present, cancelled=True))
+
+
+def _resume(row: RowMapping, calendar: Calendar, present: datetime) -> Change:
+    return Change(row, *resume_run(read_run(row), calendar, present))
 
 
 def _is_same_question(start: ClockStart, last: RowMapping, present: datetime) -> bool:
@@ -185,12 +206,10 @@ def _is_same_question(start: ClockStart, last: RowMapping, present: datetime) ->
 
 
 def _begin(agency_id: UUID, start: ClockStart, last: RowMapping | None, present: datetime) -> Change | None:
-    target: Target | None = choose_target(start.terms.policy, start.facts, start.metric)
-    if target is None:
+    promise = choose_promise(start.terms.policy, start.facts, start.metric)
+    if promise is None:
         return None
-    # A question that was answered before and comes back after the grace is asked when it comes back.
-    asked_again = last is not None and start.started_at <= last["stopped_at"]
-    run, events = start_run(target, start.terms.calendar, present if asked_again else start.started_at, present)
+    run, events = start_run(promise.target, start.terms.calendar, start.started_at, present)
     row = {
         "agency_id": agency_id,
         "id": new_id(),
@@ -202,8 +221,15 @@ def _begin(agency_id: UUID, start: ClockStart, last: RowMapping | None, present:
         "policy_id": start.terms.policy_id,
         "calendar_id": start.terms.calendar_id,
         "facts": start.facts.to_document(),
+        "excluded": "over_volume" if promise.excluded else None,
     }
     return Change(row, run, events)
+
+
+def _asked_at(start: ClockStart, last: RowMapping | None, present: datetime) -> datetime:
+    """A question that was answered before and comes back after the grace is asked when it comes back."""
+    asked_again = last is not None and start.started_at <= last["stopped_at"]
+    return present if asked_again else start.started_at
 
 
 def _list_due(changes: Sequence[Change]) -> Due:

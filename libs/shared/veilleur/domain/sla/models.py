@@ -11,13 +11,19 @@ from veilleur.infra.db.base import JsonObject, Tenanted, reference
 
 
 class CalendarVersion(Tenanted):
-    """Opening hours, immutable: a change is a new row."""
+    """Opening hours, immutable: a change is a new row that replaces the one before; nothing is replaced twice."""
 
     __tablename__ = "calendars"
 
     name: Mapped[str]
     document: Mapped[JsonObject]
+    version: Mapped[int] = mapped_column(default=1)
+    replaces_id: Mapped[UUID | None]
+    provenance: Mapped[JsonObject] = mapped_column(default=dict)
+    """Where the public holidays of `holiday_country` were taken from."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (UniqueConstraint("agency_id", "replaces_id"),)
 
 
 class SlaPolicyVersion(Tenanted):
@@ -28,9 +34,54 @@ class SlaPolicyVersion(Tenanted):
     client_id: Mapped[UUID]
     version: Mapped[int]
     document: Mapped[JsonObject]
+    note: Mapped[str] = mapped_column(default="")
+    author: Mapped[str] = mapped_column(default="system")
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
     __table_args__ = (reference("client_id", "clients"), UniqueConstraint("agency_id", "client_id", "version"))
+
+
+class SlaVolume(Tenanted):
+    """How many items of a class were promised for in one period that has a cap."""
+
+    __tablename__ = "sla_volumes"
+
+    client_id: Mapped[UUID]
+    target_class: Mapped[str]
+    period_start: Mapped[datetime]
+    promised: Mapped[int]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        UniqueConstraint("agency_id", "client_id", "target_class", "period_start"),
+    )
+
+
+class SlaRetarget(Tenanted):
+    """A change of terms on its way through the open clocks of a client, batch by batch, in the order of their ids."""
+
+    __tablename__ = "sla_retargets"
+
+    client_id: Mapped[UUID]
+    policy_id: Mapped[UUID]
+    calendar_id: Mapped[UUID]
+    reason: Mapped[str]
+    actor: Mapped[str]
+    since: Mapped[datetime | None]
+    """Only clocks that started from here on."""
+    reached: Mapped[UUID | None]
+    """The last clock that was looked at."""
+    clocks: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("policy_id", "sla_policies"),
+        reference("calendar_id", "calendars"),
+        CheckConstraint("reason IN ('policy', 'calendar')", name="reason"),
+        Index("ix_sla_retargets_open", "agency_id", "id", postgresql_where="finished_at IS NULL"),
+    )
 
 
 class ClockState(StrEnum):

@@ -1,10 +1,11 @@
 """What a client is promised, and which promise a case falls under; pure.
 
 A policy is `{"rules": [{"class", "when": {…}, "decision": {…}, "escalation"?: {…}}], "default": {"class", "decision",
-"escalation"?}}`: the first rule whose conditions all hold wins, the default otherwise. `when` names lists of allowed
-values for `priority queue kind source language report_source`. A target is `{"seconds", "time", "pausable"?,
-"warnings"?: [{"percent": 80} | {"before_s": 900}]}`; `time` is `business` (open time of the client's calendar) or
-`calendar`, warnings count in the same time.
+"escalation"?}, "reopen_grace_s"?}`: the first rule whose conditions all hold wins, the default otherwise. `when` names
+lists of allowed values for `priority queue kind source language report_source`. A target is `{"seconds", "time",
+"pausable"?, "warnings"?: [{"percent": 80} | {"before_s": 900}]}`; `time` is `business` (open time of the client's
+calendar) or `calendar`, warnings count in the same time. A rule may cap what it promises for: `"volume": {"per":
+"hour|day|week|month", "items", "beyond": "excluded"} | {…, "beyond": "slower", "slower": <target>}`.
 """
 
 from collections.abc import Mapping
@@ -46,6 +47,8 @@ class CaseFacts:
     source: str = ""
     language: str = "und"
     report_source: tuple[str, ...] = ()
+    over_volume: bool = False
+    """It came when its class had had all the items of the period that are promised for."""
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -57,12 +60,17 @@ class CaseFacts:
 
 DEFAULT_POLICY: dict[str, Any] = {
     "rules": [
-        {"class": "urgent", "when": {"priority": ["urgent"]}, "decision": {"seconds": 3_600, "time": "calendar"}},
-        {"class": "high", "when": {"priority": ["high"]}, "decision": {"seconds": 4 * 3_600, "time": "business"}},
-        {"class": "low", "when": {"priority": ["low"]}, "decision": {"seconds": 24 * 3_600, "time": "business"}},
+        {
+            "class": name,
+            "when": {"priority": [name]},
+            "decision": {"seconds": hours * 3_600, "time": time, "pausable": True},
+        }
+        for name, hours, time in (("urgent", 1, "calendar"), ("high", 4, "business"), ("low", 24, "business"))
     ],
-    "default": {"class": "standard", "decision": {"seconds": 8 * 3_600, "time": "business"}},
+    "default": {"class": "standard", "decision": {"seconds": 8 * 3_600, "time": "business", "pausable": True}},
+    "reopen_grace_s": GRACE_S,
 }
+"""What a client begins with, written as a policy is once it was read."""
 
 
 def choose_rule(policy: Mapping[str, Any], facts: CaseFacts) -> Mapping[str, Any]:
@@ -71,10 +79,25 @@ def choose_rule(policy: Mapping[str, Any], facts: CaseFacts) -> Mapping[str, Any
     return next((rule for rule in policy["rules"] if _holds(rule["when"], facts)), chosen)
 
 
-def choose_target(policy: Mapping[str, Any], facts: CaseFacts, metric: Metric = "decision") -> Target | None:
-    """The target of a case; None where nothing is promised for this metric, which is never so for decisions."""
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """`excluded`: it is counted and shown, and owed to nobody."""
+
+    target: Target
+    excluded: bool = False
+
+
+def choose_promise(policy: Mapping[str, Any], facts: CaseFacts, metric: Metric = "decision") -> Promise | None:
+    """What is promised for a case; None where nothing is for this metric, which is never so for decisions."""
     rule = choose_rule(policy, facts)
-    return read_target(rule["class"], rule[metric]) if metric in rule else None
+    if metric not in rule:
+        return None
+    volume = rule.get("volume")
+    if volume is None or metric != "decision" or not facts.over_volume:
+        return Promise(read_target(rule["class"], rule[metric]))
+    if volume["beyond"] == "slower":
+        return Promise(read_target(rule["class"], volume["slower"]))
+    return Promise(read_target(rule["class"], rule[metric]), excluded=True)
 
 
 def read_target(target_class: str, document: Mapping[str, Any]) -> Target:
@@ -89,12 +112,14 @@ def read_target(target_class: str, document: Mapping[str, Any]) -> Target:
 
 
 def _holds(conditions: Mapping[str, Any], facts: CaseFacts) -> bool:
-    return all(_meets(getattr(facts, name), allowed) for name, allowed in conditions.items())
+    return all(_meets(name, getattr(facts, name), allowed) for name, allowed in conditions.items())
 
 
-def _meets(value: str | tuple[str, ...], allowed: list[str]) -> bool:
+def _meets(name: str, value: str | tuple[str, ...], allowed: list[str]) -> bool:
     if isinstance(value, tuple):
         return not set(value).isdisjoint(allowed)
+    if name == "language":  # fr stands for fr-CA as well
+        return any(f"{value.lower()}-".startswith(f"{tag}-") for tag in allowed)
     return value in allowed
 
 

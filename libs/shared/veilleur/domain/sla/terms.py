@@ -26,6 +26,8 @@ class Terms:
     policy: dict[str, Any]
     calendar_id: UUID
     calendar: Calendar
+    time_zone: str = "UTC"
+    """The client's: volumes are counted by its days."""
 
 
 def estimate_due(terms: Terms, facts: CaseFacts, asked_at: datetime) -> datetime:
@@ -45,7 +47,7 @@ async def load_terms(session: AsyncSession, agency_id: UUID, client_ids: Collect
         .subquery()
     )
     rows = await session.execute(
-        select(Client.id, newest.c.id.label("policy_id"), newest.c.document, CalendarVersion)
+        select(Client.id, Client.time_zone, newest.c.id.label("policy_id"), newest.c.document, CalendarVersion)
         .join(newest, newest.c.client_id == Client.id)
         .join(
             CalendarVersion,
@@ -54,7 +56,13 @@ async def load_terms(session: AsyncSession, agency_id: UUID, client_ids: Collect
         .where(Client.agency_id == agency_id, Client.id.in_(client_ids))
     )
     return {
-        row.id: Terms(row.policy_id, row.document, row.CalendarVersion.id, parse_calendar(row.CalendarVersion.document))
+        row.id: Terms(
+            policy_id=row.policy_id,
+            policy=row.document,
+            calendar_id=row.CalendarVersion.id,
+            calendar=parse_calendar(row.CalendarVersion.document),
+            time_zone=row.time_zone,
+        )
         for row in rows
     }
 

@@ -43,6 +43,8 @@ class Client(Tenanted):
     calendar_id: Mapped[UUID]
     queue_id: Mapped[UUID]
     """Where cases go that no rule routes."""
+    share_sla: Mapped[bool] = mapped_column(default=False)
+    """Whether the client is told of warnings and breaches."""
     blast_limit_percent: Mapped[float] = mapped_column(Double(), default=5.0, server_default=text("5"))
     """Share of the traffic whose fate one person alone may change by publishing a rule set."""
     guaranteed_slots: Mapped[int | None]
