@@ -15,6 +15,7 @@ from veilleur_api.permissions import ROLE_PERMISSIONS, SCOPES
 
 PUBLIC_ROUTES = {
     "receive_webhook": "a webhook carries its proof in its signature",
+    "answer_handshake": "platforms ask who holds the address before they send anything",
     "issue_token": "this is where credentials are traded for tokens",
     "get_server_metadata": "RFC 8414",
     "get_jwks": "public keys",
@@ -32,7 +33,7 @@ SCOPES_OF_LATER_CALLS = {"endpoints:write", "billing:read", "erasure:write"}
 SHAPES = {
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que", "case_id": "cas", "shift_id": "shf",
-    "absence_id": "abs", "reversal_id": "rev",
+    "absence_id": "abs", "reversal_id": "rev", "decision_id": "dec",
     "backtest_id": "bkt",
     "calendar_id": "cal",
 }  # fmt: skip

@@ -4,11 +4,13 @@ from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, answers, feed, items, webhooks
-from veilleur_api.moderator import assignments, moves, presence
+from veilleur_api.ingest import decisions as ingest_decisions
+from veilleur_api.moderator import assignments, decisions, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
     calendars,
+    care,
     cases,
     catalogue,
     clients,
@@ -29,8 +31,21 @@ from veilleur_api.owner import (
     usage,
 )
 
-INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router, answers.router)
-MODERATOR: tuple[APIRouter, ...] = (assignments.router, moves.router, presence.router, moderator_desk.router)
+INGEST: tuple[APIRouter, ...] = (
+    webhooks.router,
+    items.router,
+    feed.router,
+    ingest_decisions.router,
+    answers.router,
+    account.router,
+)
+MODERATOR: tuple[APIRouter, ...] = (
+    assignments.router,
+    moves.router,
+    decisions.router,
+    presence.router,
+    moderator_desk.router,
+)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
     config.router,
@@ -42,6 +57,7 @@ OWNER: tuple[APIRouter, ...] = (
     packs.router,
     rule_trials.router,
     members.router,
+    care.router,
     queues.router,
     routing.router,
     shifts.router,
