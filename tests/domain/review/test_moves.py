@@ -1,6 +1,5 @@
 """Where else a case in hand may go: skipped, handed over, escalated. It keeps its due time, and never hides."""
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -179,12 +178,7 @@ async def test_an_escalated_case_goes_up_with_its_note_and_the_clock_of_the_high
             "escalation": {"seconds": 1_800, "time": "calendar"},
         },
     }
-    await world.fetch(
-        "INSERT INTO sla_policies (agency_id, id, client_id, version, document)"
-        " SELECT $1, gen_random_uuid(), client_id, 2, $2 FROM sla_policies WHERE agency_id = $1",
-        desk.agency_id,
-        json.dumps(policy),
-    )
+    await desk.agency.owner.call("POST", f"{desk.client.base}/sla-policies", {"policy": policy}, 201)
     await add_queue(desk, "board", tier=3)
     senior = await desk.hire(tier=3)
     held = await desk.take_one()
