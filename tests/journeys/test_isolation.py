@@ -157,6 +157,10 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     held = await take(world, moderator, client)
     escalation = {"fence": held["fence"], "queue": "default", "note": mark}
     await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/escalate", escalation, 200)
+    await client.accept(f"doubtful, severe, {mark}", external_id="c_severe", **author)
+    severe = await take(world, moderator, client)
+    found = {"fence": severe["fence"], "class": "terror"}
+    await moderator.call("POST", f"/moderator/v1/assignments/{severe['id']}/quarantine", found, 200)
     in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", **author)
     held = await take(world, moderator, client)
     waiting = await client.accept(f"doubtful, waiting, {mark}", external_id="c_waiting", **author)
@@ -244,6 +248,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "correct_made_decision": lambda: {"verdict": "allow", "reason": "x"},
     "overrule_made_decision": lambda: {"verdict": "allow", "reason": "x"},
     "set_member_care": lambda: {"blur": False},
+    "quarantine_assignment": lambda: {"fence": 1, "class": "terror"},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
     "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},

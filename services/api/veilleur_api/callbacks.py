@@ -147,6 +147,15 @@ CALLBACKS: dict[str, Any] = {
             "An item waits for a person; show it or not, as `interim` says",
             {"item": {"$ref": "#/components/schemas/Item"}, "interim": _INTERIM},
         ),
+        "item.emergency": _callback(
+            "item.emergency",
+            "Severe content: hide the item at once, keep it, and do what your law asks for; media are never sent",
+            {
+                "item": {"$ref": "#/components/schemas/Item"},
+                "class": {"enum": ["csam", "threat_to_life", "terror"]},
+                "interim": _INTERIM,
+            },
+        ),
         "catalogue.changed": _callback(
             "catalogue.changed",
             "Decisions may name other policies or actions from now on: GET /ingest/v1/catalogue has them all",

@@ -88,6 +88,19 @@ class FenceIn(Shape):
     fence: int
 
 
+class QuarantineIn(FenceIn):
+    hold_class: Literal["csam", "threat_to_life", "terror"] = Field(alias="class")
+
+
+class QuarantinedOut(BaseModel):
+    """The case is out of my hands. A break is offered: `PUT /moderator/v1/me/status` takes it."""
+
+    case_id: str
+    item_id: str
+    queue: str
+    break_offered: bool
+
+
 class NoteIn(Shape):
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
     pin: Literal["case", "author"] = "case"

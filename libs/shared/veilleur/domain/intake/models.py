@@ -66,6 +66,8 @@ class Item(Tenanted):
     deleted_at: Mapped[datetime | None]
     """When the client said it is gone; the worker then closes what is open."""
     closed_at: Mapped[datetime | None]
+    hold_class: Mapped[str | None]
+    """Why the item is under a legal hold: kept, and its media shown in restricted queues only."""
 
     __table_args__ = (
         reference("client_id", "clients"),
@@ -74,6 +76,7 @@ class Item(Tenanted):
         CheckConstraint("state IN ('received', 'in_review', 'decided', 'deleted')", name="state"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
         CheckConstraint("mode IN ('live', 'test', 'observe')", name="mode"),
+        CheckConstraint("hold_class IN ('csam', 'threat_to_life', 'terror')", name="hold_class"),
         Index("ix_items_unscreened", "agency_id", "asked_at", postgresql_where="state = 'received'"),
         Index("ix_items_author", "agency_id", "client_id", "author_external_id", "received_at"),
         Index(
@@ -145,4 +148,26 @@ class WebhookReceipt(Base):
     __table_args__ = (
         ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
         reference("client_id", "clients"),
+    )
+
+
+class LegalHold(Tenanted):
+    """An item is kept, whoever asks for its erasure, from `placed_at` until somebody lifts it."""
+
+    __tablename__ = "legal_holds"
+
+    client_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    hold_class: Mapped[str]
+    member_id: Mapped[UUID]
+    """Who placed it."""
+    placed_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    lifted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("item_id", "items"),
+        reference("member_id", "members"),
+        CheckConstraint("hold_class IN ('csam', 'threat_to_life', 'terror')", name="hold_class"),
+        Index("uq_legal_holds_standing", "agency_id", "item_id", unique=True, postgresql_where="lifted_at IS NULL"),
     )

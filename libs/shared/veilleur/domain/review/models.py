@@ -28,6 +28,8 @@ class Queue(Tenanted):
     tier: Mapped[int] = mapped_column(server_default=text("1"))
     relax_percent: Mapped[int] = mapped_column(server_default=text("50"))
     """Below this share of the target left, a case's own skills are no longer asked for; 0: they always are."""
+    restricted: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Who has its skills is shown what nobody else is: the media of items under a legal hold."""
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
@@ -174,7 +176,7 @@ class Assignment(Tenanted):
         UniqueConstraint("agency_id", "case_id", "fence"),
         CheckConstraint(
             "outcome IN ('decided', 'released', 'expired', 'withdrawn', 'skipped', 'handed_over', 'escalated',"
-            " 'asked', 'freed', 'taken', 'closed')",
+            " 'asked', 'freed', 'taken', 'closed', 'quarantined')",
             name="outcome",
         ),
     )
