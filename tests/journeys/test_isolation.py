@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from tests.support.people import Agency, Caller, Client, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
+from veilleur.domain.screening.windows import find_count_time
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur_api.openapi import build_documents
@@ -195,8 +196,10 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
 
 async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
     """What the worker counts and raises over time."""
-    await world.move_clock(timedelta(minutes=12))
-    assert await Drains(world.worker).run("rates", agency_id)
+    present = datetime.now(UTC)
+    for at in (present, find_count_time(present) + timedelta(seconds=1)):
+        await world.move_clock(at - present)
+        assert await Drains(world.worker).run("rates", agency_id)
     await world.reset_clock()
     async with world.worker.database.transaction(Scope(agency_id)) as session:
         for home in homes:
