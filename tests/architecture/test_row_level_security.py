@@ -24,6 +24,8 @@ APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
     ("routing_rules", "veilleur_app"): "the list is replaced whole",
+    ("shifts", "veilleur_app"): "a shift is over; who worked stands in the assignments",
+    ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
