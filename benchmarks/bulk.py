@@ -15,6 +15,10 @@ ROUNDS = 4
 CALLS = 6
 ITEMS = 1_000
 CONNECTIONS = 3
+GIVEN_COLUMNS = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = 'items'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum
+"""
 
 
 def main() -> None:
@@ -48,10 +52,12 @@ async def _copy(machine: Machine, prefix: str) -> float:
     connection = await asyncpg.connect(machine.admin_url)
     try:
         rows = BytesIO()
-        await connection.copy_from_query("SELECT * FROM items WHERE external_id LIKE $1", f"{prefix}-%", output=rows)
+        columns = [row["attname"] for row in await connection.fetch(GIVEN_COLUMNS)]
+        query = f"SELECT {', '.join(columns)} FROM items WHERE external_id LIKE $1"
+        await connection.copy_from_query(query, f"{prefix}-%", output=rows)
         rows.seek(0)
         began = time.perf_counter()
-        await connection.copy_to_table("items_copy", source=rows)
+        await connection.copy_to_table("items_copy", source=rows, columns=columns)
         return time.perf_counter() - began
     finally:
         await connection.close()

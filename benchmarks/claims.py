@@ -50,10 +50,10 @@ SELECT c.agency_id, c.id AS client_id, s.id AS source_id, q.id AS queue_id,
        row_number() OVER (ORDER BY c.id) - 1 AS pile
 FROM clients c JOIN queues q ON q.agency_id = c.agency_id AND q.code = 'default' CROSS JOIN sources s;
 
-INSERT INTO cases (agency_id, id, client_id, source_id, item_id, item_revision, queue_id, priority, reason, why, trace,
+INSERT INTO cases (agency_id, id, client_id, source_id, item_id, item_revision, queue_id, priority, reason, why,
                    state, due_at, fence)
 SELECT agency_id, gen_random_uuid(), client_id, source_id, gen_random_uuid(), 1, queue_id, 'normal', 'rule', '[]',
-       '{{}}', 'ready', now() + make_interval(secs => n), 0
+       'ready', now() + make_interval(secs => n), 0
 FROM generate_series(1, {cases}) AS n JOIN piles ON pile = n % {clients};
 
 INSERT INTO items (agency_id, id, client_id, source_id, external_id, revision, kind, body, digest, state, interim, mode,

@@ -23,10 +23,17 @@ APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla
 
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
+    ("routing_rules", "veilleur_app"): "the list is replaced whole",
+    ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
+    ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
+    ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
     ("work_hints", "veilleur_worker"): "forgotten when their grace is over",
     ("events", "veilleur_worker"): "the feed is kept for 30 days",
     ("deliveries", "veilleur_worker"): "go with their event",
     ("webhook_receipts", "veilleur_worker"): "told apart for 30 days",
+    ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",
+    ("backtest_items", "veilleur_worker"): "and when it is done",
+    ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",
 }
 
 NOT_AGENCY_FIRST = {

@@ -128,3 +128,21 @@ def collect_slugs():
 
 
 STARLETTES_OWN = ("method-not-allowed", "not-acceptable", "http")
+
+
+def test_no_binary_float_comes_near_money():
+    """A float literal, `float()` and `round()` have no business where amounts are made."""
+    billing = [
+        s
+        for s in list_sources()
+        if s.name.startswith("veilleur/domain/billing/") or s.name == "veilleur/kernel/money.py"
+    ]
+    assert len(billing) > 5
+    found = [
+        source.where(node)
+        for source in billing
+        for node in ast.walk(source.tree)
+        if (isinstance(node, ast.Constant) and isinstance(node.value, float))
+        or (isinstance(node, ast.Name) and node.id in {"float", "round"} and isinstance(node.ctx, ast.Load))
+    ]
+    assert found == []

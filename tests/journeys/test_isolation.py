@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.people import Agency, Caller, Client, Json, unique
+from veilleur.domain.alarms.record import Trouble, raise_alarm
+from veilleur.domain.screening.windows import find_count_time
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur_api.openapi import build_documents
@@ -33,10 +36,19 @@ RULES: Json = {
             "title": "A person decides",
             "mode": "live",
             "severity": 10,
+            "daily_cap": 10_000,
             "when": {"all": ["hits('doubts') > 0"]},
             "then": {"escalate": {"queue": "default"}, "policies": ["spam"]},
         }
     ],
+}
+
+SLA_POLICY: Json = {
+    "default": {
+        "class": "standard",
+        "decision": {"seconds": 3_600, "time": "calendar", "warnings": [{"percent": 50}]},
+        "volume": {"per": "day", "items": 1, "beyond": "excluded"},
+    }
 }
 
 # What only the holder of the ids may see, in every text a person wrote.
@@ -64,21 +76,31 @@ class Tenant:
     def uuid(self) -> UUID:
         return parse_id("agc", self.agency.id)
 
+    @property
+    def path_ids(self) -> dict[str, str]:
+        """What paths name: of the first client, and of the agency itself."""
+        own = {"member_id": self.ids["member"], "queue_id": self.ids["queue_id"], "calendar_id": self.ids["calendar"]}
+        return self.homes[0].ids | own
+
 
 async def settle(world, name: str) -> Tenant:
     """An agency with two clients, everything populated."""
     agency = await world.operator.found_agency()
     owner = agency.owner
     queue = await owner.call("POST", "/owner/v1/queues", {"code": unique("q"), "name": f"{NEVER_ANSWERED} {name}"}, 201)
+    rule = {"name": f"{NEVER_ANSWERED} {name}", "when": {"kind": ["account"]}, "queue": queue["code"]}
+    await owner.call("POST", "/owner/v1/routing-rules", rule, 201)
     always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
     calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
+    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": [unique("code")]})
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
-    ids = {"member": me["id"], "queue": queue["code"], "calendar": calendar["id"]}
+    await watch(world, parse_id("agc", agency.id), homes)
+    ids = {"member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"]}
     return Tenant(agency, moderator, tuple(homes), ids)
 
 
@@ -89,11 +111,15 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     endpoint = await client.add_endpoint("http://127.0.0.1:9/hook")
     key = {"kind": "oauth_client", "name": mark, "scopes": ["ingest:write", "items:read"]}
     credential = await owner.call("POST", f"{client.base}/credentials", key, 201)
+    policy = {"policy": SLA_POLICY, "apply_to": "open", "note": mark}
+    await owner.call("POST", f"{client.base}/sla-policies", policy, 201)
     code = unique("code")
     await owner.call("POST", f"{client.base}/policies", {"code": code, "title": mark}, 201)
     await owner.call(
         "POST", f"{client.base}/actions", {"code": code, "title": mark, "verdict": "remove", "targets": ["item"]}, 201
     )
+    reply = {"code": code, "title": mark, "texts": {"fr": mark}}
+    macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -108,7 +134,11 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "explanation": mark,
         "note": mark,
     }
-    await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/decision", ruling, 201)
+    made = await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/decision", ruling, 201)
+    await client.accept(f"doubtful, severe, {mark}", external_id="c_severe", **author)
+    severe = await take(world, moderator, client)
+    found = {"fence": severe["fence"], "class": "terror"}
+    await moderator.call("POST", f"/moderator/v1/assignments/{severe['id']}/quarantine", found, 200)
     in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", **author)
     held = await take(world, moderator, client)
     waiting = await client.accept(f"doubtful, waiting, {mark}", external_id="c_waiting", **author)
@@ -118,16 +148,36 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     report = {"source": "user", "reason": "insult", "detail": mark, "reporter": {"external_id": "u_2"}}
     for event_type, item in (("item.updated", edit), ("item.reported", {"external_id": "c_waiting", "report": report})):
         assert (await client.send(item, event_type)).status_code == 202
+    labelled = {"labelled": [{"item": {"external_id": "x", "text": mark}, "label": "allow"}]}
+    backtest = await owner.call("POST", f"{client.base}/rule-sets/1/backtest", labelled, 202)
+    wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
+    reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
         "client_id": client.id,
+        "reversal_id": reversal["id"],
         "source_id": client.source["id"],
         "endpoint_id": endpoint["id"],
         "key_id": credential["id"],
         "assignment_id": held["id"],
         "item_id": decided["id"],
+        "backtest_id": backtest["id"],
+        "macro_id": macro["id"],
+        "decision_id": made["id"],
     }
     items = {one["external_id"]: one["id"] for one in (allowed, decided, in_hand, waiting, unscreened)}
     return Household(client, mark, ids, items)
+
+
+async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
+    """What the worker counts and raises over time."""
+    present = datetime.now(UTC)
+    for at in (present, find_count_time(present) + timedelta(seconds=1)):
+        await world.move_clock(at - present)
+        assert await Drains(world.worker).run("rates", agency_id)
+    await world.reset_clock()
+    async with world.worker.database.transaction(Scope(agency_id)) as session:
+        for home in homes:
+            await raise_alarm(session, agency_id, Trouble("rule.anomaly", home.mark, parse_id("cli", home.client.id)))
 
 
 async def screen(world, client: Client) -> None:
@@ -167,8 +217,22 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
+    "correct_made_decision": lambda: {"verdict": "allow", "reason": "x"},
+    "overrule_made_decision": lambda: {"verdict": "allow", "reason": "x"},
+    "set_member_care": lambda: {"blur": False},
+    "quarantine_assignment": lambda: {"fence": 1, "class": "terror"},
+    "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
+    "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
+    "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
+    "change_calendar": lambda: {"name": "Mine now", "calendar": CALENDAR, "apply_to": "open"},
     "create_rule_set": lambda: {"rule_set": RULES},
+    "put_config": lambda: {"settings": None},
+    "change_automation": lambda: {"mode": "off", "reason": "x"},
     "change_member": lambda: {"name": "Mine now", "active": False},
+    "start_backtest_run": dict,
+    "roll_back_rules": lambda: {"reason": "x"},
+    "tune_rules": lambda: {"param": "x"},
+    "change_queue": lambda: {"name": "Mine now"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
 
@@ -182,6 +246,14 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
         lambda _, home: {"email": f"{unique('m')}@x.example", "name": "x", "roles": ["moderator"], "clients": [home.client.id]},
         "/clients/0",
     ),
+    "reverse_rules": (lambda _, home: {"filter": {"client": home.client.id}}, "/filter/client"),
+    "create_routing_rule": (
+        lambda _, home: {"name": "x", "when": {"client": [home.client.id]}, "queue": "default"}, "/when/client/0",
+    ),
+    "replace_routing_rules": (
+        lambda tenant, _: {"rules": [{"name": "x", "queue": tenant.ids["queue"]}]}, "/rules/0/queue",
+    ),
+    "preview_routing": (lambda _, home: {"client": home.client.id}, "/client"),
     "check_rules": (lambda _, home: {"client": home.client.id, "rule_set": RULES}, "/client"),
     "preview_rules": (
         lambda _, home: {"client": home.client.id, "rule_set": RULES, "items": [{"external_id": "x", "text": "x"}]},
@@ -192,18 +264,26 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
 
 QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "look_up_item": lambda home: f"?source={home.client.source['id']}&external_id=c_decided",
+    "search_client_items": lambda home: f"?client={home.client.id}&author=u_1",
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
+    "list_alarms": lambda home: f"?client={home.client.id}",
 }
 
 ALONE = {
     "receive_webhook": "answers to signatures only",
+    "answer_handshake": "answers to who knows the source and its verify token",
     "send_heartbeat": "answers for each lease apart",
     "claim_assignments": "names no id; what it hands out is looked at",
+    "set_care": "names no id",
+    "set_own_care": "names no id",
     "create_queue": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
+    "list_sla_classes": "the same for everybody",
+    "preview_rate_plan": "touches no row",
+    "get_starting_pack": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
@@ -227,7 +307,12 @@ class Operation:
     @property
     def lists(self) -> bool:
         """It reads, and everything it needs is in the credential."""
-        return self.method == "GET" and not self.path_ids and self.name not in ALONE and self.name != "look_up_item"
+        return (
+            self.method == "GET"
+            and not self.path_ids
+            and self.name not in ALONE
+            and self.name not in ("look_up_item", "search_client_items")
+        )
 
 
 def list_operations() -> list[Operation]:
@@ -304,7 +389,8 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "publish_rules", "create_login_code",
+        "ping_endpoint", "publish_rules", "stop_reversal", "create_login_code",
+        "approve_rules", "start_shadow_run", "cancel_backtest_run",
     }  # fmt: skip
 
 
@@ -316,8 +402,7 @@ async def test_the_agency_that_is_tried_has_rows_in_every_table(world, seized):
 
 @pytest.mark.parametrize("operation", BY_PATH, **named)
 async def test_ids_of_another_agency_lead_nowhere(world, thief, seized, operation):
-    other = seized.homes[0].ids | {"member_id": seized.ids["member"]}
-    own = thief.homes[0].ids | {"member_id": thief.ids["member"]}
+    other, own = seized.path_ids, thief.path_ids
     before = await dump_agency(world, seized)
     refuses(await try_path(thief, operation, other))
     for name in operation.path_ids[1:]:
@@ -408,6 +493,8 @@ async def test_lists_do_hold_what_is_ones_own(world, thief):
         ("owner", "/owner/v1/usage?group_by=client,source", home.client.source["id"]),
         ("owner", "/owner/v1/usage/records?limit=200", home.items["c_decided"]),
         ("owner", "/owner/v1/deliveries?limit=200", home.ids["endpoint_id"]),
+        ("owner", "/owner/v1/alarms", home.mark),
+        ("owner", f"{home.client.base}/rule-sets/1/backtests", home.ids["backtest_id"]),
         ("moderator", "/moderator/v1/assignments", home.ids["assignment_id"]),
         ("ingest", "/ingest/v1/me", home.client.source["id"]),
         ("ingest", "/ingest/v1/events?limit=200", home.items["c_decided"]),
@@ -454,7 +541,8 @@ async def test_an_assignment_is_its_holders_alone(world, thief, operation):
     colleague = await thief.agency.add_moderator("all")
     before = await dump_client(world, thief.homes[0])
     path = operation.path.format(**thief.homes[0].ids)
-    refuses(await colleague.ask(operation.method, path, BODIES[operation.name]()))
+    body = BODIES[operation.name]() if operation.name in BODIES else None
+    refuses(await colleague.ask(operation.method, path, body))
     assert await dump_client(world, thief.homes[0]) == before
 
 

@@ -2,14 +2,15 @@
 
 import base64
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
 
 import asyncpg
 import httpx
+from sqlalchemy import event
 
 from tests.support.people import Operator
 from veilleur.dev.roles import role_url
@@ -64,6 +65,21 @@ class World:
             return rows
         finally:
             await connection.close()
+
+    @contextmanager
+    def count_statements(self) -> Iterator[list[str]]:
+        """What the API sends to the database meanwhile."""
+        sent: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            sent.append(statement)
+
+        engine = self.parts.database.engine.sync_engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield sent
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
 
     async def _define_now(self, expression: str) -> None:
         connection = await asyncpg.connect(self.owner_url)

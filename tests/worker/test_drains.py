@@ -1,6 +1,8 @@
 """Drains: each safe beside itself; and the hints that lead to them, never forgotten too early."""
 
 import asyncio
+import traceback
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,8 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from tests.support.desk import ASK_RULES, open_desk
+from tests.support.people import unique
+from veilleur.domain.screening.screen import screen_marked
 from veilleur.infra.db.session import NOBODY
 from veilleur.infra.worklist import GRACE_S, hint_work
+from veilleur.kernel.ids import read_id
 from veilleur_worker import drains as module
 from veilleur_worker.drains import Drains
 from veilleur_worker.schedule import sweep
@@ -25,6 +30,11 @@ class Counted:
         self.side_by_side = 0
         self.most = 0
         self.gate = asyncio.Event()
+
+    async def wait_for(self, count):
+        async with asyncio.timeout(5):
+            while len(self.seen) < count:  # noqa: ASYNC110 - a turn of the loop or two
+                await asyncio.sleep(0)
 
     async def __call__(self, _parts, agency_id):
         self.seen.append(agency_id)
@@ -64,7 +74,7 @@ async def test_other_kinds_and_agencies_run_side_by_side(world, counted):
     drains = Drains(world.worker)
     pairs = [("sla", desk.agency_id), ("sla", other.agency_id), ("delivery", desk.agency_id)]
     running = [asyncio.create_task(drains.run(kind, agency_id)) for kind, agency_id in pairs]
-    await asyncio.sleep(0)
+    await counted.wait_for(3)
     counted.gate.set()
     assert await asyncio.gather(*running) == [True] * 3
     assert counted.most == 3
@@ -182,3 +192,78 @@ async def test_a_database_error_repeats_no_values(world):
         async with world.worker.database.transaction(NOBODY) as session:
             await session.execute(text("SELECT 1 / length(left(:words, 0))"), {"words": "SECRET"})
     assert "SECRET" not in str(raised.value)
+
+
+INSERT_QUEUE = "INSERT INTO queues (agency_id, id, code, name{}) VALUES (:agency_id, gen_random_uuid(), :words, 'x'{})"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (INSERT_QUEUE.format(", lease_s", ", 600"), "23505 uq_queues_agency_id"),
+        (INSERT_QUEUE.format("", ""), "23502"),
+        (INSERT_QUEUE.format(", lease_s", ", -1"), "23514 ck_queues_lease_s"),
+        ("SELECT CAST(CAST(:words AS text) AS integer), CAST(:agency_id AS uuid)", "22P02"),
+        ("SELECT CAST(:words AS uuid), CAST(:agency_id AS uuid)", "DataError"),
+    ],
+)
+async def test_a_failure_is_told_by_its_state_and_constraint_alone(world, statement, told):
+    desk = await open_desk(world)
+    words = unique("private")
+    with pytest.raises(DBAPIError) as raised:  # noqa: PT012
+        async with world.worker.database.transaction(desk.scope) as session:
+            for _ in range(2):
+                await session.execute(text(statement), {"agency_id": desk.agency_id, "words": words})
+    assert words not in "".join(traceback.format_exception(raised.value))
+    assert told in str(raised.value)
+
+
+# --- Whose fault it was
+
+
+async def attempts_of(desk, item):
+    [row] = await desk.world.fetch("SELECT attempts FROM items WHERE id = $1", read_id("itm", item))
+    return row["attempts"]
+
+
+async def test_a_lost_connection_costs_an_item_no_attempt(world, monkeypatch):
+    desk = await open_desk(world, ASK_RULES)
+    item = (await desk.client.accept())["id"]
+    lost = []
+
+    async def lose_connection(session, *arguments):
+        if not lost:
+            lost.append((await session.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+            await desk.world.fetch("SELECT pg_terminate_backend($1)", lost[0])
+        await screen_marked(session, *arguments)
+
+    monkeypatch.setattr(module, "screen_marked", lose_connection)
+    await Drains(world.worker).run("screening", desk.agency_id)
+    assert lost
+    assert (await desk.client.look(item))["state"] == "decided"
+    assert await attempts_of(desk, item) == 1
+
+
+async def test_a_worker_that_stops_finishes_its_batch_and_takes_no_other(world, monkeypatch):
+    desk = await open_desk(world, ASK_RULES)
+    first = (await desk.client.accept())["id"]
+    began, gate = asyncio.Event(), asyncio.Event()
+
+    async def wait(*arguments):
+        began.set()
+        await gate.wait()
+        await screen_marked(*arguments)
+
+    monkeypatch.setattr(module, "screen_marked", wait)
+    drains = Drains(replace(world.worker, stopping=asyncio.Event()))
+    caller = asyncio.create_task(drains.run("screening", desk.agency_id))
+    await began.wait()
+    second = (await desk.client.accept())["id"]
+    caller.cancel()
+    stopping = asyncio.create_task(drains.stop(within_s=5))
+    await asyncio.sleep(0)
+    gate.set()
+    await stopping
+    assert [(await desk.client.look(item))["state"] for item in (first, second)] == ["decided", "received"]
+    assert [await attempts_of(desk, item) for item in (first, second)] == [1, 0]
+    assert await drains.run("screening", desk.agency_id) is False, "its hints are left to others"

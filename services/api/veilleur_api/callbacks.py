@@ -49,10 +49,32 @@ _DECISION: dict[str, Any] = {
         "reason": {
             "type": ["object", "null"],
             "required": ["text", "language", "ground"],
-            "properties": {"text": _TEXT, "language": _TEXT, "ground": {"enum": ["terms", "illegal"]}},
+            "properties": {
+                "text": _TEXT,
+                "language": _TEXT,
+                "ground": {"enum": ["terms", "illegal"]},
+                "reference": _TEXT,
+            },
         },
         "made_at": {"type": "string", "format": "date-time"},
     },
+}
+
+_CATALOGUE_CHANGE: dict[str, Any] = {
+    "type": "object",
+    "required": ["kind", "code", "change"],
+    "properties": {
+        "kind": {"enum": ["policy", "action"]},
+        "code": _TEXT,
+        "change": {"enum": ["added", "changed", "removed"]},
+    },
+}
+
+
+_CLOCK: dict[str, Any] = {
+    "item": {"$ref": "#/components/schemas/Item"},
+    "metric": {"enum": ["decision", "escalation"]},
+    "due_at": {"type": "string", "format": "date-time"},
 }
 
 
@@ -107,12 +129,47 @@ CALLBACKS: dict[str, Any] = {
                 "sequence": {"type": "integer", "description": "counts the decisions of this item"},
             },
         ),
+        "decision.reversed": _callback(
+            "decision.reversed",
+            "A decision was taken back: undo its actions, then take those of the new one",
+            {
+                "decision": {"$ref": "#/components/schemas/Decision"},
+                "reverses": {"type": "string", "description": "the decision that no longer stands"},
+                "undo": {"type": "array", "items": {"$ref": "#/components/schemas/Action"}},
+                "cause": {"enum": ["appeal", "correction", "client", "rule"]},
+                "item": {"$ref": "#/components/schemas/Item"},
+                "interim": _INTERIM,
+                "sequence": {"type": "integer", "description": "counts the decisions of this item"},
+            },
+        ),
         "item.held": _callback(
             "item.held",
             "An item waits for a person; show it or not, as `interim` says",
             {"item": {"$ref": "#/components/schemas/Item"}, "interim": _INTERIM},
         ),
+        "item.emergency": _callback(
+            "item.emergency",
+            "Severe content: hide the item at once, keep it, and do what your law asks for; media are never sent",
+            {
+                "item": {"$ref": "#/components/schemas/Item"},
+                "class": {"enum": ["csam", "threat_to_life", "terror"]},
+                "interim": _INTERIM,
+            },
+        ),
+        "catalogue.changed": _callback(
+            "catalogue.changed",
+            "Decisions may name other policies or actions from now on: GET /ingest/v1/catalogue has them all",
+            {"changed": {"type": "array", "items": {"$ref": "#/components/schemas/CatalogueChange"}}},
+        ),
+        "sla.warning": _callback(
+            "sla.warning",
+            "A due time comes near (only with `share_sla`)",
+            _CLOCK | {"threshold": _TEXT | {"description": "`80%` of the time used up, or `900s` before it is"}},
+        ),
+        "sla.breached": _callback("sla.breached", "A due time has passed (only with `share_sla`)", _CLOCK),
         "ping": _callback("ping", "Sent when the owner asks for it", {"endpoint": _TEXT}),
     },
-    "components": {"schemas": {"Item": _ITEM, "Action": _ACTION, "Decision": _DECISION}},
+    "components": {
+        "schemas": {"Item": _ITEM, "Action": _ACTION, "Decision": _DECISION, "CatalogueChange": _CATALOGUE_CHANGE}
+    },
 }

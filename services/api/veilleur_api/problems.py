@@ -6,20 +6,18 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from veilleur.infra.db.faults import is_passing
 from veilleur.infra.validation import invalid_from_pydantic
 from veilleur.kernel.errors import InputError, NotFound, Problem, TooMany, Unavailable
 from veilleur.kernel.messages import Language, Message, choose_language, msg
 from veilleur_api.answers import JsonAnswer
 
 PROBLEM_TYPE = "application/problem+json"
-
-# SQLSTATE classes that mean "not now": connections, resources, operator intervention, locks and timeouts.
-_PASSING = ("08", "53", "57", "55P03", "40", "25P03", "25P04")
 
 _log = structlog.get_logger(__name__)
 
@@ -94,7 +92,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_outage(request: Request, error: Exception) -> Response:
     """The database or a socket failed under us: nothing was promised, so the caller may simply try again."""
-    if isinstance(error, DBAPIError) and not _is_passing(error):
+    if isinstance(error, DBAPIError) and not is_passing(error):
         return await _on_surprise(request, error)
     _log.warning("request_unavailable", path=request.url.path, error=type(error).__name__)
     return render_problem(request, Unavailable(msg("A part of the service is away; try again")))
@@ -103,16 +101,6 @@ async def _on_outage(request: Request, error: Exception) -> Response:
 async def _on_surprise(request: Request, error: Exception) -> Response:
     _log.error("request_failed", path=request.url.path, error=type(error).__name__, exc_info=error)
     return render_problem(request, Problem(msg("This is our fault and has been logged")))
-
-
-def _is_passing(error: DBAPIError) -> bool:
-    if error.connection_invalidated or isinstance(error, InterfaceError | OperationalError):
-        return True
-    cause = error.orig.__cause__ if error.orig is not None else None
-    if isinstance(cause, OSError | asyncio.TimeoutError):
-        return True
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return str(state).startswith(_PASSING)
 
 
 def _plain(status: int, error: HTTPException) -> Problem:

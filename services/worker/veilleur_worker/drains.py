@@ -11,15 +11,21 @@ from uuid import UUID
 
 import structlog
 
+from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
 from veilleur.domain.intake.retention import drop_old_receipts
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
+from veilleur.domain.review.retarget import retarget_batch
 from veilleur.domain.screening.overdue import raise_overdue
-from veilleur.domain.screening.screen import mark_attempts, screen_marked
-from veilleur.domain.sla.clocks import breach_due_clocks
+from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
+from veilleur.domain.sla.sweep import sweep_due_clocks
+from veilleur.domain.trials.advance import advance_backtest, mark_backtest
+from veilleur.domain.trials.watch import watch_rates
+from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
-from veilleur.infra.worklist import WorkKind
+from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.parts import Parts
 from veilleur_worker.send import send
 
@@ -27,9 +33,14 @@ SCREEN_BATCH = 200
 SEND_BATCH = 50
 PATIENCE_S = 1.0
 """How long a drain waits for what it has sent before it looks for more."""
+FORGIVE_AFTER_S = (0.1, 0.5, 1.0, 2.0, 4.0)
+"""Pauses before each look whether the database is back."""
 SLA_BATCH = 500
 FEED_BATCH = 1_000
 RETENTION_BATCH = 1_000
+REVERSAL_BATCH = 100
+BACKTEST_S = 8.0
+"""How long backtests go on before they ring for themselves again: shorter than a ring's job may take."""
 
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
@@ -39,22 +50,49 @@ _sending: set[asyncio.Task[None]] = set()
 """Deliveries under way: the event loop alone would not keep their tasks alive, and a worker that stops ends them."""
 
 
+_screening: set[UUID] = set()
+"""Agencies that are being screened in this process: what can wait gives way."""
+
+
 class Drains:
     """The drains of one process."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._running: dict[tuple[WorkKind, UUID], bool] = {}
+        self._tasks: set[asyncio.Task[bool]] = set()
 
     async def run(self, kind: WorkKind, agency_id: UUID) -> bool:
-        """Drain until empty; whether it is. A failure is logged and left to the next sweep."""
+        """Drain until empty; whether it is. A failure is logged and left to the next sweep.
+
+        A caller that is cancelled leaves its drain running: arq ends jobs that take long, and a batch cut off is work
+        done in vain.
+        """
         key = (kind, agency_id)
         if key in self._running:
             self._running[key] = True
             return False
+        if self._parts.stopping.is_set():
+            return False
         self._running[key] = True
+        task = asyncio.create_task(self._drain(kind, agency_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def stop(self, within_s: float) -> None:
+        """Let every drain finish the batch it is at, and end those that take longer."""
+        self._parts.stopping.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=within_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _drain(self, kind: WorkKind, agency_id: UUID) -> bool:
+        key = (kind, agency_id)
         try:
-            while self._running[key]:
+            while self._running[key] and not self._parts.stopping.is_set():
                 self._running[key] = False
                 await DRAINS[kind](self._parts, agency_id)
         except Exception as error:  # noqa: BLE001 - the sweep comes back in a second
@@ -62,21 +100,24 @@ class Drains:
             return False
         finally:
             del self._running[key]
-        return True
+        return not self._parts.stopping.is_set()
 
 
 async def drain_screening(parts: Parts, agency_id: UUID) -> None:
     """Screen what was received: fresh items in batches, items that failed before one by one."""
-    while await _screen(parts, agency_id, fresh=True, limit=SCREEN_BATCH):
-        pass
-    while await _screen(parts, agency_id, fresh=False, limit=1):
-        pass
+    _screening.add(agency_id)
+    try:
+        for fresh, limit in ((True, SCREEN_BATCH), (False, 1)):
+            while not parts.stopping.is_set() and await _screen(parts, agency_id, fresh=fresh, limit=limit):
+                pass
+    finally:
+        _screening.discard(agency_id)
 
 
 async def drain_deliveries(parts: Parts, agency_id: UUID) -> None:
     """Send what is due, many at once, each on its own; a receiver that hangs is left to its own task."""
     scope = Scope(agency_id)
-    while True:
+    while not parts.stopping.is_set():
         async with parts.database.transaction(scope) as session:
             attempts = await begin_attempts(session, agency_id, SEND_BATCH)
         if not attempts:
@@ -94,12 +135,20 @@ async def finish_deliveries() -> None:
 
 
 async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
-    """Stamp deadlines that have passed."""
+    """Notice warnings and deadlines that have passed."""
     while True:
         async with parts.database.transaction(Scope(agency_id)) as session:
-            breached = await breach_due_clocks(session, agency_id, SLA_BATCH)
-        if breached < SLA_BATCH:
+            noticed = await sweep_due_clocks(session, agency_id, SLA_BATCH)
+        if noticed < SLA_BATCH:
             return
+
+
+async def drain_retargets(parts: Parts, agency_id: UUID) -> None:
+    """Let open clocks count by changed terms."""
+    more = True
+    while more:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            more = await retarget_batch(session, agency_id, SLA_BATCH)
 
 
 async def drain_unscreened(parts: Parts, agency_id: UUID) -> None:
@@ -126,13 +175,49 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
                 dropped = await drop(session, agency_id, RETENTION_BATCH)
 
 
+async def drain_reversals(parts: Parts, agency_id: UUID) -> None:
+    """Take back what jobs ask for, one batch a transaction."""
+    advanced = True
+    while advanced:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            advanced = await advance_reversal(session, agency_id, REVERSAL_BATCH)
+
+
+async def drain_backtests(parts: Parts, agency_id: UUID) -> None:
+    """Go on with backtests, a batch a commit; while anything is screened they take half of the time at most."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + BACKTEST_S
+    while (began := loop.time()) < until and not parts.stopping.is_set():
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            backtest_id = await mark_backtest(session, agency_id)
+        if backtest_id is None:
+            parts.shelf.clear()
+            return
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            await advance_backtest(session, agency_id, backtest_id, parts.shelf)
+        await asyncio.sleep(loop.time() - began if _screening else 0)
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        await hint_work(session, agency_id, "backtest")
+
+
+async def drain_rates(parts: Parts, agency_id: UUID) -> None:
+    """Count how often rules fired."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        await watch_rates(session, agency_id)
+
+
 DRAINS: Mapping[WorkKind, Drain] = {
     "screening": drain_screening,
     "unscreened": drain_unscreened,
     "delivery": drain_deliveries,
     "sla": drain_clocks,
+    "retarget": drain_retargets,
     "feed": drain_feed,
     "retention": drain_retention,
+    "reversal": drain_reversals,
+    "counters": recount_counters,
+    "backtest": drain_backtests,
+    "rates": drain_rates,
 }
 
 
@@ -144,11 +229,28 @@ async def _screen(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> 
     if not marked:
         return False
     try:
+        counts = await count_batch(parts, agency_id, marked)
         async with parts.database.transaction(scope) as session:
-            await screen_marked(session, agency_id, marked, parts.rule_sets)
+            await screen_marked(session, agency_id, marked, parts.rule_sets, counts)
     except Exception as error:  # noqa: BLE001 - counted already; they come back one by one
         _log.warning("screening_failed", agency_id=str(agency_id), items=len(marked), exc_info=error)
+        if is_foreign(error):
+            await _forgive(parts, agency_id, marked)
     return True
+
+
+async def _forgive(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
+    """Take back an attempt that the database failed, once it is there again; a long absence keeps it counted."""
+    for pause in FORGIVE_AFTER_S:
+        await asyncio.sleep(pause)
+        try:
+            async with parts.database.transaction(Scope(agency_id)) as session:
+                await forgive_attempts(session, agency_id, marked)
+        except Exception as error:
+            if not is_foreign(error):
+                raise
+        else:
+            return
 
 
 async def _deliver(parts: Parts, agency_id: UUID, attempt: Attempt) -> None:

@@ -16,6 +16,7 @@ from veilleur_worker.settings import build_worker
 RESTART_S = (0.1, 3.0)
 """First and longest pause before arq's loop is started again."""
 STOP_WITHIN_S = 8.0
+BATCH_WITHIN_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +38,7 @@ async def run_worker(parts: Parts) -> None:
         task.cancel()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_WITHIN_S):
+            await drains.stop(BATCH_WITHIN_S)
             await asyncio.gather(*tasks, return_exceptions=True)
             await finish_deliveries()
             await parts.close()

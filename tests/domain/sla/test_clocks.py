@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support.desk import ASK_RULES, instant, open_desk
-from veilleur.domain.sla.clocks import breach_due_clocks
+from veilleur.domain.sla.sweep import sweep_due_clocks
 from veilleur.kernel.ids import read_id
 from veilleur_worker.drains import Drains
 
@@ -162,7 +162,7 @@ async def test_a_sweep_takes_no_more_clocks_than_asked_for(world, limit):
     await desk.receive(5)
     await world.move_clock(TARGET + timedelta(hours=1))
     async with world.worker.database.transaction(desk.scope) as session:
-        assert await breach_due_clocks(session, desk.agency_id, limit) == limit
+        assert await sweep_due_clocks(session, desk.agency_id, limit) == limit
     assert await desk.count("sla_clocks", "breached_at IS NOT NULL") == limit
 
 

@@ -19,7 +19,8 @@ from veilleur.dev.processes import Program
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _RESTART_SECONDS = 0.1
-_RESTART_SECONDS_OF_SHORT_LIVED = 0.5  # of one that died young twice in a row
+_RESTART_SECONDS_OF_SHORT_LIVED = 0.5  # of one that died young twice in a row, by itself
+_KILLED = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 _SHORT_LIFE_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 0.5
 
@@ -120,10 +121,10 @@ class Supervisor:
             if child.once:
                 self._tell()
                 return
-            await self._restart(child)
+            await self._restart(child, status)
 
-    async def _restart(self, child: _Child) -> None:
-        short = time.monotonic() - child.started_at < _SHORT_LIFE_SECONDS
+    async def _restart(self, child: _Child, status: int) -> None:
+        short = status not in _KILLED and time.monotonic() - child.started_at < _SHORT_LIFE_SECONDS
         child.short_lives = child.short_lives + 1 if short else 0
         while True:
             await asyncio.sleep(_RESTART_SECONDS if child.short_lives < 2 else _RESTART_SECONDS_OF_SHORT_LIVED)

@@ -1,5 +1,6 @@
 """Every table of the product, imported so that the metadata is whole (migrations' drift test, architecture tests)."""
 
+from veilleur.domain.alarms import models as alarms
 from veilleur.domain.audit import models as audit
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.decisions import models as decisions
@@ -8,10 +9,26 @@ from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
 from veilleur.domain.review import models as review
 from veilleur.domain.rules import models as rules
+from veilleur.domain.screening import models as screening
 from veilleur.domain.sla import models as sla
 from veilleur.domain.tenancy import models as tenancy
+from veilleur.domain.trials import models as trials
 from veilleur.infra.db.base import Base
 
-__all__ = ["audit", "catalogue", "decisions", "intake", "metering", "outbox", "review", "rules", "sla", "tenancy"]
+__all__ = [
+    "alarms",
+    "audit",
+    "catalogue",
+    "decisions",
+    "intake",
+    "metering",
+    "outbox",
+    "review",
+    "rules",
+    "screening",
+    "sla",
+    "tenancy",
+    "trials",
+]
 
 METADATA = Base.metadata

@@ -14,7 +14,19 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-WorkKind = Literal["screening", "unscreened", "delivery", "sla", "feed", "retention"]
+WorkKind = Literal[
+    "screening",
+    "unscreened",
+    "delivery",
+    "sla",
+    "feed",
+    "retention",
+    "reversal",
+    "backtest",
+    "rates",
+    "counters",
+    "retarget",
+]
 
 GRACE_S = 30
 

@@ -14,11 +14,15 @@ from veilleur.kernel.messages import msg
 
 Prefix = Literal[
     "agc", "cli", "src", "itm", "cas", "asg", "dec", "dlv", "evt", "rul", "inv", "mem", "key", "end", "que", "cal",
-    "sla", "usg", "aud", "pol", "act", "sec",
+    "sla", "usg", "aud", "pol", "act", "sec", "mac", "rev", "rtr", "shf", "abs", "qst",
+    "alm", "bkt",
 ]  # fmt: skip
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+"""Two characters at once: ids are shown and read in every request."""
+_VALUES = {pair: value for value, pair in enumerate(_PAIRS)}
+_PLACES = range(120, -1, -10)
 _LENGTH = 26
 
 
@@ -35,21 +39,20 @@ def new_id() -> UUID:
 def show_id(prefix: Prefix, identifier: UUID) -> str:
     """`show_id("itm", uuid)` → `itm_06f…`."""
     value = identifier.int
-    characters = []
-    for _ in range(_LENGTH):
-        characters.append(_ALPHABET[value & 31])
-        value >>= 5
-    return f"{prefix}_{''.join(reversed(characters))}"
+    return f"{prefix}_{''.join([_PAIRS[value >> place & 1023] for place in _PLACES])}"
 
 
 def parse_id(prefix: Prefix, shown: str) -> UUID | None:
     """The UUID behind a shown id, or None when it is not one of this kind."""
     head, _, tail = shown.partition("_")
-    if head != prefix or len(tail) != _LENGTH or any(character not in _VALUES for character in tail):
+    if head != prefix or len(tail) != _LENGTH:
         return None
     value = 0
-    for character in tail:
-        value = value << 5 | _VALUES[character]
+    for start in range(0, _LENGTH, 2):
+        pair = _VALUES.get(tail[start : start + 2])
+        if pair is None:
+            return None
+        value = value << 10 | pair
     return UUID(int=value) if value < 1 << 128 else None
 
 

@@ -13,10 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from veilleur.domain.intake.arrival import Arrival, Receipt
 from veilleur.domain.intake.receive import Answer, receive_group
 from veilleur.infra.db.session import Database, Scope
+from veilleur.kernel.errors import Unavailable
+from veilleur.kernel.messages import msg
 
 MAX_GROUP = 128
 """Arrivals a group; a bulk call counts as one and its items go along whole."""
 MAX_ITEMS = 2_000
+PATIENCE_S = 3.5
+"""With a look-up's own, less than the 5 seconds within which every sender has an answer."""
 
 Waiting = tuple[Arrival, "asyncio.Future[list[Receipt]]"]
 
@@ -30,24 +34,35 @@ class GroupCommit:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, arrival: Arrival) -> list[Receipt]:
-        """Store an arrival; returns after the commit, raises what refused it."""
-        agency_id = arrival.source.agency_id
-        fate: asyncio.Future[list[Receipt]] = asyncio.get_running_loop().create_future()
+        """Store an arrival; returns after the commit, raises what refused it.
+
+        A database that hangs ends in `Unavailable`: whether this arrival is stored is then unknown, its group goes on,
+        and the sender's next try finds out.
+        """
+        loop = asyncio.get_running_loop()
+        fate: asyncio.Future[list[Receipt]] = loop.create_future()
+        impatience = loop.call_later(PATIENCE_S, _give_up, fate)
+        self._enqueue(arrival.source.agency_id, (arrival, fate))
+        try:
+            return await fate
+        finally:
+            impatience.cancel()
+
+    def _enqueue(self, agency_id: UUID, waiting: Waiting) -> None:
         queue = self._queues.get(agency_id)
         if queue is not None:
-            queue.append((arrival, fate))
-            return await fate
-        self._queues[agency_id] = deque([(arrival, fate)])
+            queue.append(waiting)
+            return
+        self._queues[agency_id] = deque([waiting])
         task = asyncio.create_task(self._drain(agency_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return await fate
 
     async def _drain(self, agency_id: UUID) -> None:
         queue = self._queues[agency_id]
         try:
-            while queue:
-                await self._commit(agency_id, _take_group(queue))
+            while group := _take_group(queue):
+                await self._commit(agency_id, group)
         finally:
             del self._queues[agency_id]
 
@@ -72,12 +87,19 @@ class GroupCommit:
 
 
 def _take_group(queue: deque[Waiting]) -> list[Waiting]:
+    """The next ones that somebody still waits for: who was told to try again will come back."""
     group: list[Waiting] = []
     items = 0
     while queue and len(group) < MAX_GROUP and (not group or items + len(queue[0][0].events) <= MAX_ITEMS):
-        group.append(queue.popleft())
-        items += len(group[-1][0].events)
+        waiting = queue.popleft()
+        if not waiting[1].done():
+            group.append(waiting)
+            items += len(waiting[0].events)
     return group
+
+
+def _give_up(fate: "asyncio.Future[list[Receipt]]") -> None:
+    _settle(fate, Unavailable(msg("What you sent may or may not be stored; send the same again")))
 
 
 def _settle(fate: "asyncio.Future[list[Receipt]]", answer: Answer | Exception) -> None:

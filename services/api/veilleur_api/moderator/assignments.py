@@ -3,27 +3,43 @@
 import asyncio
 import random
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from veilleur.domain.catalogue.queries import load_catalogue
-from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.shape import decision_payload
+from veilleur.domain.intake.models import Item
 from veilleur.domain.review.claim import InHand, claim_next, list_held
 from veilleur.domain.review.context import describe_assignments
 from veilleur.domain.review.decide import Decided, DecisionRequest, decide_case
-from veilleur.domain.review.lease import beat, release
+from veilleur.domain.review.decide_alike import ApplyTo
+from veilleur.domain.review.lease import beat, find_assignment, release
+from veilleur.domain.review.models import Case
 from veilleur.domain.review.notes import add_note
+from veilleur.domain.review.quarantine import QUARANTINE, Finding, quarantine_case
+from veilleur.domain.review.similar import SimilarBy, find_similar
+from veilleur.domain.review.surroundings import SHOWN, list_others
 from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.messages import choose_language
 from veilleur.kernel.strict_json import canonical_digest
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
-from veilleur_api.moderator.documents import BeatsOut, ClaimIn, DecisionIn, FenceIn, HeartbeatIn, InHandOut, NoteIn
+from veilleur_api.moderator.documents import (
+    BeatsOut,
+    ClaimIn,
+    DecisionIn,
+    FenceIn,
+    HeartbeatIn,
+    InHandOut,
+    NoteIn,
+    QuarantinedOut,
+    QuarantineIn,
+    SimilarOut,
+)
 from veilleur_api.parts import Parts
 from veilleur_api.principals import MemberCaller, authorise_member
 from veilleur_api.problems import describe_problem
@@ -78,6 +94,8 @@ async def decide_assignment(assignment_id: str, decision: DecisionIn, caller: Me
     async with parts.database.transaction(caller.scope) as session:
         decided = await decide_case(session, caller.agency_id, caller.member_id, identifier, request)
         answer = await _describe_decision(session, caller, decided)
+        if decision.apply_to is not None:
+            answer["applied"] = _describe_applied(decided)
     if decision.hold is not None:
         answer |= await _claim(parts, caller, decision.hold, None)
     return JsonAnswer(answer, 200 if decided.repeated else 201)
@@ -98,6 +116,33 @@ async def write_note(assignment_id: str, note: NoteIn, caller: Member, session: 
     return JsonAnswer({"text": written.text, "pin": note.pin, "by": caller.name, "at": written.created_at}, 201)
 
 
+@router.post(
+    "/assignments/{assignment_id}/quarantine", responses={200: {"model": QuarantinedOut}}, **needs("cases:work")
+)
+async def quarantine_assignment(assignment_id: str, wanted: QuarantineIn, caller: Member, session: Tx) -> Response:
+    """Child abuse, threat to life, terror: out of my hands into the restricted queue, under a legal hold."""
+    identifier = read_id("asg", assignment_id)
+    case = await quarantine_case(
+        session, caller.agency_id, caller.member_id, identifier, Finding(wanted.fence, wanted.hold_class)
+    )
+    shown = {"case_id": show_id("cas", case.id), "item_id": show_id("itm", case.item_id)}
+    return JsonAnswer(shown | {"queue": QUARANTINE, "break_offered": True})
+
+
+@router.get("/assignments/{assignment_id}/similar", responses={200: {"model": SimilarOut}}, **needs("cases:work"))
+async def list_similar(
+    assignment_id: str, caller: Member, session: Tx, by: Annotated[SimilarBy, Query()] = "near_dup"
+) -> Response:
+    """How many open cases a decision with `apply_to` would take along, with samples."""
+    assignment = await find_assignment(session, caller.agency_id, caller.member_id, read_id("asg", assignment_id))
+    case = await session.get_one(Case, (caller.agency_id, assignment.case_id))
+    item = await session.get_one(Item, (caller.agency_id, case.item_id))
+    found = await find_similar(session, caller.agency_id, item, by, caller.member_id)
+    samples = await list_others(session, caller.agency_id, [one.item_id for one in found.free[:SHOWN]])
+    shown = {"by": by, "count": len(found.free), "held": len(found.held), "more": found.more, "samples": samples}
+    return JsonAnswer(shown)
+
+
 async def _claim(parts: Parts, caller: MemberCaller, hold: int, queues: list[str] | None) -> dict[str, Any]:
     async with parts.database.transaction(caller.scope) as session:
         in_hand: InHand = await claim_next(session, caller.agency_id, caller.member_id, hold=hold, queues=queues)
@@ -115,14 +160,29 @@ async def _describe_decision(session: AsyncSession, caller: MemberCaller, decide
     }
 
 
+def _describe_applied(decided: Decided) -> dict[str, Any]:
+    """A repetition no longer knows what was skipped."""
+    return {
+        "count": len(decided.applied),
+        "decisions": [
+            {"id": show_id("dec", one.id), "item_id": show_id("itm", one.item_id)} for one in decided.applied
+        ],
+        "skipped": [
+            {"case_id": show_id("cas", case.id), "item_id": show_id("itm", case.item_id)} for case in decided.skipped
+        ],
+    }
+
+
 def _to_request(decision: DecisionIn) -> DecisionRequest:
     document = decision.model_dump(mode="json", exclude_none=True)
     asked = {name: value for name, value in document.items() if name != "hold"}
     return DecisionRequest(
         fence=decision.fence,
         revision=decision.revision,
-        ruling=Ruling(decision.verdict, tuple(document["actions"]), tuple(decision.policies)),
+        ruling=decision.to_ruling(),
         explanation=decision.explanation,
         note=decision.note,
+        macro=decision.macro,
+        apply_to=ApplyTo(decision.apply_to.by, decision.apply_to.expect) if decision.apply_to else None,
         digest=canonical_digest(asked),
     )

@@ -1,17 +1,22 @@
 """Who I am, and the guides of the clients I serve."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Query, Request
 from starlette.responses import Response
 
-from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.review.claim import list_held
-from veilleur.domain.review.guide import describe_guide
+from veilleur.domain.review.guide import describe_guide, load_guides
+from veilleur.domain.review.search import Wanted, search_items
+from veilleur.domain.review.wellbeing import CareChange, change_care, load_care
 from veilleur.domain.tenancy.members import find_member, list_grants, require_service
 from veilleur.kernel.ids import read_id, show_id
+from veilleur.kernel.paging import PageRequest, read_cursor
 from veilleur_api.answers import JsonAnswer
-from veilleur_api.deps import Member, Tx
+from veilleur_api.care import CareOut, OwnCareIn, describe_care
+from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
-from veilleur_api.moderator.documents import GuideOut, MeOut
+from veilleur_api.moderator.documents import FoundItemsOut, GuideOut, MeOut
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/moderator/v1", authorise_member, "desk")
@@ -38,12 +43,47 @@ async def get_me(caller: Member, session: Tx) -> Response:
     )
 
 
+@router.get("/me/care", responses={200: {"model": CareOut}}, **needs("cases:work"))
+async def get_own_care(caller: Member, session: Tx) -> Response:
+    """The limits that hold for me, and what I chose."""
+    care = await load_care(session, caller.agency_id, [caller.member_id])
+    return JsonAnswer(describe_care(care[caller.member_id]))
+
+
+@router.put("/me/care", responses={200: {"model": CareOut}}, **needs("cases:work"))
+async def set_own_care(wanted: OwnCareIn, caller: Member, session: Tx) -> Response:
+    """Choose whether images are blurred at first, and policies I am not handed; no reason is asked for."""
+    change = CareChange(blur=wanted.blur, opt_outs=wanted.opt_outs)
+    care = await change_care(session, caller.agency_id, caller.member_id, change, caller.name)
+    return JsonAnswer(describe_care(care))
+
+
 @router.get("/clients/{client_id}/guide", responses={200: {"model": GuideOut}}, **needs("cases:work"))
 async def get_guide(client_id: str, caller: Member, session: Tx, request: Request) -> Response:
-    """The client's policies and actions. `If-None-Match` with the last ETag answers 304."""
+    """The client's policies, actions, saved replies and manners. `If-None-Match` with the last ETag answers 304."""
     client = await require_service(session, caller.agency_id, caller.member_id, read_id("cli", client_id))
-    guide = describe_guide(await load_catalogue(session, caller.agency_id, client.id))
+    guides = await load_guides(session, caller.agency_id, [client.id])
+    guide = describe_guide(guides[client.id])
     headers = {"etag": f'"{guide["version"]}"'}
     if request.headers.get("if-none-match") == headers["etag"]:
         return Response(status_code=304, headers=headers)
     return JsonAnswer(guide, 200, headers)
+
+
+@router.get("/items", responses={200: {"model": FoundItemsOut}}, **needs("cases:work"))
+async def search_client_items(  # noqa: PLR0917 - what FastAPI hands in
+    caller: Member,
+    session: Tx,
+    client: Annotated[str, Query(max_length=64)],
+    external_id: Annotated[str | None, Query(max_length=256)] = None,
+    author: Annotated[str | None, Query(max_length=256)] = None,
+    url: Annotated[str | None, Query(max_length=2_048)] = None,
+    limit: Limit = 50,
+    after: After = None,
+) -> Response:
+    """Items of a client I serve, by their id there, their author or their address; newest first."""
+    found = await require_service(session, caller.agency_id, caller.member_id, read_id("cli", client))
+    wanted = Wanted(found.id, external_id, author, url)
+    request = PageRequest(limit, read_cursor(after, parts=2) if after else None)
+    page = await search_items(session, caller.agency_id, wanted, request)
+    return JsonAnswer({"data": page.data, "next": page.next})

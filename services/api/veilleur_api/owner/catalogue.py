@@ -1,5 +1,7 @@
 """A client's policies and actions."""
 
+from typing import Literal
+
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,6 +10,7 @@ from starlette.responses import Response
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.catalogue.models import Action, Policy
 from veilleur.domain.catalogue.shape import describe_action, describe_policy
+from veilleur.domain.onboarding.announce_changes import CatalogueChange, announce_changes
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
@@ -68,3 +71,5 @@ async def _add(session: AsyncSession, caller: MemberCaller, row: Policy | Action
         raise Conflict(msg("The code {code} is taken", code=code), slug="code-taken") from None
     deed = Deed(caller.name, "catalogue.changed", show_id("cli", row.client_id), row.client_id, {"code": code})
     await record_deeds(session, caller.agency_id, [deed])
+    kind: Literal["policy", "action"] = "policy" if isinstance(row, Policy) else "action"
+    await announce_changes(session, caller.agency_id, row.client_id, [CatalogueChange(kind, code, "added")])

@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.onboarding.start import NewClient, start_client
+from veilleur.domain.sla.adopt import Application, apply_terms, read_application
+from veilleur.domain.sla.mistakes import Mistakes
 from veilleur.domain.sla.models import CalendarVersion
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.errors import Conflict, InputError, Invalid
@@ -57,15 +59,21 @@ async def change_client(client_id: str, patch: ClientPatch, caller: Member, sess
     client = await find_client(session, caller.agency_id, client_id)
     await session.refresh(client, with_for_update=True)
     require_match(request, _etag(client))
-    changes = patch.model_dump(exclude_unset=True, exclude={"calendar"}, exclude_none=True)
+    application = _read_application(patch)
+    aside = {"calendar", "apply_to", "open_since"}
+    changes = patch.model_dump(exclude_unset=True, exclude=aside, exclude_none=True)
     if patch.calendar is not None:
         changes["calendar_id"] = await _read_calendar(session, caller, patch.calendar)
+    if "guaranteed_slots" in patch.model_fields_set:
+        changes["guaranteed_slots"] = patch.guaranteed_slots
     for name, value in changes.items():
         setattr(client, name, value)
     client.version += 1
     await session.flush()
     deed = Deed(caller.name, "client.changed", show_id("cli", client.id), client.id, {"fields": sorted(changes)})
     await record_deeds(session, caller.agency_id, [deed])
+    if "calendar_id" in changes:
+        await apply_terms(session, caller.agency_id, client.id, "calendar", caller.name, application)
     return JsonAnswer(describe_client(client), 200, {"etag": _etag(client)})
 
 
@@ -77,9 +85,25 @@ def describe_client(client: Client) -> dict[str, Any]:
         "time_zone": client.time_zone,
         "languages": client.languages,
         "interim": client.interim,
+        "blast_limit_percent": client.blast_limit_percent,
         "calendar": show_id("cal", client.calendar_id),
+        "strike_days": client.strike_days,
+        "share_sla": client.share_sla,
+        "guaranteed_slots": client.guaranteed_slots,
+        "send_after_s": client.send_after_s,
+        "house_rules": client.house_rules,
+        "tone": client.tone,
+        "contacts": client.contacts,
         "created_at": client.created_at,
     }
+
+
+def _read_application(patch: ClientPatch) -> Application:
+    mistakes = Mistakes()
+    application = read_application(patch.apply_to, patch.open_since, mistakes)
+    if mistakes.found:
+        raise Invalid(msg("The client can't be kept like this"), errors=mistakes.found)
+    return application
 
 
 def _etag(client: Client) -> str:

@@ -48,6 +48,11 @@ async def page_by_id(
     return {"data": [describe(row) for row in page.data], "next": page.next}
 
 
+def bound_version(version: int) -> int:
+    """A version number beyond the column's range names nothing rather than failing in the database."""
+    return version if 0 < version < 2**31 else 0
+
+
 def _read_uuid(text: str) -> UUID:
     try:
         return UUID(text)

@@ -5,6 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from veilleur.domain.intake.envelope import Timestamp
+from veilleur.domain.outbox.announce import EventType
+from veilleur.domain.screening.automation import Automation
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
 from veilleur.kernel.messages import msg
@@ -23,6 +26,7 @@ Zone = Annotated[str, Field(max_length=64), AfterValidator(_require_zone)]
 LanguageTag = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
 Verdict = Literal["allow", "restrict", "remove"]
+ApplyTo = Literal["new_only", "open", "open_since"]
 Mode = Literal["live", "test", "observe", "paused"]
 
 
@@ -41,24 +45,56 @@ class ClientIn(Shape):
     calendar: str | None = None
 
 
+class ContactIn(Shape):
+    name: Name
+    role: Name | None = None
+    email: Email | None = None
+    phone: Annotated[str, Field(max_length=64)] | None = None
+    note: Annotated[str, Field(max_length=2_000)] | None = None
+
+
 class ClientPatch(Shape):
+    """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
+
+    `apply_to`: which open clocks count by another `calendar`; `share_sla`: tell of warnings and breaches;
+    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all.
+    """
+
     name: Name | None = None
     time_zone: Zone | None = None
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    strike_days: int | None = Field(default=None, ge=1, le=3_650)
+    apply_to: ApplyTo = "new_only"
+    open_since: str | None = None
+    share_sla: bool | None = None
+    blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
+    guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
+    send_after_s: int | None = Field(default=None, ge=0, le=3_600)
+    house_rules: Annotated[str, Field(max_length=20_000)] | None = None
+    tone: Annotated[str, Field(max_length=2_000)] | None = None
+    contacts: list[ContactIn] | None = Field(default=None, max_length=20)
 
 
 class SourceIn(Shape):
-    kind: Literal["standard"]
+    """`settings` are those of the kind; secrets left out are made for you where the platform takes one from us."""
+
+    kind: Literal[
+        "standard", "slack", "discord", "telegram", "discourse", "meta", "twitch", "mastodon", "x", "linkedin",
+        "tiktok", "generic",
+    ]  # fmt: skip
     name: Name
     mode: Mode = "live"
     settings: dict[str, Any] | None = None
 
 
 class SourcePatch(Shape):
+    """`settings` are those of the kind, all but the secret; what is left out stays as it is."""
+
     name: Name | None = None
     mode: Mode | None = None
+    settings: dict[str, Any] | None = None
 
 
 class SecretIn(Shape):
@@ -70,7 +106,7 @@ class SecretIn(Shape):
 
 class EndpointIn(Shape):
     url: Annotated[str, Field(min_length=1, max_length=2_048)]
-    events: list[Literal["decision.made", "item.held", "ping"]] | None = None
+    events: list[EventType] | None = None
 
 
 class CredentialIn(Shape):
@@ -85,10 +121,14 @@ class CredentialIn(Shape):
 class PolicyIn(Shape):
     code: Code
     title: Name
+    titles: dict[LanguageTag, Name] = Field(default_factory=dict, max_length=50)
+    """The title in other languages."""
     definition: Annotated[str, Field(max_length=10_000)] = ""
     examples: list[Annotated[str, Field(max_length=2_000)]] = Field(default_factory=list, max_length=50)
     severity: int = Field(default=1, ge=1, le=5)
     default_actions: list[Code] = Field(default_factory=list, max_length=10)
+    clause: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    """Of the client's terms: what a statement of reasons refers to."""
 
 
 class CatalogueActionIn(Shape):
@@ -98,6 +138,48 @@ class CatalogueActionIn(Shape):
     targets: list[Literal["item", "author"]] = Field(min_length=1, max_length=2)
     needs_until: bool = False
     undo: Code | None = None
+
+
+class MacroIn(Shape):
+    """A saved reply: `texts` by language tag, whose `{author}`, `{client}`, `{policies}` are filled in when sent."""
+
+    code: Code
+    title: Name
+    texts: dict[LanguageTag, Annotated[str, Field(min_length=1, max_length=5_000)]] = Field(min_length=1, max_length=50)
+
+
+class MacroOut(BaseModel):
+    id: str
+    code: str
+    title: str
+    texts: dict[str, str]
+
+
+class MacrosOut(BaseModel):
+    data: list[MacroOut]
+    next: str | None
+
+
+class AutomationIn(Shape):
+    """`act`: rules decide; `advise`: people decide what rules would restrict or remove; `off`: rules are not asked."""
+
+    mode: Automation
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+
+
+class ReversalFilterIn(Shape):
+    """What rules decided for `client`: by a version, by rules (those that decided), from (inclusive) to (exclusive)."""
+
+    client: str
+    version: int | None = Field(default=None, ge=1, lt=2**31)
+    rules: list[Annotated[str, Field(max_length=200)]] | None = Field(default=None, min_length=1, max_length=1_000)
+    from_: Timestamp | None = Field(default=None, alias="from")
+    to: Timestamp | None = None
+
+
+class ReversalIn(Shape):
+    filter: ReversalFilterIn
+    dry_run: bool = False
 
 
 class RuleSetIn(Shape):
@@ -124,6 +206,7 @@ class MemberIn(Shape):
     skills: list[Code] = Field(default_factory=list, max_length=50)
     clients: list[str] | Literal["all"] = Field(default_factory=list)
     capacity: int = Field(default=5, ge=1, le=50)
+    tier: int = Field(default=1, ge=1, le=5)
 
 
 class MemberPatch(Shape):
@@ -133,18 +216,29 @@ class MemberPatch(Shape):
     skills: list[Code] | None = Field(default=None, max_length=50)
     clients: list[str] | Literal["all"] | None = None
     capacity: int | None = Field(default=None, ge=1, le=50)
+    tier: int | None = Field(default=None, ge=1, le=5)
     active: bool | None = None
-
-
-class QueueIn(Shape):
-    code: Code
-    name: Name
-    lease_s: int = Field(default=600, ge=1, le=3_600)
 
 
 class CalendarIn(Shape):
     name: Name
     calendar: dict[str, Any]
+
+
+class CalendarChange(CalendarIn):
+    """`apply_to` says which open clocks of the clients that keep this calendar count by the new hours."""
+
+    apply_to: ApplyTo = "new_only"
+    open_since: str | None = None
+
+
+class SlaPolicyIn(Shape):
+    """`apply_to` says which open clocks count by the new promises; `open_since` needs the instant `open_since`."""
+
+    policy: dict[str, Any]
+    note: Annotated[str, Field(max_length=2_000)] = ""
+    apply_to: ApplyTo = "new_only"
+    open_since: str | None = None
 
 
 class CalendarPreviewIn(RootModel[dict[str, Any]]):

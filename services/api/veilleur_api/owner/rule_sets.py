@@ -1,4 +1,4 @@
-"""Rule sets: check, preview, save, publish."""
+"""Rule sets: check, preview, save, list."""
 
 import asyncio
 from typing import Any
@@ -15,14 +15,14 @@ from veilleur.domain.rules.findings import Finding
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.domain.rules.preview import preview_rule_set
 from veilleur.domain.rules.publish import find_version
-from veilleur.domain.screening.authoring import load_rule_catalogue, publish_rule_set, save_rule_set
+from veilleur.domain.screening.authoring import load_rule_catalogue, save_rule_set
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.ids import parse_id
 from veilleur.kernel.messages import Language, choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
-from veilleur_api.owner.common import find_client, page_by_id
+from veilleur_api.owner.common import bound_version, find_client, page_by_id
 from veilleur_api.owner.documents import RuleCheckIn, RulePreviewIn, RuleSetIn
 from veilleur_api.principals import MemberCaller, authorise_member
 
@@ -86,16 +86,8 @@ async def list_rule_sets(
 async def get_rule_set(client_id: str, version: int, caller: Member, session: Tx) -> Response:
     """One version with its document."""
     client = await find_client(session, caller.agency_id, client_id)
-    row = await find_version(session, caller.agency_id, client.id, _bound(version))
+    row = await find_version(session, caller.agency_id, client.id, bound_version(version))
     return JsonAnswer(describe_version(row) | {"rule_set": row.document})
-
-
-@router.post("/clients/{client_id}/rule-sets/{version}/publish", **needs("rules:write"))
-async def publish_rules(client_id: str, version: int, caller: Member, session: Tx) -> Response:
-    """Let this version screen from now on; its tests must pass."""
-    client = await find_client(session, caller.agency_id, client_id)
-    row = await publish_rule_set(session, caller.agency_id, client.id, _bound(version), caller.name)
-    return JsonAnswer(describe_version(row))
 
 
 def describe_version(row: RuleSetVersion) -> dict[str, Any]:
@@ -106,7 +98,16 @@ def describe_version(row: RuleSetVersion) -> dict[str, Any]:
         "note": row.note,
         "author": row.author,
         "created_at": row.created_at,
+        "restores": row.restores,
+        "requested_by": row.requested_by,
+        "requested_at": row.requested_at,
+        "blast": row.blast,
+        "published_by": row.published_by,
+        "approved_by": row.approved_by,
         "published_at": row.published_at,
+        "retired_at": row.retired_at,
+        "shadow_since": row.shadow_since,
+        "shadow_until": row.shadow_until,
     }
 
 
@@ -141,8 +142,3 @@ def _check_items(items: list[dict[str, Any]]) -> None:
             errors.extend(invalid.errors)
     if errors:
         raise Invalid(msg("Some items have mistakes"), errors=errors)
-
-
-def _bound(version: int) -> int:
-    """A version number beyond the column's range names nothing rather than failing in the database."""
-    return version if 0 < version < 2**31 else 0

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.catalogue.models import Action, Policy
+from veilleur.domain.catalogue.models import Action, Macro, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +33,14 @@ async def load_catalogues(
 
 async def load_catalogue(session: AsyncSession, agency_id: UUID, client_id: UUID) -> ClientCatalogue:
     return (await load_catalogues(session, agency_id, [client_id]))[client_id]
+
+
+async def load_macros(
+    session: AsyncSession, agency_id: UUID, client_ids: Collection[UUID]
+) -> dict[UUID, dict[str, Macro]]:
+    """The saved replies of each client, by code."""
+    macros: dict[UUID, dict[str, Macro]] = {client_id: {} for client_id in client_ids}
+    query = select(Macro).where(Macro.agency_id == agency_id, Macro.client_id.in_(client_ids))
+    for macro in await session.scalars(query.order_by(Macro.code)):
+        macros[macro.client_id][macro.code] = macro
+    return macros

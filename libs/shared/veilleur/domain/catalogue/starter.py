@@ -9,6 +9,7 @@ from veilleur.domain.catalogue.models import Verdict
 class StarterPolicy:
     code: str
     title: str
+    french: str
     severity: int
     default_actions: tuple[str, ...]
 
@@ -24,18 +25,18 @@ class StarterAction:
 
 
 STARTER_POLICIES = (
-    StarterPolicy("spam", "Spam and unwanted advertising", 1, ("hide",)),
-    StarterPolicy("off_topic", "Off topic", 1, ("hide",)),
-    StarterPolicy("insult", "Insult", 2, ("hide",)),
-    StarterPolicy("harassment", "Harassment of a person", 3, ("remove",)),
-    StarterPolicy("hate", "Hate against a group", 4, ("remove",)),
-    StarterPolicy("threat", "Threat of violence", 4, ("remove",)),
-    StarterPolicy("violence", "Violent content", 4, ("remove",)),
-    StarterPolicy("sexual", "Sexual content", 3, ("remove",)),
-    StarterPolicy("self_harm", "Self-harm", 4, ("hide",)),
-    StarterPolicy("personal_data", "Somebody's personal data", 2, ("hide",)),
-    StarterPolicy("illegal", "Illegal content", 5, ("remove",)),
-    StarterPolicy("other", "Other breach of the house rules", 1, ("hide",)),
+    StarterPolicy("spam", "Spam and unwanted advertising", "Spam et publicité non sollicitée", 1, ("hide",)),
+    StarterPolicy("off_topic", "Off topic", "Hors sujet", 1, ("hide",)),
+    StarterPolicy("insult", "Insult", "Insulte", 2, ("hide",)),
+    StarterPolicy("harassment", "Harassment of a person", "Harcèlement d'une personne", 3, ("remove",)),
+    StarterPolicy("hate", "Hate against a group", "Haine envers un groupe", 4, ("remove",)),
+    StarterPolicy("threat", "Threat of violence", "Menace de violence", 4, ("remove",)),
+    StarterPolicy("violence", "Violent content", "Contenu violent", 4, ("remove",)),
+    StarterPolicy("sexual", "Sexual content", "Contenu sexuel", 3, ("remove",)),
+    StarterPolicy("self_harm", "Self-harm", "Automutilation ou suicide", 4, ("hide",)),
+    StarterPolicy("personal_data", "Somebody's personal data", "Données personnelles d'autrui", 2, ("hide",)),
+    StarterPolicy("illegal", "Illegal content", "Contenu illicite", 5, ("remove",)),
+    StarterPolicy("other", "Other breach of the house rules", "Autre manquement au règlement", 1, ("hide",)),
 )
 
 STARTER_ACTIONS = (

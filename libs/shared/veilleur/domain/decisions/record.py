@@ -4,14 +4,14 @@ Decision, item state, clock stop, usage records, audit entry, event and deliveri
 transaction: they are true together or not at all.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -25,6 +25,7 @@ from veilleur.domain.metering.record import Usage, record_usage
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.sla.clocks import stop_clocks
 from veilleur.domain.tenancy.models import Client
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
@@ -32,11 +33,13 @@ from veilleur.kernel.messages import msg
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What the rules contributed: their version, the rules that matched, and the trace to replay them."""
+    """What the rules contributed: their version, the rules that matched, and the evaluation that tells all."""
 
     rule_set_version: int | None = None
     matched_rules: tuple[str, ...] = ()
-    trace: dict[str, Any] = field(default_factory=dict)
+    evaluation_id: UUID | None = None
+    decided_by: str | None = None
+    """The rule the verdict is of, where rules decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,12 @@ class Verdict:
     review_seconds: int | None = None
     explanation: str | None = None
     note: str | None = None
+    language: str | None = None
+    """Of the explanation; without one the item's own."""
+    bulk: bool = False
+    """One of several alike that were decided at once."""
+    bulk_of: UUID | None = None
+    """The one of them that a person looked at; without `review_seconds`, as those are counted there."""
 
     @property
     def automated(self) -> bool:
@@ -65,18 +74,19 @@ async def record_decisions(
     if not verdicts:
         return []
     client_ids = {verdict.item.client_id for verdict in verdicts}
-    zones = await _load_zones(session, agency_id, client_ids)
+    zones = await load_zones(session, agency_id, client_ids)
     catalogues = await load_catalogues(session, agency_id, client_ids)
     await _close_items(session, agency_id, verdicts)
-    decisions = [_to_decision(agency_id, verdict, present) for verdict in verdicts]
-    await session.execute(insert(Decision), [_to_row(decision) for decision in decisions])
+    waits = await load_waits(session, agency_id, {one.item.client_id for one in verdicts if not one.automated})
+    decisions = [_to_decision(agency_id, verdict, present, waits) for verdict in verdicts]
+    await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
     usage = [fact for verdict, decision in pairs for fact in _count(verdict, decision, zones[decision.client_id])]
     await record_usage(session, agency_id, usage)
     await record_deeds(session, agency_id, [_to_deed(decision) for decision in decisions])
     await announce(
-        session, agency_id, [_tell(verdict, decision, catalogues[decision.client_id]) for verdict, decision in pairs]
+        session, agency_id, [tell_made(one.item, decision, catalogues[decision.client_id]) for one, decision in pairs]
     )
     return decisions
 
@@ -101,15 +111,26 @@ async def _close_items(session: AsyncSession, agency_id: UUID, verdicts: Sequenc
         raise Conflict(msg("This item was decided or changed meanwhile"), slug="already-decided")
 
 
-async def _load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
+async def load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
     rows = await session.execute(
         select(Client.id, Client.time_zone).where(Client.agency_id == agency_id, Client.id.in_(client_ids))
     )
     return dict(rows.all())
 
 
-def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decision:
+async def load_waits(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, timedelta]:
+    """How long a person's decision waits before it leaves, of the clients where it does."""
+    if not client_ids:
+        return {}
+    query = select(Client.id, Client.send_after_s).where(
+        Client.agency_id == agency_id, Client.id.in_(client_ids), Client.send_after_s > 0
+    )
+    return {row.id: timedelta(seconds=row.send_after_s) for row in await session.execute(query)}
+
+
+def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime, waits: Mapping[UUID, timedelta]) -> Decision:
     item = verdict.item
+    wait = None if verdict.automated else waits.get(item.client_id)
     return Decision(
         agency_id=agency_id,
         id=new_id(),
@@ -127,15 +148,19 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         automated_detection=bool(verdict.detection.matched_rules),
         rule_set_version=verdict.detection.rule_set_version,
         matched_rules=list(verdict.detection.matched_rules),
-        trace=verdict.detection.trace,
+        decided_by=verdict.detection.decided_by,
+        evaluation_id=verdict.detection.evaluation_id,
+        author_external_id=item.author_external_id,
         explanation=verdict.explanation,
         note=verdict.note,
-        language=item.language or "en",
+        bulk_of=verdict.bulk_of,
+        language=verdict.language or item.language or "en",
         made_at=present,
+        leaves_at=present + wait if wait is not None else None,
     )
 
 
-def _to_row(decision: Decision) -> dict[str, Any]:
+def to_row(decision: Decision) -> dict[str, Any]:
     return {column.key: getattr(decision, column.key) for column in Decision.__table__.columns}
 
 
@@ -151,12 +176,15 @@ def _count(verdict: Verdict, decision: Decision, time_zone: str) -> list[Usage]:
             item_id=decision.item_id,
             decision_id=decision.id,
             member_id=decision.member_id,
+            dims={"bulk": True} if verdict.bulk else {},
         )
 
     if verdict.item.mode != "live":
         return []
     if verdict.automated:
         return [count("decision.auto", 1)]
+    if verdict.bulk_of is not None:
+        return [count("decision.human", 1)]
     return [count("decision.human", 1), count("review.seconds", verdict.review_seconds or 0)]
 
 
@@ -170,16 +198,19 @@ def _to_deed(decision: Decision) -> Deed:
     )
 
 
-def _tell(verdict: Verdict, decision: Decision, catalogue: ClientCatalogue) -> Announcement:
+def tell_made(item: Item, decision: Decision, catalogue: ClientCatalogue) -> Announcement:
+    """What the client is told of a decision: at once, or when it leaves."""
     return Announcement(
         client_id=decision.client_id,
         type="decision.made",
         data={
             "decision": decision_payload(decision, catalogue.policies),
-            "item": item_reference(verdict.item),
-            "interim": verdict.item.interim,
+            "item": item_reference(item) | {"revision": decision.item_revision},
+            "interim": item.interim,
             "sequence": decision.sequence,
         },
         occurred_at=decision.made_at,
         item_id=decision.item_id,
+        release_at=decision.leaves_at,
+        decision_id=decision.id if decision.leaves_at is not None else None,
     )

@@ -31,14 +31,20 @@ def _reason(decision: Decision, policies: Mapping[str, Policy]) -> dict[str, Any
     if decision.verdict == "allow" and not decision.explanation:
         return None
     language = choose_language(decision.language)
-    titles = [policies[code].title if code in policies else code for code in decision.policies]
+    titles = [
+        policies[code].titles.get(language, policies[code].title) if code in policies else code
+        for code in decision.policies
+    ]
     text = decision.explanation or (
         msg("This content breaks our rules: {titles}", titles=titles)
         if titles
         else msg("This content breaks our rules")
     )
+    named = next(
+        (policies[code].clause for code in decision.policies if code in policies and policies[code].clause), None
+    )
     return {
         "text": text if isinstance(text, str) else text.render(language),
         "language": decision.language if decision.explanation else language,
         "ground": "illegal" if "illegal" in decision.policies else "terms",
-    }
+    } | ({"reference": named} if named else {})

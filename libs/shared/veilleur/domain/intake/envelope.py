@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -16,9 +16,12 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from veilleur.infra.validation import invalid_from_pydantic
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import msg
-from veilleur.kernel.strict_json import canonical_digest
+from veilleur.kernel.strict_json import canonical_bytes
 
 EventType = Literal["item.created", "item.updated", "item.deleted", "item.reported", "appeal.created"]
+Kind = Literal["post", "comment", "message", "review", "profile", "listing", "media", "account", "other"]
+ReportSource = Literal["user", "trusted_flagger", "authority", "platform"]
+
 EVENT_TYPES = ("item.created", "item.updated", "item.deleted", "item.reported", "appeal.created")
 NOT_YET = ("appeal.created",)
 
@@ -75,7 +78,7 @@ class ItemIn(Shape):
 
     external_id: ExternalId
     revision: int | None = Field(default=None, ge=1, le=2_147_483_647)
-    kind: Literal["post", "comment", "message", "review", "profile", "listing", "media", "account", "other"] = "comment"
+    kind: Kind = "comment"
     text: str | None = Field(default=None, max_length=50_000)
     language: str | None = Field(default=None, pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$", max_length=35)
     url: Url | None = None
@@ -106,7 +109,7 @@ class ReporterIn(Shape):
 class ReportIn(Shape):
     """Who pointed at the item, and why."""
 
-    source: Literal["user", "trusted_flagger", "authority", "platform"]
+    source: ReportSource
     reason: str = Field(min_length=1, max_length=256)
     detail: str | None = Field(default=None, max_length=10_000)
     reporter: ReporterIn | None = None
@@ -131,7 +134,7 @@ class EnvelopeIn(Shape):
 
 @dataclass(frozen=True, slots=True)
 class InboundItem:
-    """An item ready to be stored. `body` is what was sent, without identity and revision."""
+    """An item ready to be stored. `body` is what was sent, without identity and revision; `written` its JSON text."""
 
     external_id: str
     revision: int | None
@@ -141,6 +144,7 @@ class InboundItem:
     thread_id: str | None
     text_key: int | None
     body: dict[str, Any]
+    written: str
     digest: bytes
 
 
@@ -204,6 +208,7 @@ def read_item(data: Mapping[str, Any], pointer: str) -> InboundItem:
     item = _validate(ItemIn, data, pointer)
     body = {name: value for name, value in data.items() if name not in ("external_id", "revision")}
     body.setdefault("kind", item.kind)
+    canonical = canonical_bytes(body)
     return InboundItem(
         external_id=item.external_id,
         revision=item.revision,
@@ -213,13 +218,14 @@ def read_item(data: Mapping[str, Any], pointer: str) -> InboundItem:
         thread_id=item.context.thread_id if item.context else None,
         text_key=text_key(item.text) if item.text else None,
         body=body,
-        digest=canonical_digest(body),
+        written=canonical.decode(),
+        digest=sha256(canonical).digest(),
     )
 
 
 def text_key(text: str) -> int | None:
     """A key that texts share when they differ in case, spacing and punctuation only; none for a text of no letters."""
-    letters = "".join(character for character in text.casefold() if character.isalnum())
+    letters = "".join(filter(str.isalnum, text.casefold()))
     return int.from_bytes(blake2b(letters.encode(), digest_size=8).digest(), signed=True) if letters else None
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKeyConstraint, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base, JsonObject, Small, Tenanted, reference
@@ -17,6 +17,13 @@ class ItemState(StrEnum):
     IN_REVIEW = "in_review"
     DECIDED = "decided"
     DELETED = "deleted"
+
+
+URL_KEY = "hashtextextended(body ->> 'url', 0)"
+LINK_KEY = (
+    r"""hashtextextended(rtrim(regexp_replace(lower(substring(body ->> 'text' FROM """
+    r"""'(?i)https?://([^\s<>"''?#]+)')), '^www[.]', ''), '/.,;:!)]'), 0)"""
+)
 
 
 class Item(Tenanted):
@@ -34,6 +41,10 @@ class Item(Tenanted):
     thread_id: Mapped[str | None]
     text_key: Mapped[int | None] = mapped_column(BigInteger)
     """Equal for texts that differ in case, spacing and punctuation only."""
+    url_key: Mapped[int | None] = mapped_column(BigInteger, Computed(URL_KEY, persisted=True))
+    """Equal for equal `url`s. Typed, because under row-level security no index on `body` is used."""
+    link_key: Mapped[int | None] = mapped_column(BigInteger, Computed(LINK_KEY, persisted=True))
+    """Equal for texts whose first link leads to the same host and path."""
     body: Mapped[JsonObject]
     """The item as the contract shapes it, without `external_id` and `revision`."""
     digest: Mapped[bytes]
@@ -55,6 +66,8 @@ class Item(Tenanted):
     deleted_at: Mapped[datetime | None]
     """When the client said it is gone; the worker then closes what is open."""
     closed_at: Mapped[datetime | None]
+    hold_class: Mapped[str | None]
+    """Why the item is under a legal hold: kept, and its media shown in restricted queues only."""
 
     __table_args__ = (
         reference("client_id", "clients"),
@@ -63,6 +76,7 @@ class Item(Tenanted):
         CheckConstraint("state IN ('received', 'in_review', 'decided', 'deleted')", name="state"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
         CheckConstraint("mode IN ('live', 'test', 'observe')", name="mode"),
+        CheckConstraint("hold_class IN ('csam', 'threat_to_life', 'terror')", name="hold_class"),
         Index("ix_items_unscreened", "agency_id", "asked_at", postgresql_where="state = 'received'"),
         Index("ix_items_author", "agency_id", "client_id", "author_external_id", "received_at"),
         Index(
@@ -70,6 +84,8 @@ class Item(Tenanted):
             postgresql_where="thread_id IS NOT NULL",
         ),
         Index("ix_items_text", "agency_id", "client_id", "text_key", postgresql_where="text_key IS NOT NULL"),
+        Index("ix_items_url", "agency_id", "client_id", "url_key", postgresql_where="url_key IS NOT NULL"),
+        Index("ix_items_link", "agency_id", "client_id", "link_key", postgresql_where="link_key IS NOT NULL"),
         {"postgresql_with": {"fillfactor": "85"}},
     )  # fmt: skip
 
@@ -132,4 +148,26 @@ class WebhookReceipt(Base):
     __table_args__ = (
         ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
         reference("client_id", "clients"),
+    )
+
+
+class LegalHold(Tenanted):
+    """An item is kept, whoever asks for its erasure, from `placed_at` until somebody lifts it."""
+
+    __tablename__ = "legal_holds"
+
+    client_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    hold_class: Mapped[str]
+    member_id: Mapped[UUID]
+    """Who placed it."""
+    placed_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    lifted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("item_id", "items"),
+        reference("member_id", "members"),
+        CheckConstraint("hold_class IN ('csam', 'threat_to_life', 'terror')", name="hold_class"),
+        Index("uq_legal_holds_standing", "agency_id", "item_id", unique=True, postgresql_where="lifted_at IS NULL"),
     )

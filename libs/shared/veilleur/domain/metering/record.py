@@ -1,18 +1,17 @@
 """Counting a fact, in the fact's own transaction."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.kernel.ids import new_id
+from veilleur.domain.metering.models import UsageRecord
+from veilleur.infra.db.bulk import insert_rows
 
 Meter = Literal["items.received", "decision.auto", "decision.human", "review.seconds"]
 
@@ -32,42 +31,51 @@ class Usage:
     member_id: UUID | None = None
     billable: bool = True
     reason: str | None = None
+    corrects_id: UUID | None = None
+    """The earlier record that this one takes back or remarks upon."""
     dims: dict[str, Any] = field(default_factory=dict)
 
 
-_INSERT = text("""
-INSERT INTO usage_records (agency_id, id, client_id, source_id, meter, quantity, occurred_at, local_date, time_zone,
-                           billable, reason, dims, item_id, decision_id, member_id)
-SELECT :agency_id, t.id, t.client_id, t.source_id, t.meter, t.quantity, t.occurred_at, t.local_date, t.time_zone,
-       t.billable, t.reason, CAST(t.dims AS jsonb), t.item_id, t.decision_id, t.member_id
-FROM unnest(CAST(:id AS uuid[]), CAST(:client_id AS uuid[]), CAST(:source_id AS uuid[]), CAST(:meter AS text[]),
-            CAST(:quantity AS numeric[]), CAST(:occurred_at AS timestamptz[]), CAST(:local_date AS date[]),
-            CAST(:time_zone AS text[]), CAST(:billable AS boolean[]), CAST(:reason AS text[]), CAST(:dims AS text[]),
-            CAST(:item_id AS uuid[]), CAST(:decision_id AS uuid[]), CAST(:member_id AS uuid[]))
-     AS t(id, client_id, source_id, meter, quantity, occurred_at, local_date, time_zone, billable, reason, dims,
-          item_id, decision_id, member_id)
-""")
-"""One statement for any number of facts: every item and every decision passes here."""
+COUNT_RECEIVED = """
+counted AS (
+  INSERT INTO usage_records (agency_id, id, client_id, source_id, meter, quantity, occurred_at, local_date, time_zone,
+                             billable, dims, item_id)
+  SELECT agency_id, id, client_id, source_id, 'items.received', 1, CAST(:present AS timestamptz),
+         (CAST(:days AS date[]))[array_position(CAST(:sources AS uuid[]), source_id)],
+         (CAST(:zones AS text[]))[array_position(CAST(:sources AS uuid[]), source_id)], true, '{}', id
+  FROM stored WHERE mode = 'live')
+"""
+"""Counts items in the very statement that stores them, under their own ids: it is the hottest of all facts.
+
+Continues a `WITH stored AS (…)` of rows `(agency_id, id, client_id, source_id, mode)`. Tests and observation are not
+billed: they leave no record. `days` and `zones` belong to `sources`, place by place.
+"""
 
 
 async def record_usage(session: AsyncSession, agency_id: UUID, facts: Sequence[Usage]) -> None:
     """Append one record a fact; the local day is fixed here, in the client's zone of now."""
-    if not facts:
-        return
-    columns = {
-        "id": [new_id() for _ in facts],
-        "client_id": [fact.client_id for fact in facts],
-        "source_id": [fact.source_id for fact in facts],
-        "meter": [fact.meter for fact in facts],
-        "quantity": [fact.quantity for fact in facts],
-        "occurred_at": [fact.occurred_at for fact in facts],
-        "local_date": [fact.occurred_at.astimezone(ZoneInfo(fact.time_zone)).date() for fact in facts],
-        "time_zone": [fact.time_zone for fact in facts],
-        "billable": [fact.billable for fact in facts],
-        "reason": [fact.reason for fact in facts],
-        "dims": [json.dumps(fact.dims) for fact in facts],
-        "item_id": [fact.item_id for fact in facts],
-        "decision_id": [fact.decision_id for fact in facts],
-        "member_id": [fact.member_id for fact in facts],
+    await insert_rows(session, UsageRecord, [_to_row(fact) for fact in facts], shared={"agency_id": agency_id})
+
+
+def local_day(instant: datetime, time_zone: str) -> date:
+    """The day in the client's zone, by our own zone data: PostgreSQL may know fewer zones."""
+    return instant.astimezone(ZoneInfo(time_zone)).date()
+
+
+def _to_row(fact: Usage) -> dict[str, Any]:
+    return {
+        "client_id": fact.client_id,
+        "source_id": fact.source_id,
+        "meter": fact.meter,
+        "quantity": fact.quantity,
+        "occurred_at": fact.occurred_at,
+        "local_date": local_day(fact.occurred_at, fact.time_zone),
+        "time_zone": fact.time_zone,
+        "billable": fact.billable,
+        "reason": fact.reason,
+        "dims": fact.dims,
+        "item_id": fact.item_id,
+        "decision_id": fact.decision_id,
+        "member_id": fact.member_id,
+        "corrects_id": fact.corrects_id,
     }
-    await session.execute(_INSERT, {"agency_id": agency_id} | columns)

@@ -110,6 +110,7 @@ async def _stock_catalogue(session: AsyncSession, agency_id: UUID, client_id: UU
                 "id": new_id(),
                 "code": policy.code,
                 "title": policy.title,
+                "titles": {"fr": policy.french},
                 "severity": policy.severity,
                 "default_actions": list(policy.default_actions),
             }

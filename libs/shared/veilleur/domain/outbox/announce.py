@@ -4,22 +4,26 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.outbox.models import Delivery, Endpoint
+from veilleur.domain.outbox.models import Delivery, Endpoint, Event
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.ids import new_id
 
-EventType = Literal["decision.made", "item.held", "ping"]
+EventType = Literal[
+    "decision.made", "decision.reversed", "item.held", "item.emergency", "catalogue.changed",
+    "sla.warning", "sla.breached", "ping",
+]  # fmt: skip
 KEPT_S = 30 * 86_400
 """How long events are kept, in seconds: the client's time to pull them."""
 
-EVENT_TYPES: tuple[EventType, ...] = ("decision.made", "item.held", "ping")
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,9 @@ class Announcement:
     occurred_at: datetime
     item_id: UUID | None = None
     endpoint_id: UUID | None = None
+    release_at: datetime | None = None
+    """Tell nobody before; `withhold_decisions` may then still take back what tells of `decision_id`."""
+    decision_id: UUID | None = None
 
 
 async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequence[Announcement]) -> list[UUID]:
@@ -39,25 +46,29 @@ async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequen
     if not announcements:
         return []
     event_ids = [new_id() for _ in announcements]
-    await session.execute(_INSERT_EVENTS, {"agency_id": agency_id, "id": event_ids} | _to_columns(announcements))
-    await hint_work(session, agency_id, "feed")
+    pairs = list(zip(announcements, event_ids, strict=True))
+    await insert_rows(session, Event, [_to_row(*pair) for pair in pairs], shared={"agency_id": agency_id})
+    releases = {announcement.release_at for announcement in announcements}
+    for release_at in releases:
+        await hint_work(session, agency_id, "feed", due_at=release_at)
     await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
     endpoints = await _live_endpoints(session, agency_id, {announcement.client_id for announcement in announcements})
-    deliveries = [
+    deliveries: list[dict[str, Any]] = [
         {
-            "agency_id": agency_id,
             "id": new_id(),
             "client_id": announcement.client_id,
             "endpoint_id": endpoint.id,
             "event_id": event_id,
+            "due_at": announcement.release_at or announcement.occurred_at,
         }
-        for announcement, event_id in zip(announcements, event_ids, strict=True)
+        for announcement, event_id in pairs
         for endpoint in endpoints.get(announcement.client_id, [])
         if _wants(endpoint, announcement)
     ]
     if deliveries:
-        await session.execute(insert(Delivery), deliveries)
-        await hint_work(session, agency_id, "delivery")
+        await insert_rows(session, Delivery, deliveries, shared={"agency_id": agency_id})
+        for release_at in releases:
+            await hint_work(session, agency_id, "delivery", due_at=release_at)
     return [delivery["id"] for delivery in deliveries]
 
 
@@ -67,21 +78,16 @@ def _wants(endpoint: Endpoint, announcement: Announcement) -> bool:
     return not endpoint.events or announcement.type in endpoint.events
 
 
-_INSERT_EVENTS = text("""
-INSERT INTO events (agency_id, id, client_id, type, body, item_id, occurred_at)
-SELECT :agency_id, t.*
-FROM unnest(CAST(:id AS uuid[]), CAST(:client_id AS uuid[]), CAST(:type AS text[]), CAST(:body AS text[]),
-            CAST(:item_id AS uuid[]), CAST(:occurred_at AS timestamptz[])) AS t
-""")
-
-
-def _to_columns(announcements: Sequence[Announcement]) -> dict[str, list[Any]]:
+def _to_row(announcement: Announcement, event_id: UUID) -> dict[str, Any]:
     return {
-        "client_id": [announcement.client_id for announcement in announcements],
-        "type": [announcement.type for announcement in announcements],
-        "body": [_write_body(announcement) for announcement in announcements],
-        "item_id": [announcement.item_id for announcement in announcements],
-        "occurred_at": [announcement.occurred_at for announcement in announcements],
+        "id": event_id,
+        "client_id": announcement.client_id,
+        "type": announcement.type,
+        "body": _write_body(announcement),
+        "item_id": announcement.item_id,
+        "occurred_at": announcement.occurred_at,
+        "release_at": announcement.release_at,
+        "decision_id": announcement.decision_id,
     }
 
 

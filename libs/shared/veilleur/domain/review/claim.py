@@ -1,25 +1,33 @@
-"""Claiming: "I want this many in hand". The most urgent first, each case with one moderator at a time.
+"""Claiming: "I want this many in hand". The most urgent fair case first, each with one moderator at a time.
 
-The moderator's row is locked first, so two tabs of one person can't exceed the capacity. Then the heads of every
-eligible pile are peeked at without locks, and the earliest deadlines that are still free are locked and leased.
-Losing every race of a peek means looking deeper, not giving up.
+The moderator's row is locked first, so two tabs of one person can't exceed the capacity. Then the tops of all piles
+this person may take from are looked at without locks and ranked by `fairness`, and the best that are still free are
+locked and leased. Losing every race means looking deeper, not giving up.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.review.care import Bearable
+from veilleur.domain.review.fairness import LATE_FIRST_SHARE, Candidate, rank_candidates
+from veilleur.domain.review.flag import MAX_EXPIRIES, flag_expired
 from veilleur.domain.review.lease import lock_member
 from veilleur.domain.review.models import Assignment, Case, CaseState
-from veilleur.domain.tenancy.models import Client, Grant, Member
+from veilleur.domain.review.needs import Needs, QueueTerms, find_fit, runs_short
+from veilleur.domain.review.piles import PEEK_DEPTHS, Floor, Pile, Seen, load_floor, peek
+from veilleur.domain.review.presence import IdleReason, why_not
+from veilleur.domain.review.staff import Person, load_person
+from veilleur.domain.review.wellbeing import load_bearable, load_severities
+from veilleur.domain.tenancy.models import Member
 
-IdleReason = Literal["empty", "at_capacity"]
-
-PEEK_DEPTHS = (8, 64, 512)
+SPARE = 24
+"""How many more than wanted are tried to be locked: others are racing for the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +43,26 @@ async def claim_next(
 ) -> InHand:
     """Fill the moderator's hands up to `hold`; what is already held comes first and keeps its fence."""
     member = await lock_member(session, agency_id, member_id)
-    await _keep_expired(session, agency_id, member_id)
     held = await list_held(session, agency_id, member_id)
+    if held:
+        await _keep_expired(session, agency_id, member_id)
+        held = await list_held(session, agency_id, member_id)
     wanted = min(hold, member.capacity) - len(held)
     if wanted <= 0:
         return InHand(held, "at_capacity" if len(held) < hold else None)
-    clients = await _list_served(session, agency_id, member)
-    claimed = 0
-    for depth in PEEK_DEPTHS:
-        taken, peeked = await _take(session, agency_id, member_id, clients, queues, wanted - claimed, depth)
-        claimed += taken
-        if claimed == wanted or peeked == 0:
-            break
+    person, present = await load_person(session, member)
+    reason = why_not(person.presence, present)
+    if reason is not None:
+        return InHand(held, reason)
+    bearable = await load_bearable(session, agency_id, member_id, present)
+    if bearable.break_until is not None:
+        return InHand(held, "break_due")
+    hunt = _Hunt(person, present, queues, bearable)
+    claimed = await _fill(session, member, hunt, wanted)
     if claimed:
         held = await list_held(session, agency_id, member_id)
     if claimed < wanted:
-        return InHand(held, "empty")
+        return InHand(held, "exposure_cap" if hunt.spared else "empty")
     return InHand(held, "at_capacity" if len(held) < hold else None)
 
 
@@ -60,17 +72,86 @@ async def list_held(session: AsyncSession, agency_id: UUID, member_id: UUID) -> 
     return list(await session.scalars(query.order_by(Case.due_at, Case.id).execution_options(populate_existing=True)))
 
 
-async def _list_served(session: AsyncSession, agency_id: UUID, member: Member) -> list[UUID]:
-    if member.serves_all:
-        return list(await session.scalars(select(Client.id).where(Client.agency_id == agency_id)))
-    granted = select(Grant.client_id).where(Grant.agency_id == agency_id, Grant.member_id == member.id)
-    return list(await session.scalars(granted))
+@dataclass(frozen=True, slots=True)
+class _Hunt:
+    """Who looks, when, and into which queues (None: all)."""
+
+    person: Person
+    present: datetime
+    queues: Collection[str] | None
+    bearable: Bearable = field(default_factory=Bearable)
+    severities: dict[UUID, dict[str, int]] = field(default_factory=dict)
+    """How severe each client calls its policies, where that matters."""
+    spared: set[UUID] = field(default_factory=set)
+    """What would be there, but is too much for this person now."""
+
+    def is_bearable(self, seen: Seen) -> bool:
+        if self.bearable.allows(seen.suspected, self.severities.get(seen.client_id, {})):
+            return True
+        if not self.bearable.opt_outs & set(seen.suspected):
+            self.spared.add(seen.id)
+        return False
+
+    def may_look_at(self, pile: Pile) -> bool:
+        return self._looks_into(pile.queue) and self._find_fit(pile.client_id, pile.queue, pile.needs) is not None
+
+    def may_take(self, seen: Seen, queue: QueueTerms) -> bool:
+        if not self._looks_into(queue):
+            return False
+        if seen.kind == "kept":
+            return self.person.able.serves(seen.client_id)
+        if seen.kind == "flagged" and not self.person.able.supervises:
+            return False
+        fit = self._find_fit(seen.client_id, queue, seen.needs)
+        return fit == "primary" or (fit == "secondary" and runs_short(queue, seen.opened_at, seen.due_at, self.present))
+
+    def gives_up_on(self, seen: Seen) -> bool:
+        """The lease that ran out was one too many: a lead has to look."""
+        return seen.kind == "expired" and seen.expiries + 1 >= MAX_EXPIRIES and not self.person.able.supervises
+
+    def _looks_into(self, queue: QueueTerms) -> bool:
+        return self.queues is None or queue.code in self.queues
+
+    def _find_fit(self, client_id: UUID, queue: QueueTerms, needs: Needs) -> str | None:
+        return find_fit(self.person.able, client_id, queue, needs)
 
 
+async def _fill(session: AsyncSession, member: Member, hunt: _Hunt, wanted: int) -> int:
+    floor = await load_floor(session, member.agency_id)
+    piles = [pile for pile in floor.piles if hunt.may_look_at(pile)]
+    if hunt.bearable.below_severity is not None:
+        clients = {pile.client_id for pile in piles}
+        hunt.severities.update(await load_severities(session, member.agency_id, clients))
+    late_first = random.random() < LATE_FIRST_SHARE  # noqa: S311 - a lot, not a secret
+    claimed = 0
+    for depth in PEEK_DEPTHS:
+        seen = await peek(session, member.agency_id, hunt.person.id, piles, depth)
+        hopeless = [one.id for one in seen if hunt.gives_up_on(one)]
+        if hopeless:
+            await flag_expired(session, member.agency_id, hopeless)
+        ranked = _rank(seen, floor, hunt, wanted - claimed, late_first=late_first)
+        claimed += await _take(session, member, [one.id for one in ranked], wanted - claimed)
+        if claimed == wanted or not ranked:
+            break
+    return claimed
+
+
+def _rank(seen: Sequence[Seen], floor: Floor, hunt: _Hunt, wanted: int, *, late_first: bool) -> list[Candidate]:
+    candidates = [
+        Candidate(one.id, one.client_id, one.opened_at, one.due_at, kept=one.kind == "kept")
+        for one in seen
+        if hunt.may_take(one, floor.queues[one.queue_id]) and not hunt.gives_up_on(one) and hunt.is_bearable(one)
+    ]
+    return rank_candidates(candidates, floor.load, hunt.present, wanted=wanted + SPARE, late_first=late_first)
+
+
+# A lease is kept alive no longer than the queue's cap counted from the claim.
 _KEEP_EXPIRED = text("""
-UPDATE cases SET lease_expires_at = app_now() + make_interval(secs => q.lease_s)
-FROM queues q
+UPDATE cases SET lease_expires_at = greatest(lease_expires_at, least(
+  app_now() + make_interval(secs => q.lease_s), a.claimed_at + make_interval(secs => q.hold_cap_s)))
+FROM queues q, assignments a
 WHERE q.agency_id = cases.agency_id AND q.id = cases.queue_id AND cases.agency_id = :agency_id
+  AND a.agency_id = cases.agency_id AND a.id = cases.assignment_id
   AND cases.id IN (
     SELECT id FROM cases
     WHERE agency_id = :agency_id AND holder_id = :member_id AND state = 'leased' AND lease_expires_at <= app_now()
@@ -83,36 +164,23 @@ async def _keep_expired(session: AsyncSession, agency_id: UUID, member_id: UUID)
     await session.execute(_KEEP_EXPIRED, {"agency_id": agency_id, "member_id": member_id})
 
 
-# LIMITs are literal: as parameters a generic plan guesses a tenth of the table (measured elsewhere at 6 claims/s).
 _TAKE = """
-WITH piles AS MATERIALIZED (
-  SELECT c.id AS client_id, q.id AS queue_id
-  FROM unnest(CAST(:clients AS uuid[])) AS c(id)
-  JOIN queues q ON q.agency_id = :agency_id
-   AND (CAST(:queues AS text[]) IS NULL OR q.code = ANY(CAST(:queues AS text[])))),
-peek AS MATERIALIZED (
-  SELECT heads.id, heads.due_at FROM piles CROSS JOIN LATERAL (
-    SELECT id, due_at FROM cases
-    WHERE agency_id = :agency_id AND state = 'ready' AND client_id = piles.client_id AND queue_id = piles.queue_id
-    ORDER BY due_at, id LIMIT {depth}) heads
-  UNION ALL
-  SELECT cases.id, cases.due_at FROM cases JOIN piles USING (client_id, queue_id)
-  WHERE cases.agency_id = :agency_id AND cases.state = 'leased' AND cases.lease_expires_at <= app_now()
-    AND cases.holder_id <> :member_id),
+WITH ranked AS MATERIALIZED (
+  SELECT * FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS t(id, place)),
 free AS MATERIALIZED (
-  SELECT cases.id, cases.assignment_id FROM cases JOIN peek ON peek.id = cases.id
+  SELECT cases.id, cases.assignment_id, cases.state FROM cases JOIN ranked ON ranked.id = cases.id
   WHERE cases.agency_id = :agency_id
     AND (cases.state = 'ready' OR (cases.state = 'leased' AND cases.lease_expires_at <= app_now()))
-  ORDER BY cases.due_at, cases.id LIMIT {wanted} FOR NO KEY UPDATE OF cases SKIP LOCKED),
-leased AS (
-  UPDATE cases SET state = 'leased', holder_id = :member_id, fence = cases.fence + 1,
-    assignment_id = gen_random_uuid(), lease_expires_at = app_now() + make_interval(secs => queues.lease_s)
-  FROM free, queues
-  WHERE cases.agency_id = :agency_id AND cases.id = free.id
-    AND queues.agency_id = cases.agency_id AND queues.id = cases.queue_id
-  RETURNING cases.id, cases.client_id, cases.assignment_id, cases.fence, free.assignment_id AS previous)
-SELECT leased.*, (SELECT count(*) FROM peek) AS peeked FROM leased
-UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, (SELECT count(*) FROM peek)
+    AND (reserved_for IS NULL OR reserved_for = :member_id OR reserved_until <= app_now())
+  ORDER BY ranked.place LIMIT {wanted} FOR NO KEY UPDATE OF cases SKIP LOCKED)
+UPDATE cases SET state = 'leased', holder_id = :member_id, fence = cases.fence + 1,
+  assignment_id = gen_random_uuid(), lease_expires_at = app_now() + make_interval(secs => queues.lease_s),
+  expiries = cases.expiries + CASE WHEN free.state = 'leased' THEN 1 ELSE 0 END,
+  reserved_for = NULL, reserved_until = NULL
+FROM free, queues
+WHERE cases.agency_id = :agency_id AND cases.id = free.id
+  AND queues.agency_id = cases.agency_id AND queues.id = cases.queue_id
+RETURNING cases.id, cases.client_id, cases.assignment_id, cases.fence, free.assignment_id AS previous
 """
 
 _END_EXPIRED = text("""
@@ -121,39 +189,30 @@ WHERE agency_id = :agency_id AND id = ANY(CAST(:ids AS uuid[])) AND ended_at IS 
 """)
 
 
-async def _take(  # noqa: PLR0917 - one statement's inputs
-    session: AsyncSession,
-    agency_id: UUID,
-    member_id: UUID,
-    clients: list[UUID],
-    queues: Collection[str] | None,
-    wanted: int,
-    depth: int,
-) -> tuple[int, int]:
-    """Lease up to `wanted` free cases; how many were taken and how many were seen."""
-    statement = text(_TAKE.format(wanted=int(wanted), depth=int(depth)))
-    values = {
-        "agency_id": agency_id,
-        "member_id": member_id,
-        "clients": clients,
-        "queues": list(queues) if queues is not None else None,
-    }
-    *leased, total = (await session.execute(statement, values)).all()
-    if leased:
-        previous = [row.previous for row in leased if row.previous is not None]
-        await session.execute(_END_EXPIRED, {"agency_id": agency_id, "ids": previous})
-        await session.execute(
-            insert(Assignment),
-            [
-                {
-                    "agency_id": agency_id,
-                    "id": row.assignment_id,
-                    "case_id": row.id,
-                    "client_id": row.client_id,
-                    "member_id": member_id,
-                    "fence": row.fence,
-                }
-                for row in leased
-            ],
-        )
-    return len(leased), total.peeked
+async def _take(session: AsyncSession, member: Member, ids: Sequence[UUID], wanted: int) -> int:
+    """Lease the first `wanted` of these that are still free; how many those were."""
+    if not ids:
+        return 0
+    # The LIMIT is literal, as in `piles`.
+    values = {"agency_id": member.agency_id, "member_id": member.id, "ids": list(ids)}
+    leased = (await session.execute(text(_TAKE.format(wanted=int(wanted))), values)).all()
+    if not leased:
+        return 0
+    previous = [row.previous for row in leased if row.previous is not None]
+    if previous:
+        await session.execute(_END_EXPIRED, {"agency_id": member.agency_id, "ids": previous})
+    await session.execute(
+        insert(Assignment),
+        [
+            {
+                "agency_id": member.agency_id,
+                "id": row.assignment_id,
+                "case_id": row.id,
+                "client_id": row.client_id,
+                "member_id": member.id,
+                "fence": row.fence,
+            }
+            for row in leased
+        ],
+    )
+    return len(leased)

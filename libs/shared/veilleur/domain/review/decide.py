@@ -8,14 +8,17 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.decisions.models import Decision
-from veilleur.domain.decisions.policy import Ruling, check_ruling
+from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.record import Detection, Verdict, record_decisions
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_content
+from veilleur.domain.review.decide_alike import Alike, ApplyTo, decide_alike, find_alike, list_applied, lock_alike
+from veilleur.domain.review.guide import Guide, load_guides
 from veilleur.domain.review.lease import find_assignment, lock_held, lock_member, require_lease
 from veilleur.domain.review.models import Assignment, Case, CaseState
+from veilleur.domain.review.reply import Reply, check_request, write_reply
+from veilleur.domain.review.wellbeing import Look, record_exposure
 from veilleur.domain.tenancy.models import Member
 from veilleur.kernel.errors import Conflict, Invalid
 from veilleur.kernel.messages import msg
@@ -31,11 +34,18 @@ class DecisionRequest:
     explanation: str | None
     note: str | None
     digest: bytes
+    macro: str | None = None
+    """The saved reply that explains the decision, instead of `explanation`."""
+    apply_to: ApplyTo | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
+    """The decision, those about similar items that came with it, and similar cases left to those who hold them."""
+
     decision: Decision
+    applied: list[Decision]
+    skipped: list[Case]
     repeated: bool
 
 
@@ -44,8 +54,10 @@ async def decide_case(
 ) -> Decided:
     """Decide the case behind an assignment; the same request again answers the same decision."""
     member = await lock_member(session, agency_id, member_id)
-    # The item before its case, as screening does: an edit under way and a decision would wait for each other for ever.
+    # Items before cases, as screening does: an edit under way and a decision would wait for each other for ever.
     found = await find_assignment(session, agency_id, member_id, assignment_id)
+    if request.apply_to is not None:
+        await lock_alike(session, agency_id, member_id, found.case_id, request.apply_to)
     item = await _lock_item(session, agency_id, found.case_id)
     assignment, case = await lock_held(session, agency_id, member_id, assignment_id)
     if assignment.outcome == "decided":
@@ -60,45 +72,66 @@ async def decide_case(
             extra={"item": item_content(item)},
         )
     present = (await session.execute(select(func.app_now()))).scalar_one()
-    await _check(session, agency_id, case, request.ruling, present)
+    guide = (await load_guides(session, agency_id, [case.client_id]))[case.client_id]
+    _check(request, guide, present)
+    reply = _explain(request, item, guide)
+    alike = await find_alike(session, agency_id, member_id, item, request.apply_to)
     seconds = _count_seconds(member, assignment, case, present)
-    [decision] = await record_decisions(
-        session, agency_id, [_to_verdict(case, assignment, item, request, seconds)], present
-    )
+    verdict = _to_verdict(case, assignment, item, request, reply, seconds)
+    [decision] = await record_decisions(session, agency_id, [verdict], present)
     await _close(session, agency_id, case, assignment, decision, request.digest)
-    return Decided(decision, repeated=False)
+    severities = {code: policy.severity for code, policy in guide.catalogue.policies.items()}
+    await record_exposure(
+        session,
+        case,
+        member_id,
+        Look("decision", severities, request.ruling.policies, seconds),
+    )
+    applied = await decide_alike(
+        session, decision, alike, Alike(guide, request.ruling, request.macro, verdict), present
+    )
+    return Decided(decision, applied, alike.held, repeated=False)
 
 
 async def _repeat(session: AsyncSession, agency_id: UUID, assignment: Assignment, request: DecisionRequest) -> Decided:
     if assignment.request_digest != request.digest or assignment.fence != request.fence:
         raise Conflict(msg("This case is already decided"), slug="already-decided")
     decision = await session.get_one(Decision, (agency_id, assignment.decision_id))
-    return Decided(decision, repeated=True)
+    return Decided(decision, await list_applied(session, decision), [], repeated=True)
 
 
 async def _lock_item(session: AsyncSession, agency_id: UUID, case_id: UUID) -> Item:
     of_case = select(Case.item_id).where(Case.agency_id == agency_id, Case.id == case_id).scalar_subquery()
     query = select(Item).where(Item.agency_id == agency_id, Item.id == of_case)
-    return (await session.scalars(query.with_for_update(key_share=True))).one()
+    locked = await session.scalars(query.with_for_update(key_share=True).execution_options(populate_existing=True))
+    return locked.one()
 
 
-async def _check(session: AsyncSession, agency_id: UUID, case: Case, ruling: Ruling, present: datetime) -> None:
-    errors = check_ruling(ruling, await load_catalogue(session, agency_id, case.client_id), present)
+def _check(request: DecisionRequest, guide: Guide, present: datetime) -> None:
+    errors = check_request(request.ruling, request.macro, request.explanation, guide, present)
     if errors:
         raise Invalid(msg("The decision does not fit this client's catalogue"), slug="not-in-catalogue", errors=errors)
 
 
+def _explain(request: DecisionRequest, item: Item, guide: Guide) -> Reply:
+    if request.macro is None:
+        return Reply(request.explanation, item.language)
+    return write_reply(guide.macros[request.macro], item, guide, request.ruling)
+
+
 def _to_verdict(
-    case: Case, assignment: Assignment, item: Item, request: DecisionRequest, review_seconds: int
+    case: Case, assignment: Assignment, item: Item, request: DecisionRequest, reply: Reply, review_seconds: int
 ) -> Verdict:
     return Verdict(
         item=item,
         ruling=request.ruling,
-        detection=Detection(case.rule_set_version, tuple(why["rule"] for why in case.why), case.trace),
+        detection=Detection(case.rule_set_version, tuple(why["rule"] for why in case.why), case.evaluation_id),
         case_id=case.id,
         member_id=assignment.member_id,
         review_seconds=review_seconds,
-        explanation=request.explanation,
+        explanation=reply.text,
+        language=reply.language,
+        bulk=request.apply_to is not None,
         note=request.note,
     )
 

@@ -25,10 +25,13 @@ class Beat:
     problem: Problem | None = None
 
 
+# No longer than the queue's cap counted from the claim: a heart that beats in an empty chair keeps nothing for ever.
 _BEAT = text("""
-UPDATE cases SET lease_expires_at = greatest(lease_expires_at, app_now() + make_interval(secs => q.lease_s))
-FROM queues q
+UPDATE cases SET lease_expires_at = greatest(lease_expires_at, least(
+  app_now() + make_interval(secs => q.lease_s), a.claimed_at + make_interval(secs => q.hold_cap_s)))
+FROM queues q, assignments a
 WHERE q.agency_id = cases.agency_id AND q.id = cases.queue_id AND cases.agency_id = :agency_id
+  AND a.agency_id = cases.agency_id AND a.id = cases.assignment_id
   AND cases.id = :case_id AND cases.state = 'leased' AND cases.holder_id = :member_id AND cases.fence = :fence
 RETURNING cases.lease_expires_at, cases.item_revision
 """)

@@ -1,41 +1,49 @@
 """Opening cases: the case, its clock, the item's new state and the client's notice, in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.outbox.announce import Announcement, announce
-from veilleur.domain.review.models import Assignment, Case, CaseState, Queue
-from veilleur.domain.review.routing import choose_queue
+from veilleur.domain.review.models import OPEN_STATES, Assignment, Case, CaseState
+from veilleur.domain.review.needs import write_needs
+from veilleur.domain.review.plan import load_plan
+from veilleur.domain.review.routing import Destination, Facts, Plan, choose_destination
 from veilleur.domain.sla.clocks import ClockStart, start_clocks
-from veilleur.domain.sla.policy import Priority
+from veilleur.domain.sla.policy import CaseFacts, Priority
 from veilleur.domain.sla.terms import Terms, load_terms
 from veilleur.domain.tenancy.models import Client
+from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.ids import new_id, show_id
 
-Reason = Literal["rule", "no_rule_set", "reported", "screening_failed", "screening_overdue"]
+Reason = Literal["rule", "no_rule_set", "reported", "advice", "rules_off", "screening_failed", "screening_overdue"]
+"""`advice`: rules would decide but may only advise; `rules_off`: they are not asked at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An item that needs a person; `queue` is a code, None the client's own default."""
+    """An item that needs a person; `queue` is the code a content rule names, and `skills` are what it asks for."""
 
     item: Item
     reason: Reason
     queue: str | None = None
+    skills: tuple[str, ...] = ()
     priority: Priority = "normal"
     interim: str | None = None
     why: list[dict[str, Any]] = field(default_factory=list)
-    trace: dict[str, Any] = field(default_factory=dict)
+    suggestion: dict[str, Any] | None = None
+    evaluation_id: UUID | None = None
     rule_set_version: int | None = None
+    reporters: tuple[str, ...] = ()
+    """The kinds of who reported the item."""
 
 
 async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[Opening], present: datetime) -> None:
@@ -49,22 +57,34 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
     fresh = [opening for opening in openings if opening.item.id not in standing]
     client_ids = {opening.item.client_id for opening in fresh}
     terms = await load_terms(session, agency_id, client_ids)
-    queues = dict((await session.execute(select(Queue.code, Queue.id).where(Queue.agency_id == agency_id))).all())
+    plan = await load_plan(session, agency_id)
     defaults = await _default_queues(session, agency_id, client_ids)
     prepared = [
-        _prepare(
-            opening,
-            terms[opening.item.client_id],
-            choose_queue(opening.queue, queues, defaults[opening.item.client_id]),
+        _Prepared(
+            case_id=new_id(),
+            opening=opening,
+            destination=_route(opening, plan, defaults[opening.item.client_id]),
+            terms=terms[opening.item.client_id],
         )
         for opening in fresh
     ]
     await _mark_items(session, agency_id, openings)
     if prepared:
-        await session.execute(insert(Case), [_case_row(agency_id, case) for case in prepared])
-        await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
+        due = await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
+        await insert_rows(session, Case, [_case_row(agency_id, case, due[case.opening.item.id]) for case in prepared])
     await record_deeds(session, agency_id, [_to_deed(case) for case in prepared])
     await announce(session, agency_id, [_tell(case, present) for case in prepared])
+
+
+def state_facts(item: Item, *, priority: Priority, queue: str) -> CaseFacts:
+    """What the promise for a case of this item may depend on."""
+    return CaseFacts(
+        priority=priority,
+        queue=queue,
+        kind=item.kind,
+        source=show_id("src", item.source_id),
+        language=item.language or "und",
+    )
 
 
 async def lock_open_cases(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> set[UUID]:
@@ -75,7 +95,7 @@ async def lock_open_cases(session: AsyncSession, agency_id: UUID, item_ids: Sequ
     query = select(Case.item_id).where(
         Case.agency_id == agency_id,
         Case.item_id.in_(item_ids),
-        Case.state.in_([CaseState.READY, CaseState.LEASED]),
+        Case.state.in_(OPEN_STATES),
     )
     return set(await session.scalars(query.order_by(Case.id).with_for_update(key_share=True)))
 
@@ -87,9 +107,16 @@ async def withdraw_cases(session: AsyncSession, agency_id: UUID, item_ids: Seque
         .where(
             Case.agency_id == agency_id,
             Case.item_id.in_(item_ids),
-            Case.state.in_([CaseState.READY, CaseState.LEASED]),
+            Case.state.in_(OPEN_STATES),
         )
-        .values(state=CaseState.WITHDRAWN, holder_id=None, lease_expires_at=None, closed_at=func.app_now())
+        .values(
+            state=CaseState.WITHDRAWN,
+            holder_id=None,
+            lease_expires_at=None,
+            closed_at=func.app_now(),
+            reserved_for=None,
+            reserved_until=None,
+        )
         .returning(Case.id)
     )
     await session.execute(
@@ -107,17 +134,19 @@ async def withdraw_cases(session: AsyncSession, agency_id: UUID, item_ids: Seque
 class _Prepared:
     case_id: UUID
     opening: Opening
-    queue_id: UUID
+    destination: Destination
     terms: Terms
-    target: Any
-    due_at: datetime
 
 
-def _prepare(opening: Opening, terms: Terms, queue_id: UUID) -> _Prepared:
-    target, due_at = terms.promise(
-        priority=opening.priority, queue=opening.queue or "", received_at=opening.item.asked_at
-    )
-    return _Prepared(new_id(), opening, queue_id, terms, target, due_at)
+def _route(opening: Opening, plan: Plan, default_id: UUID) -> Destination:
+    facts = case_facts(opening.item, opening.why, opening.priority)
+    return choose_destination(facts, plan, default_id, named=opening.queue, skills=opening.skills)
+
+
+def case_facts(item: Item, why: Sequence[dict[str, Any]], priority: str) -> Facts:
+    """What routing looks at, of a case of this item."""
+    policies = frozenset(code for reason in why for code in reason.get("policies", ()))
+    return Facts(item.client_id, item.kind, item.language, policies, priority)
 
 
 async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> None:
@@ -126,12 +155,13 @@ async def _renew(session: AsyncSession, agency_id: UUID, opening: Opening) -> No
         .where(
             Case.agency_id == agency_id,
             Case.item_id == opening.item.id,
-            Case.state.in_([CaseState.READY, CaseState.LEASED]),
+            Case.state.in_(OPEN_STATES),
         )
         .values(
             item_revision=opening.item.revision,
             why=opening.why,
-            trace=opening.trace,
+            suggestion=opening.suggestion,
+            evaluation_id=opening.evaluation_id,
             rule_set_version=opening.rule_set_version,
         )
     )
@@ -160,7 +190,7 @@ async def _mark_items(session: AsyncSession, agency_id: UUID, openings: Sequence
     await session.execute(_MARK_ITEMS, values)
 
 
-def _case_row(agency_id: UUID, case: _Prepared) -> dict[str, Any]:
+def _case_row(agency_id: UUID, case: _Prepared, due_at: datetime) -> dict[str, Any]:
     opening = case.opening
     return {
         "agency_id": agency_id,
@@ -169,13 +199,15 @@ def _case_row(agency_id: UUID, case: _Prepared) -> dict[str, Any]:
         "source_id": opening.item.source_id,
         "item_id": opening.item.id,
         "item_revision": opening.item.revision,
-        "queue_id": case.queue_id,
+        "queue_id": case.destination.queue.id,
+        "needs": write_needs(case.destination.needs),
         "priority": opening.priority,
         "reason": opening.reason,
         "why": opening.why,
-        "trace": opening.trace,
+        "suggestion": opening.suggestion,
+        "evaluation_id": opening.evaluation_id,
         "rule_set_version": opening.rule_set_version,
-        "due_at": case.due_at,
+        "due_at": due_at,
     }
 
 
@@ -186,9 +218,11 @@ def _clock_start(case: _Prepared) -> ClockStart:
         item_id=item.id,
         case_id=case.case_id,
         terms=case.terms,
-        target=case.target,
+        facts=replace(
+            state_facts(item, priority=case.opening.priority, queue=case.destination.queue.code),
+            report_source=case.opening.reporters,
+        ),
         started_at=item.asked_at,
-        due_at=case.due_at,
     )
 
 

@@ -17,8 +17,18 @@ class ActionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Codes of policies and queues, actions by code."""
+    """Codes of policies and queues, actions by code.
+
+    `languages` are the client's; `providers` the names it may ask, None where that is not looked up.
+    """
 
     policies: frozenset[str]
     actions: Mapping[str, ActionSpec]
     queues: frozenset[str]
+    languages: tuple[str, ...] = ()
+    providers: frozenset[str] | None = None
+
+    @property
+    def gathered(self) -> dict[str, object]:
+        """What is known of every item of this client."""
+        return {"client.languages": list(self.languages)} if self.languages else {}

@@ -3,7 +3,7 @@
 The rules' own tests are part of the check: a rule set whose tests fail is not fit to be published.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,15 +11,19 @@ from veilleur.domain.rules.catalogue_view import Catalogue
 from veilleur.domain.rules.check_clauses import check_clauses
 from veilleur.domain.rules.check_conditions import check_conditions
 from veilleur.domain.rules.check_patterns import check_patterns
+from veilleur.domain.rules.check_reach import check_reach
+from veilleur.domain.rules.check_references import check_references
 from veilleur.domain.rules.compile import CompiledRule, CompiledRuleSet, compile_rule_set
 from veilleur.domain.rules.document import Path, RuleSet, RuleTest, digest_document, list_leaves
 from veilleur.domain.rules.expressions import read_expression
-from veilleur.domain.rules.facts import item_facts, lay_over
+from veilleur.domain.rules.facts import NOTHING, item_facts, lay_over
 from veilleur.domain.rules.findings import MAX_FINDINGS, Finding, Mistake, write_path
 from veilleur.domain.rules.language import read_rule_set
+from veilleur.domain.rules.lists import SharedLists
 from veilleur.domain.rules.locating import locate_mistakes
 from veilleur.domain.rules.logic import pack_answers, resolve_gate
-from veilleur.domain.rules.readings import take_readings
+from veilleur.domain.rules.readings import answer_required, take_readings
+from veilleur.domain.rules.schema import split_call
 from veilleur.domain.rules.source import read_source
 from veilleur.kernel.errors import Invalid
 from veilleur.kernel.messages import msg
@@ -38,19 +42,26 @@ class CheckResult:
     warnings: tuple[Finding, ...]
 
 
-def check_rule_set(source: object, catalogue: Catalogue | None = None) -> CheckResult:
-    """Never raises for JSON values or text. Without a catalogue, what a rule set decides is not looked up."""
+def check_rule_set(
+    source: object, catalogue: Catalogue | None = None, shared: SharedLists | None = None
+) -> CheckResult:
+    """Never raises for JSON values or text. Without a catalogue, what a rule set decides is not looked up.
+
+    `shared` are the agency's lists by code, those at least that the rule set refers to.
+    """
     try:
         read = read_source(source)
     except Invalid as problem:
         return CheckResult(None, None, tuple(_to_findings(problem)), ())
-    rule_set, mistakes = read_rule_set(read)
+    rule_set, mistakes = read_rule_set(read, shared)
     mistakes += check_patterns(rule_set)
     mistakes += check_conditions(rule_set)
+    mistakes += check_references(rule_set, catalogue)
     mistakes += check_clauses(rule_set, catalogue)
     mistakes += _find_unused(rule_set)
+    mistakes += check_reach(rule_set)
     if all(mistake.level == "warning" for mistake in mistakes):
-        mistakes += run_tests(rule_set)
+        mistakes += run_tests(rule_set, catalogue.gathered if catalogue else {})
     findings = locate_mistakes(read, mistakes[:MAX_FINDINGS])
     errors = tuple(finding for finding in findings if finding.level == "error")
     return CheckResult(
@@ -61,20 +72,23 @@ def check_rule_set(source: object, catalogue: Catalogue | None = None) -> CheckR
     )
 
 
-def run_tests(rule_set: RuleSet) -> list[Mistake]:
+def run_tests(rule_set: RuleSet, gathered: Mapping[str, object] = NOTHING) -> list[Mistake]:
     """The rules' own tests, of drafts too: a mistake for each whose rule does otherwise than it says."""
     compiled = compile_rule_set(rule_set, drafts=True)
     mistakes: list[Mistake] = []
     for rule in compiled.rules:
         for test in rule.rule.tests:
-            mistakes += _run_test(compiled, rule, test)
+            mistakes += _run_test(compiled, rule, test, gathered)
     return mistakes
 
 
-def _run_test(compiled: CompiledRuleSet, rule: CompiledRule, test: RuleTest) -> Iterator[Mistake]:
-    facts = lay_over(item_facts(test.item, TEST_INSTANT), test.facts)
+def _run_test(
+    compiled: CompiledRuleSet, rule: CompiledRule, test: RuleTest, gathered: Mapping[str, object]
+) -> Iterator[Mistake]:
+    facts = lay_over(item_facts(test.item, TEST_INSTANT, gathered), test.facts)
     readings = take_readings(compiled, facts)
-    answers = pack_answers(compiled.program.evaluate(readings.values, readings.unknown))
+    known = compiled.program.evaluate(readings.values, readings.unknown)
+    answers = pack_answers([*known, *answer_required(compiled, readings)])
     fires = resolve_gate(rule.gate, answers) is True
     if fires is test.fires:
         return
@@ -94,12 +108,17 @@ def _run_test(compiled: CompiledRuleSet, rule: CompiledRule, test: RuleTest) -> 
 
 
 def _find_unused(rule_set: RuleSet) -> list[Mistake]:
-    read = [read_expression(leaf.expression) for rule in rule_set.rules for leaf in list_leaves(rule.when)]
+    leaves = [leaf for rule in rule_set.rules for leaf in list_leaves(rule.when)]
+    leaves += [counter.where for counter in rule_set.counters if counter.where is not None]
+    read = [read_expression(leaf.expression) for leaf in leaves]
     called = {(call.function, call.argument) for expression in read for call in expression.calls}
+    called |= {call for rule in rule_set.rules for name in rule.requires if (call := split_call(name)) is not None}
     params = {name for expression in read for name in expression.params}
     unused: list[Path] = [
         *(("lists", phrases.name) for phrases in rule_set.phrases if ("hits", phrases.name) not in called),
         *(("lists", domains.name) for domains in rule_set.domains if ("linked", domains.name) not in called),
+        *(("lists", hashes.name) for hashes in rule_set.hashes if ("media", hashes.name) not in called),
+        *(("counters", counter.name) for counter in rule_set.counters if ("counter", counter.name) not in called),
         *(("patterns", name) for name in rule_set.patterns if ("pattern", name) not in called),
         *(("params", name) for name in rule_set.params if name not in params),
     ]

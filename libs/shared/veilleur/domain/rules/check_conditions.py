@@ -8,7 +8,7 @@ from veilleur.domain.rules.document import Leaf, Param, RuleSet, list_leaves
 from veilleur.domain.rules.engine import NOT_A_CONDITION, ConditionEngine, EngineError
 from veilleur.domain.rules.expressions import Expression, read_expression
 from veilleur.domain.rules.findings import Mistake, suggest_name
-from veilleur.domain.rules.schema import FIELDS, FUNCTIONS, LATER_FIELDS, LATER_FUNCTIONS, LATER_ROOTS, FieldType
+from veilleur.domain.rules.schema import FIELDS, FUNCTIONS, FieldType, type_field
 from veilleur.kernel.messages import Message, msg
 
 MAX_TEXT_READS = 2_000
@@ -20,13 +20,16 @@ MAX_LEAVES = 5_000
 def check_conditions(rule_set: RuleSet, engine: ConditionEngine | None = None) -> list[Mistake]:
     """Every mistake of every condition, with its line and column inside the condition."""
     leaves = [leaf for rule in rule_set.rules for leaf in list_leaves(rule.when)]
+    leaves += [counter.where for counter in rule_set.counters if counter.where is not None]
     if len(leaves) > MAX_LEAVES:
         message = msg(
             "the rules have {count} conditions; at most {limit} are allowed", count=len(leaves), limit=MAX_LEAVES
         )
         return [Mistake(("rules",), message, slug="too-many")]
     read = {leaf.expression: read_expression(leaf.expression) for leaf in leaves}
-    variables = FIELDS | {f"params.{name}": type_param(value) for name, value in rule_set.params.items()}
+    fields = {field for expression in read.values() for field in expression.fields}
+    variables = FIELDS | {field: type_field(field) for field in fields}
+    variables |= {f"params.{name}": type_param(value) for name, value in rule_set.params.items()}
     texts = list(read)
     said = dict(zip(texts, (engine or CelEngine()).check(texts, variables), strict=True))
     names = _list_names(rule_set)
@@ -60,6 +63,8 @@ def _list_names(rule_set: RuleSet) -> dict[str, list[str]]:
         "hits": [phrases.name for phrases in rule_set.phrases],
         "pattern": list(rule_set.patterns),
         "linked": [domains.name for domains in rule_set.domains],
+        "media": [hashes.name for hashes in rule_set.hashes],
+        "counter": [counter.name for counter in rule_set.counters],
     }
 
 
@@ -71,11 +76,7 @@ def _check_words(leaf: Leaf, expression: Expression) -> Iterator[Mistake]:
 
 def _check_calls(leaf: Leaf, expression: Expression, names: Mapping[str, list[str]]) -> Iterator[Mistake]:
     for call in expression.calls:
-        if call.function in LATER_FUNCTIONS:
-            within = _place_offset(leaf.expression, call.start)
-            message = msg("{name} is part of the format but can't run yet", name=f"{call.function}()")
-            yield Mistake(leaf.path, message, None, "not-yet", within=within)
-        elif call.argument not in names[call.function]:
+        if call.argument not in names[call.function]:
             within = _place_offset(leaf.expression, call.argument_start)
             yield Mistake(
                 leaf.path, *_explain_missing(call.function, call.argument, names), "unknown-name", within=within
@@ -140,8 +141,6 @@ _HINTS = {
 
 
 def _explain_unknown(name: str, variables: Collection[str]) -> tuple[Message, Message | None, str]:
-    if name in LATER_FIELDS or name.partition(".")[0] in LATER_ROOTS:
-        return msg("{name} is part of the format but can't run yet", name=name), None, "not-yet"
     hint = _HINTS.get(name) or suggest_name(name, [*variables, *FUNCTIONS])
     return msg("{name} is not a known name", name=name[:80]), hint, "unknown-name"
 

@@ -29,18 +29,18 @@ from veilleur.domain.rules.reading import (
     read_object,
     read_text,
     read_texts,
-    refuse_not_yet,
 )
 from veilleur.domain.rules.rule_tests import read_tests
 from veilleur.kernel.messages import msg
 
 DEFAULT_SEVERITY = 50
+MAX_REQUIRED = 20
+MAX_DAILY = 1_000_000
 
 
 def read_rule(place: Place) -> Rule | None:
     """The rule, or None when it can't be named or has no condition or nothing to do."""
     fields = read_fields(place, _RULE_FIELDS, required=["id", "when", "then"])
-    refuse_not_yet(fields, ["requires", "daily_cap", "expires"])
     identifier = read_name(fields["id"]) if "id" in fields else None
     title = read_text(fields["title"], 200, empty=True) if "title" in fields else None
     mode = read_choice(fields["mode"], MODES) if "mode" in fields else "live"
@@ -49,11 +49,15 @@ def read_rule(place: Place) -> Rule | None:
     then = read_clause(fields["then"]) if "then" in fields else None
     on_unknown = read_clause(fields["on_unknown"]) if "on_unknown" in fields else None
     tests = read_tests(fields["tests"]) if "tests" in fields else ()
+    requires = read_texts(fields["requires"], MAX_REQUIRED, 80) if "requires" in fields else ()
+    daily_cap = read_integer(fields["daily_cap"], 1, MAX_DAILY) if "daily_cap" in fields else None
+    expires_at = _read_instant(fields["expires_at"]) if "expires_at" in fields else None
     if identifier is None or when is None or then is None:
         return None
     return Rule(
-        identifier, title or identifier, mode or "draft", severity or 0, when, then, on_unknown, tests, place.path
-    )
+        identifier, title or identifier, mode or "draft", severity or 0, when, then, on_unknown, tests, place.path,
+        requires, daily_cap, expires_at,
+    )  # fmt: skip
 
 
 def read_condition(place: Place, depth: int = 1) -> Condition | None:
@@ -97,7 +101,8 @@ def read_clause(place: Place) -> Clause | None:
 
 
 _RULE_FIELDS = (
-    "id", "title", "mode", "severity", "requires", "when", "then", "on_unknown", "tests", "daily_cap", "expires",
+    "id", "title", "mode", "severity", "requires", "when", "then", "on_unknown", "tests", "daily_cap",
+    "expires_at",
 )  # fmt: skip
 _BRANCHES: tuple[Literal["all", "any", "none"], ...] = ("all", "any", "none")
 _CLAUSE_FIELDS = ("verdict", "actions", "policies", "escalate")
@@ -105,6 +110,7 @@ _ACTION_FIELDS = ("code", "target", "until", "text", "params")
 _TARGETS: tuple[Target, ...] = ("item", "author")
 _INTERIMS: tuple[Literal["publish", "withhold"], ...] = ("publish", "withhold")
 _LASTING = re.compile(r"([1-9]\d{0,4})([mhd])")
+_INSTANT = "2027-01-31T12:00:00Z"
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
@@ -155,18 +161,30 @@ def _read_until(place: Place) -> datetime | timedelta | None:
     lasting = _LASTING.fullmatch(text)
     if lasting:
         return int(lasting[1]) * _UNITS[lasting[2]]
+    instant = _parse_instant(text)
+    if instant is None:
+        place.complain(
+            msg("is neither a time from the decision nor an instant"),
+            msg("write it like {examples}", examples=["7d", "12h", "30m", _INSTANT]),
+            slug="until",
+        )
+    return instant
+
+
+def _read_instant(place: Place) -> datetime | None:
+    text = read_text(place, 40)
+    instant = None if text is None else _parse_instant(text)
+    if text is not None and instant is None:
+        place.complain(msg("is not an instant with its zone"), msg("write it like {example}", example=_INSTANT))
+    return instant
+
+
+def _parse_instant(text: str) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        place.complain(
-            msg("is neither a time from the decision nor an instant"),
-            msg("write it like {examples}", examples=["7d", "12h", "30m", "2027-01-31T12:00:00Z"]),
-            slug="until",
-        )
         return None
-    return instant
+    return None if instant.tzinfo is None else instant
 
 
 def _read_escalate(place: Place, policies: tuple[str, ...]) -> EscalateClause | None:

@@ -44,6 +44,38 @@ class DomainList:
 
 
 @dataclass(frozen=True, slots=True)
+class HashList:
+    """Hashes of images in hex. `max_distance`: how many of a PDQ hash's 256 bits may differ; 0 for SHA-256."""
+
+    name: str
+    hash: Literal["pdq", "sha256"]
+    max_distance: int
+    entries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CounterDeclaration:
+    """A count over a sliding window of event time, kept elsewhere.
+
+    What is counted are items with the same values of the `key` fields, or the different values of the `distinct` field
+    among them; with `where`, only items for which this condition is true. The window slides in `buckets` steps.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    window_s: int
+    buckets: int
+    distinct: str | None
+    where: "Leaf | None"
+
+    @property
+    def identity(self) -> str:
+        """What was counted under another declaration is not this counter's: 16 hex digits that change with it."""
+        where = self.where.expression if self.where else None
+        return canonical_digest([list(self.key), self.window_s, self.buckets, self.distinct, where]).hex()[:16]
+
+
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """One condition: a CEL expression that is true or false."""
 
@@ -108,7 +140,11 @@ class RuleTest:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`severity` 0 to 100. `on_unknown` None: the rule does not fire when its condition can't be known."""
+    """`severity` 0 to 100. `on_unknown` None: the rule does not fire when its condition can't be known.
+
+    `requires` are fields without which the condition counts as unknown. A rule acts at most `daily_cap` times a day,
+    and not from `expires_at` on.
+    """
 
     id: str
     title: str
@@ -119,6 +155,9 @@ class Rule:
     on_unknown: Clause | None
     tests: tuple[RuleTest, ...]
     path: Path = field(compare=False)
+    requires: tuple[str, ...] = ()
+    daily_cap: int | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +167,15 @@ class RuleSet:
     fallback: Clause
     phrases: tuple[PhraseList, ...]
     domains: tuple[DomainList, ...]
+    hashes: tuple[HashList, ...]
+    counters: tuple[CounterDeclaration, ...]
     patterns: Mapping[str, str]
     params: Mapping[str, Param]
     rules: tuple[Rule, ...]
     document: dict[str, Json] = field(repr=False)
     """The document itself, as plain JSON."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """The agency's lists it refers to: digest by code."""
 
 
 def canonical_json(document: dict[str, Json]) -> str:
@@ -143,6 +186,12 @@ def canonical_json(document: dict[str, Json]) -> str:
 def digest_document(document: dict[str, Json]) -> str:
     """SHA-256 of the canonical JSON, in hex."""
     return canonical_digest(document).hex()
+
+
+def identify_rule_set(rule_set: RuleSet) -> str:
+    """What a rule set is with the lists it shares: its document's digest unless it refers to any."""
+    digest = digest_document(rule_set.document)
+    return canonical_digest([digest, dict(rule_set.shared)]).hex() if rule_set.shared else digest
 
 
 def list_leaves(condition: Condition) -> list[Leaf]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from veilleur.domain.rules.document import Param
-from veilleur.domain.rules.schema import FIELDS, FUNCTIONS, LATER_FUNCTIONS, ROOTS, FieldType
+from veilleur.domain.rules.schema import FIELDS, FUNCTIONS, ROOTS, FieldType, find_field
 from veilleur.domain.rules.words import Word, split_words
 from veilleur.kernel.messages import Message, msg
 
@@ -89,16 +89,6 @@ def rewrite_expression(expression: Expression, places: Mapping[Call, str], param
     return text
 
 
-def find_field(name: str) -> str | None:
-    """The declared field a dotted name starts with: `item.text.contains` → `item.text`."""
-    parts = name.split(".")
-    for count in range(len(parts), 0, -1):
-        field = ".".join(parts[:count])
-        if field in FIELDS:
-            return field
-    return None
-
-
 def write_literal(value: Param) -> str:
     """A parameter as a literal of the language; a decimal stays one."""
     if isinstance(value, bool | str):
@@ -111,7 +101,7 @@ _LONG_FIELDS = frozenset(
 )
 _LOOPED_FIELDS = tuple(name for name, kind in FIELDS.items() if kind in {FieldType.TEXTS, FieldType.MAP})
 _LOOPS = frozenset({"exists", "all", "exists_one"})
-_CALLED = frozenset(FUNCTIONS) | frozenset(LATER_FUNCTIONS)
+_CALLED = frozenset(FUNCTIONS)
 _NAME_IN_QUOTES = re.compile(r"(['\"])([^'\"\\]*)\1")
 
 

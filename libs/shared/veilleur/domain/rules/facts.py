@@ -1,134 +1,221 @@
-"""The facts of one item, read from what its sender says; the same for every rule set.
+"""The facts of one item, the same for every rule set: what its sender says, and what was gathered about it.
 
-A field that was not sent is absent from `fields`: unknown, never 0 or empty.
+A field that was not sent or gathered is absent from `fields`: unknown, never 0 or empty. What costs time to find out is
+found out when a rule first asks.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property, lru_cache
 
-from veilleur.domain.rules.expressions import MAX_LOOP_ITEMS
-from veilleur.domain.rules.signals.links import Link, find_links
+from veilleur.domain.rules.schema import (
+    FIELDS,
+    FUNCTIONS,
+    GATHERED_CALLS,
+    FieldType,
+    find_field,
+    fits_type,
+    split_call,
+    type_field,
+)
+from veilleur.domain.rules.sent import (
+    clean,
+    describe_author,
+    describe_context,
+    describe_item,
+    read_language,
+    read_media,
+    read_metadata,
+    read_object,
+    read_text,
+)
+from veilleur.domain.rules.signals.hashes import MediaHashes
+from veilleur.domain.rules.signals.language import UNDETERMINED, detect_language
+from veilleur.domain.rules.signals.links import Link, count_shorteners, find_links
+from veilleur.domain.rules.signals.near_dup import fuzzy_keys, near_dup_key
+from veilleur.domain.rules.signals.pii import count_emails, count_ibans, count_phones
 from veilleur.domain.rules.signals.shape import measure_shape
+from veilleur.domain.rules.signals.text import TextKeys
 
-UNDETERMINED = "und"
+NOTHING: Mapping[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """`fields` by their name in `schema.FIELDS`; `now` is the instant the item is judged at."""
+    """`fields` by their name in the schema, and counters as `counter('name')`; `now` is when the item is judged."""
 
-    text: str
-    links: tuple[Link, ...]
-    fields: Mapping[str, object]
-    now: datetime
+    def __init__(self, item: Mapping[str, object], now: datetime, given: Mapping[str, object]) -> None:
+        self.item = item
+        self.now = now
+        self.given = given
+        self.text = clean(read_text(item.get("text")) or "")
+        self._known = dict(given)
+        self._read: set[FieldReader] = set()
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        return _Fields(self)
+
+    def read_fields(self, readers: Iterable["FieldReader"]) -> Mapping[str, object]:
+        """All that is known after these groups of fields have been read; what was given comes first."""
+        for reader in readers:
+            if reader not in self._read:
+                self._read.add(reader)
+                for name, value in reader(self).items():
+                    if value is not None:
+                        self._known.setdefault(name, value)
+        return self._known
+
+    @cached_property
+    def keys(self) -> TextKeys:
+        return TextKeys(self.text)
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The client's."""
+        known = self.given.get("client.languages")
+        return tuple(map(str, known)) if isinstance(known, list) else ()
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        return find_links(self.text)
+
+    @cached_property
+    def media(self) -> tuple[MediaHashes, ...]:
+        return read_media(self.item)
 
 
-def item_facts(item: Mapping[str, object], now: datetime) -> ItemFacts:
+def item_facts(item: Mapping[str, object], now: datetime, gathered: Mapping[str, object] = NOTHING) -> ItemFacts:
     """The facts of an item in the shape of the contract.
+
+    `gathered` holds what the item does not say itself, by a field's name or a call as it is written: `author.strikes`,
+    `provider.toxicity`, `counter('posts_10m')`, `media('known')`, `source.id`, `client.languages`. Without the
+    client's languages the language of a text is not detected.
 
     Total: whatever is missing or of another type is unknown. Characters that are none (lone surrogates) are read as
     U+FFFD, which keeps every place in the text.
     """
-    text = _SURROGATE.sub("\ufffd", _read_text(item.get("text")) or "")
-    links = find_links(text)
-    fields: dict[str, object] = {"item.text": text, "item.lang": _read_language(item.get("language"))}
-    fields |= _describe_item(item, text)
-    fields |= _describe_links(links)
-    fields |= _describe_author(_read_object(item.get("author")), now)
-    fields |= _describe_context(_read_object(item.get("context")))
-    fields["metadata"] = _read_metadata(_read_object(item.get("metadata")))
-    return ItemFacts(text, links, {name: value for name, value in fields.items() if value is not None}, now)
+    return ItemFacts(item, now, _read_given(gathered))
 
 
 def lay_over(facts: ItemFacts, fields: Mapping[str, object]) -> ItemFacts:
     """The facts with some fields replaced, for a rule's own tests."""
-    return replace(facts, fields={**facts.fields, **fields})
+    return ItemFacts(facts.item, facts.now, {**facts.given, **fields})
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_LANGUAGE = re.compile(r"[a-zA-Z]{2,3}(?=$|[-_])")
+class _Fields(Mapping[str, object]):
+    """The fields of an item, each read with its group when it is first asked for."""
+
+    def __init__(self, facts: ItemFacts) -> None:
+        self._facts = facts
+
+    def __getitem__(self, name: str) -> object:
+        return self._facts.read_fields(choose_readers([name]))[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._facts.read_fields(_GROUPS))
+
+    def __len__(self) -> int:
+        return len(self._facts.read_fields(_GROUPS))
 
 
-def _describe_item(item: Mapping[str, object], text: str) -> dict[str, object]:
-    shape = measure_shape(text)
-    media = item.get("media")
+FieldReader = Callable[[ItemFacts], Mapping[str, object]]
+"""Finds out a group of fields together."""
+
+
+def choose_readers(names: Iterable[str]) -> tuple[FieldReader, ...]:
+    """The readers it takes to know these fields, as far as the item tells them."""
+    return tuple(dict.fromkeys(_READERS[name] for name in names if name in _READERS))
+
+
+def _read_given(gathered: Mapping[str, object]) -> dict[str, object]:
+    """What has a name and the type that belongs to it; whole numbers do for decimal ones."""
+    given: dict[str, object] = {}
+    for name, value in gathered.items():
+        kind = type_given(name)
+        whole = kind is FieldType.DOUBLE and type(value) is int
+        known = float(value) if whole and isinstance(value, int) else value
+        if kind is not None and fits_type(known, kind):
+            given[name] = known
+    return given
+
+
+@lru_cache(maxsize=10_000)
+def type_given(name: str) -> FieldType | None:
+    """The type of a fact that may be handed in, by its name; None for a name that means nothing."""
+    if find_field(name) == name:
+        return type_field(name)
+    call = split_call(name)
+    return FUNCTIONS[call[0]] if call is not None and call[0] in GATHERED_CALLS else None
+
+
+def _describe_links(facts: ItemFacts) -> dict[str, object]:
     return {
-        "item.kind": _read_text(item.get("kind")),
-        "item.length": shape.length,
-        "item.letters": shape.letters,
-        "item.words": shape.words,
-        "item.upper_ratio": shape.upper_ratio,
-        "item.media_count": len(media) if isinstance(media, list) else 0,
+        "links.count": len(facts.links),
+        "links.shorteners": count_shorteners(facts.links),
+        "links.hosts": list(dict.fromkeys(link.host for link in facts.links)),
+        "links.domains": list(dict.fromkeys(link.domain for link in facts.links)),
     }
 
 
-def _describe_links(links: tuple[Link, ...]) -> dict[str, object]:
-    return {
-        "links.count": len(links),
-        "links.hosts": list(dict.fromkeys(link.host for link in links)),
-        "links.domains": list(dict.fromkeys(link.domain for link in links)),
-    }
+def _describe_language(facts: ItemFacts) -> dict[str, object]:
+    detected = detect_language(facts.text, facts.languages)
+    said = read_language(facts.item.get("language"))
+    return {"item.lang_detected": detected, "item.lang": detected if said == UNDETERMINED else said}
 
 
-def _describe_author(author: Mapping[str, object], now: datetime) -> dict[str, object]:
-    created_at = _read_instant(author.get("created_at"))
-    return {
-        "author.external_id": _read_text(author.get("external_id")),
-        "author.name": _read_text(author.get("display_name")),
-        "author.trust": _read_text(author.get("trust")),
-        "author.has_created_at": created_at is not None,
-        "author.account_age_days": None if created_at is None else max((now - created_at).days, 0),
-    }
+def _read_copies(facts: ItemFacts) -> dict[str, object]:
+    return {"item.near_dup": near_dup_key(facts.keys.soft)}
 
 
-def _describe_context(context: Mapping[str, object]) -> dict[str, object]:
-    parent = _read_object(context.get("parent"))
-    return {
-        "context.channel": _read_text(context.get("channel")),
-        "context.thread_id": _read_text(context.get("thread_id")),
-        "context.title": _read_text(context.get("title")),
-        "context.is_reply": bool(parent),
-        "context.parent_text": _read_text(parent.get("text")),
-        "context.parent_author": _read_text(_read_object(parent.get("author")).get("external_id")),
-    }
+def _read_fuzzy_copies(facts: ItemFacts) -> dict[str, object]:
+    return {"item.near_dup_fuzzy": fuzzy_keys(facts.keys.soft)}
 
 
-def _read_metadata(metadata: Mapping[str, object]) -> dict[str, str]:
-    """Flat scalars as text: `3`, `0.5`, `true`; the first fifty, and null is as good as not sent."""
-    texts: dict[str, str] = {}
-    for name, value in metadata.items():
-        if len(texts) == MAX_LOOP_ITEMS:
-            break
-        if isinstance(value, bool):
-            texts[_clean(name)] = "true" if value else "false"
-        elif isinstance(value, int | float | str):
-            texts[_clean(name)] = _clean(str(value))
-    return texts
+def _read_shape(facts: ItemFacts) -> dict[str, object]:
+    shape = measure_shape(facts.text)
+    return {"item.letters": shape.letters, "item.words": shape.words, "item.upper_ratio": shape.upper_ratio}
 
 
-def _read_object(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
+def _read_item(facts: ItemFacts) -> dict[str, object]:
+    return {"item.text": facts.text, "item.length": len(facts.text), **describe_item(facts.item)}
 
 
-def _read_text(value: object) -> str | None:
-    return _clean(value) if isinstance(value, str) else None
+def _read_author(facts: ItemFacts) -> dict[str, object]:
+    return describe_author(read_object(facts.item.get("author")), facts.now)
 
 
-def _clean(text: str) -> str:
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+def _read_context(facts: ItemFacts) -> dict[str, object]:
+    return describe_context(read_object(facts.item.get("context")))
 
 
-def _read_language(value: object) -> str:
-    """The primary subtag of a BCP 47 tag in lower case: `fr-CA` → `fr`."""
-    match = _LANGUAGE.match(value) if isinstance(value, str) else None
-    return match[0].lower() if match else UNDETERMINED
+def _read_metadata(facts: ItemFacts) -> dict[str, object]:
+    return {"metadata": read_metadata(read_object(facts.item.get("metadata")))}
 
 
-def _read_instant(value: object) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        return None
-    return instant if isinstance(instant, datetime) and instant.tzinfo is not None else None
+def _read_source(facts: ItemFacts) -> dict[str, object]:
+    return {"source.id": read_text(facts.item.get("source_id"))}
+
+
+def _read_phones(facts: ItemFacts) -> dict[str, object]:
+    return {"pii.phones": count_phones(facts.text, facts.languages)}
+
+
+def _read_addresses(facts: ItemFacts) -> dict[str, object]:
+    return {"pii.emails": count_emails(facts.text), "pii.ibans": count_ibans(facts.text)}
+
+
+_GROUPS: Mapping[FieldReader, tuple[str, ...]] = {
+    _describe_language: ("item.lang", "item.lang_detected"),
+    _read_copies: ("item.near_dup",),
+    _read_fuzzy_copies: ("item.near_dup_fuzzy",),
+    _read_shape: ("item.letters", "item.words", "item.upper_ratio"),
+    _read_phones: ("pii.phones",),
+    _read_addresses: ("pii.emails", "pii.ibans"),
+    _read_source: ("source.id",),
+    _read_metadata: ("metadata",),
+    _describe_links: tuple(name for name in FIELDS if name.startswith("links.")),
+    _read_author: tuple(name for name in FIELDS if name.startswith("author.")),
+    _read_context: tuple(name for name in FIELDS if name.startswith("context.")),
+    _read_item: ("item.text", "item.length", "item.kind", "item.media_count"),
+}
+_READERS = {name: reader for reader, names in _GROUPS.items() for name in names}

@@ -4,63 +4,62 @@ A document is an object (JSON) or a text of YAML 1.2 or JSON:
 
     format, name, title, schema, decision   what it is
     fallback                                what happens to an item no live rule decides (default: allow)
-    lists, patterns, params                 what conditions refer to
-    rules                                   in order: id, title, mode, severity, when, then, on_unknown, tests
+    lists, patterns, counters, params       what conditions refer to
+    rules                                   in order: id, title, mode, severity, requires, when, then, on_unknown,
+                                            daily_cap, expires_at, tests
 
-Fields of the format that can't take effect yet (counters, hash lists, shared lists, providers, daily caps, expiry) are
-refused with the slug `not-yet` as soon as they say something. Every mistake is found, not only the first.
+Every mistake is found, not only the first.
 """
 
 from collections.abc import Sequence
 
 from veilleur.domain.rules.clauses import read_clause, read_rule
+from veilleur.domain.rules.counters import read_counters
 from veilleur.domain.rules.document import FORMAT, MAX_RULES, SCHEMA, Clause, DecideClause, Rule, RuleSet
 from veilleur.domain.rules.findings import Finding, Level, Mistake
+from veilleur.domain.rules.lists import NO_LISTS, SharedLists, read_lists
 from veilleur.domain.rules.locating import locate_mistakes
-from veilleur.domain.rules.reading import (
-    Place,
-    read_choice,
-    read_fields,
-    read_items,
-    read_name,
-    read_text,
-    refuse_not_yet,
-)
-from veilleur.domain.rules.sections import read_lists, read_params, read_patterns
+from veilleur.domain.rules.reading import Place, read_choice, read_fields, read_items, read_name, read_text
+from veilleur.domain.rules.sections import read_params, read_patterns
 from veilleur.domain.rules.source import Source, read_source
 from veilleur.kernel.errors import Invalid
 from veilleur.kernel.messages import msg
 
 
-def parse_rule_set(source: object) -> RuleSet:
-    """The rule set, checked in shape only; `Invalid` lists everything that is wrong with it, and where."""
+def parse_rule_set(source: object, shared: SharedLists | None = None) -> RuleSet:
+    """The rule set, checked in shape only; `Invalid` lists everything that is wrong with it, and where.
+
+    `shared` are the agency's lists by code, those at least that the rule set refers to.
+    """
     read = read_source(source)
-    rule_set, mistakes = read_rule_set(read)
+    rule_set, mistakes = read_rule_set(read, shared)
     if mistakes:
         raise refuse_rule_set(locate_mistakes(read, mistakes))
     return rule_set
 
 
-def read_rule_set(source: Source) -> tuple[RuleSet, list[Mistake]]:
+def read_rule_set(source: Source, shared: SharedLists | None = None) -> tuple[RuleSet, list[Mistake]]:
     """As much of the rule set as can be read, and what is wrong with its shape."""
     mistakes: list[Mistake] = []
     place = Place(source.value, (), mistakes)
     fields = read_fields(place, _FIELDS, required=["format", "rules"])
     _read_header(fields)
-    refuse_not_yet(fields, ["counters"])
     name = read_name(fields["name"]) if "name" in fields else None
     title = read_text(fields["title"], 200, empty=True) if "title" in fields else None
-    phrases, domains = read_lists(fields["lists"]) if "lists" in fields else ((), ())
+    lists = read_lists(fields["lists"], shared or {}) if "lists" in fields else NO_LISTS
     rule_set = RuleSet(
         name=name or "rules",
         title=title or "",
         fallback=_read_fallback(fields),
-        phrases=phrases,
-        domains=domains,
+        phrases=lists.phrases,
+        domains=lists.domains,
+        hashes=lists.hashes,
+        counters=read_counters(fields["counters"]) if "counters" in fields else (),
         patterns=read_patterns(fields["patterns"]) if "patterns" in fields else {},
         params=read_params(fields["params"]) if "params" in fields else {},
         rules=_read_rules(fields["rules"]) if "rules" in fields else (),
         document=source.value if isinstance(source.value, dict) else {},
+        shared=lists.shared,
     )
     return rule_set, mistakes
 

@@ -10,7 +10,11 @@ from veilleur.infra.db.base import JsonObject, Tenanted, reference
 
 
 class RuleSetVersion(Tenanted):
-    """`draft` → `published` → `retired`; a client has at most one published version."""
+    """`draft` → `published` → `retired`; a client has at most one published version.
+
+    `pending` stands between the first two while a second person is waited for. A version may run in shadow, beside the
+    published one, in whatever state it is; at most one does.
+    """
 
     __tablename__ = "rule_sets"
 
@@ -22,14 +26,30 @@ class RuleSetVersion(Tenanted):
     state: Mapped[str] = mapped_column(default="draft")
     author: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    restores: Mapped[int | None]
+    """The version whose document this one puts back in force."""
+    requested_by: Mapped[str | None]
+    """Who asked to publish it and has to wait for somebody else, with `blast`: what was measured, and against what."""
+    requested_at: Mapped[datetime | None]
+    blast: Mapped[JsonObject | None]
+    published_by: Mapped[str | None]
+    approved_by: Mapped[str | None]
     published_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+    shadow_since: Mapped[datetime | None]
+    shadow_until: Mapped[datetime | None]
+    """When it last ran in shadow; `shadow_until` is none while it does."""
 
     __table_args__ = (
         reference("client_id", "clients"),
         UniqueConstraint("agency_id", "client_id", "version"),
-        CheckConstraint("state IN ('draft', 'published', 'retired')", name="state"),
+        CheckConstraint("state IN ('draft', 'pending', 'published', 'retired')", name="state"),
         Index(
             "uq_rule_sets_published", "agency_id", "client_id",
             unique=True, postgresql_where="state = 'published'",
+        ),
+        Index(
+            "uq_rule_sets_shadow", "agency_id", "client_id",
+            unique=True, postgresql_where="shadow_since IS NOT NULL AND shadow_until IS NULL",
         ),
     )  # fmt: skip

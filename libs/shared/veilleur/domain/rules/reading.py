@@ -1,7 +1,7 @@
 """Reading a document of unknown shape: every reader answers something usable and notes what was wrong on the way."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -116,11 +116,19 @@ def read_flag(place: Place) -> bool | None:
     return None
 
 
-def refuse_not_yet(members: Mapping[str, Place], names: Collection[str]) -> None:
-    """Fields of the format that can't take effect yet are refused when they say something: never ignored."""
-    for name in names:
-        if name in members and members[name].value not in (None, [], {}):
-            members[name].complain(msg("{name} is part of the format but can't run yet", name=name), slug="not-yet")
+def read_named(place: Place, limit: int) -> list[tuple[str, Place]]:
+    """The members of an object whose names are given by its author; a bad name is a mistake at the name."""
+    members = read_object(place)
+    if len(members) > limit:
+        place.complain(msg("at most {limit} are allowed here", limit=limit), slug="too-many")
+        return []
+    named: list[tuple[str, Place]] = []
+    for name, member in members.items():
+        before = len(place.mistakes)
+        read_name(Place(name, member.path, place.mistakes))
+        if len(place.mistakes) == before:
+            named.append((name, member))
+    return named
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

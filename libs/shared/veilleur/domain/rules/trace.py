@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from veilleur.domain.rules.logic import Answers
 from veilleur.kernel.clock import to_rfc3339
 
 TRACE_FORMAT = 1
+
+Stopped = Literal["capped", "expired"]
+"""Why a rule that fires does not act: it has acted often enough today, or its time is over."""
+
+STOPPED: tuple[Stopped, ...] = ("capped", "expired")
 
 
 def write_trace(digest: str, now: datetime, answers: Answers, told: Mapping[str, object]) -> dict[str, object]:
@@ -34,6 +40,12 @@ def read_answers(trace: Mapping[str, object], digest: str, count: int) -> Answer
         message = f"a trace of {traced} conditions, not of {count}: compiled with other modes"
         raise ValueError(message)
     return Answers(count, int(true, 16), int(unknown, 16))
+
+
+def read_stopped(trace: Mapping[str, object]) -> dict[str, Stopped]:
+    """The rules that fired and did not act."""
+    stopped = trace.get("stopped")
+    return {rule: why for rule, why in stopped.items() if why in STOPPED} if isinstance(stopped, dict) else {}
 
 
 def read_instant(trace: Mapping[str, object]) -> datetime:

@@ -18,6 +18,7 @@ from veilleur.domain.rules.findings import Finding
 from veilleur.domain.rules.language import parse_rule_set, refuse_rule_set
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.domain.rules.publish import find_version, publish_version, save_version
+from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import show_id
 
 
@@ -54,18 +55,33 @@ async def save_rule_set(
     return Saved(version, (*checked.errors, *checked.warnings))
 
 
+async def check_version(session: AsyncSession, version: RuleSetVersion) -> None:
+    """Check a version once more: the catalogue may have changed since it was saved, and its tests must pass."""
+    catalogue = await load_rule_catalogue(session, version.agency_id, version.client_id)
+    checked = await asyncio.to_thread(check_rule_set, version.document, catalogue)
+    if checked.errors:
+        raise refuse_rule_set(checked.errors)
+
+
 async def publish_rule_set(
     session: AsyncSession, agency_id: UUID, client_id: UUID, number: int, author: str
 ) -> RuleSetVersion:
-    """Let a version screen from now on, checked once more: the catalogue may have changed, and its tests must pass."""
+    """Check a version and let it screen from now on, whatever it changes."""
     draft = await find_version(session, agency_id, client_id, number)
-    catalogue = await load_rule_catalogue(session, agency_id, client_id)
-    checked = await asyncio.to_thread(check_rule_set, draft.document, catalogue)
-    if checked.errors:
-        raise refuse_rule_set(checked.errors)
-    version = await publish_version(session, agency_id, client_id, number)
-    details = {"version": number, "digest": version.digest}
-    await record_deeds(
-        session, agency_id, [Deed(author, "rule_set.published", show_id("cli", client_id), client_id, details)]
-    )
-    return version
+    await check_version(session, draft)
+    return await put_in_force(session, draft, author)
+
+
+async def put_in_force(
+    session: AsyncSession, version: RuleSetVersion, actor: str, approver: str | None = None
+) -> RuleSetVersion:
+    """Let a checked version screen from now on."""
+    published = await publish_version(session, version, actor, approver)
+    details = {"version": version.version, "digest": version.digest}
+    details |= {} if approver is None else {"requested_by": actor}
+    details |= {} if version.restores is None else {"restores": version.restores}
+    subject = show_id("cli", version.client_id)
+    deed = Deed(approver or actor, "rule_set.published", subject, version.client_id, details)
+    await record_deeds(session, version.agency_id, [deed])
+    await hint_work(session, version.agency_id, "counters")
+    return published

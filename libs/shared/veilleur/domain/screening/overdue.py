@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.intake.models import Item, ItemState
-from veilleur.domain.review.open import Opening, open_cases
+from veilleur.domain.review.open import Opening, open_cases, state_facts
 from veilleur.domain.review.routing import UNSCREENED
-from veilleur.domain.sla.terms import load_terms
+from veilleur.domain.sla.terms import estimate_due, load_terms
 from veilleur.infra.worklist import hint_work
 
 LOOK_AGAIN_S = 60
@@ -24,8 +24,8 @@ async def raise_overdue(session: AsyncSession, agency_id: UUID) -> int:
     terms = await load_terms(session, agency_id, {item.client_id for item in items})
 
     def due_at(item: Item) -> datetime:
-        _, due = terms[item.client_id].promise(priority="normal", queue=UNSCREENED, received_at=item.asked_at)
-        return due
+        facts = state_facts(item, priority="normal", queue=UNSCREENED)
+        return estimate_due(terms[item.client_id], facts, item.asked_at)
 
     # Only what is late is locked: screening would pass over the rest as if somebody else had it in hand.
     late = [item.id for item in items if due_at(item) < present]

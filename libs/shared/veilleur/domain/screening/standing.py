@@ -45,7 +45,8 @@ async def _load_decisions(session: AsyncSession, agency_id: UUID, item_ids: Sequ
     if not item_ids:
         return {}
     query = select(Decision).where(Decision.agency_id == agency_id, Decision.item_id.in_(item_ids))
-    return {decision.item_id: decision for decision in await session.scalars(query.order_by(Decision.sequence))}
+    newest_last = query.order_by(Decision.item_revision, Decision.sequence)
+    return {decision.item_id: decision for decision in await session.scalars(newest_last)}
 
 
 async def _load_reports(

@@ -2,8 +2,9 @@
 
 `{"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "12:30"], ["14:00", "18:00"]], …},
 "overrides": {"2026-12-24": [["09:00", "12:00"]]}, "breaks": {"2026-12-23": [["12:00", "13:00"]]},
-"holidays": ["2026-12-25"], "holiday_country": "FR", "holiday_subdivision": "57"}`; the zone and the week are required,
-a weekday left out is closed. Hours are local, to the minute, half-open; `24:00` is the end of the day; an end that is
+"holidays": ["2026-12-25"], "holiday_country": "FR", "holiday_subdivision": "57", "holidays_off": ["2027-05-08"]}`; the
+zone and the week are required, a weekday left out is closed. `holidays_off` are public holidays of the country that are
+days like others. Hours are local, to the minute, half-open; `24:00` is the end of the day; an end that is
 not after its start lies on the next day, so `["09:00", "09:00"]` lasts a day. Hours of one day may overlap.
 """
 
@@ -35,7 +36,7 @@ _NOT_ZONES = frozenset({"localtime", "Factory"})
 def read_calendar(document: object, pointer: str, mistakes: Mistakes) -> Calendar | None:
     """The calendar in a JSON form; None when something in it is wrong, which `mistakes` then says in full."""
     before = len(mistakes.found)
-    optional = ("overrides", "breaks", "holidays", "holiday_country", "holiday_subdivision")
+    optional = ("overrides", "breaks", "holidays", "holiday_country", "holiday_subdivision", "holidays_off")
     fields = read_fields(document, pointer, mistakes, required=("time_zone", "weekly"), optional=optional)
     # A required field that is missing is already on the list: what stands in for it is never used.
     zone = _read_zone(fields.get("time_zone", "UTC"), f"{pointer}/time_zone", mistakes)
@@ -44,10 +45,13 @@ def read_calendar(document: object, pointer: str, mistakes: Mistakes) -> Calenda
     breaks = _read_dated_hours(fields.get("breaks", {}), f"{pointer}/breaks", mistakes)
     holidays = _read_dates(fields.get("holidays", []), f"{pointer}/holidays", mistakes)
     country, subdivision = _read_country(fields, pointer, mistakes)
+    worked = _read_dates(fields.get("holidays_off", []), f"{pointer}/holidays_off", mistakes)
+    if worked and not fields.get("holiday_country"):
+        mistakes.add(f"{pointer}/holidays_off", msg("switches days of a country off, and there is no holiday_country"))
     if zone is None or len(mistakes.found) > before:
         return None
     dated = MappingProxyType(overrides), MappingProxyType(breaks)
-    draft = Calendar("", zone, weekly, *dated, holidays, country, subdivision)
+    draft = Calendar("", zone, weekly, *dated, holidays, country, subdivision, worked)
     return replace(draft, canonical=_write_canonical(draft))
 
 
@@ -184,6 +188,7 @@ def _write_canonical(calendar: Calendar) -> str:
         "holidays": [day.isoformat() for day in sorted(calendar.holidays)],
         "holiday_country": calendar.holiday_country,
         "holiday_subdivision": calendar.holiday_subdivision,
+        "holidays_off": [day.isoformat() for day in sorted(calendar.holidays_off)],
     }
     return json.dumps(document | {name: value for name, value in optional.items() if value}, separators=(",", ":"))
 

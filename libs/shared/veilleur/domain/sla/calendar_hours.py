@@ -61,6 +61,8 @@ class Calendar:
     holidays: frozenset[date] = field(compare=False, repr=False)
     holiday_country: str | None = field(compare=False, repr=False)
     holiday_subdivision: str | None = field(compare=False, repr=False)
+    holidays_off: frozenset[date] = field(default=frozenset(), compare=False, repr=False)
+    """Public holidays of the country that are days like others here."""
 
     def to_document(self) -> dict[str, object]:
         """The JSON form, which `parse_calendar` reads back into an equal calendar."""
@@ -120,9 +122,11 @@ def _is_special(calendar: Calendar, day: date) -> bool:
 
 def _is_holiday(calendar: Calendar, day: date) -> bool:
     country = calendar.holiday_country
-    if country and day in public_holidays(country, calendar.holiday_subdivision, day.year):
+    if day in calendar.holidays:
         return True
-    return day in calendar.holidays
+    if not country or day in calendar.holidays_off:
+        return False
+    return day in public_holidays(country, calendar.holiday_subdivision, day.year)
 
 
 def _hours_on(calendar: Calendar, day: date) -> DayHours:

@@ -42,7 +42,7 @@ class _Arguments:
     mistakes: Mistakes
 
     def read_instant(self, name: str) -> datetime:
-        return _to_instant(self.fields[name], f"/{name}", self.mistakes) if name in self.fields else EPOCH
+        return read_instant(self.fields[name], f"/{name}", self.mistakes) if name in self.fields else EPOCH
 
     def read_number(self, name: str, lowest: int, highest: int) -> int:
         value = self.fields.get(name, lowest)
@@ -153,7 +153,8 @@ _OPERATIONS = {
 _UNKNOWN = _Operation((), ("start", "stop", "from", "to", "at", "seconds", "count", "pauses"), _plan_nothing)
 
 
-def _to_instant(value: object, pointer: str, mistakes: Mistakes) -> datetime:
+def read_instant(value: object, pointer: str, mistakes: Mistakes) -> datetime:
+    """An instant as it comes in JSON, in UTC; what stands in for a wrong one is never used."""
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         try:
             instant = datetime.fromisoformat(value.upper())
@@ -181,7 +182,7 @@ def _to_pause(value: object, pointer: str, mistakes: Mistakes) -> Period:
         mistakes.add(pointer, msg("is not a pause"), msg("a start and an end"))
         return EPOCH, EPOCH
     before = len(mistakes.found)
-    start, stop = _to_instant(value[0], f"{pointer}/0", mistakes), _to_instant(value[1], f"{pointer}/1", mistakes)
+    start, stop = read_instant(value[0], f"{pointer}/0", mistakes), read_instant(value[1], f"{pointer}/1", mistakes)
     if stop < start and len(mistakes.found) == before:
         mistakes.add(f"{pointer}/1", msg("a pause can't end before it starts"))
     return start, stop

@@ -7,6 +7,7 @@ holiday of the whole country. Days given instead of one that falls on a weekend 
 import warnings
 from datetime import date
 from functools import lru_cache
+from importlib.metadata import version
 
 import holidays
 
@@ -29,6 +30,19 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> frozens
         warnings.simplefilter("ignore")
         # The language names the days, which are not used: any fixed one keeps the process's locale out of it.
         return frozenset(holidays.country_holidays(country, subdivision, years=year, expand=False, language="en_US"))
+
+
+def name_holidays(country: str, subdivision: str | None, year: int) -> dict[date, str]:
+    """The same days with their English names, in order."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        days = holidays.country_holidays(country, subdivision, years=year, expand=False, language="en_US")
+    return dict(sorted(days.items()))
+
+
+def holiday_source() -> str:
+    """Where the days come from, with the version that knows them."""
+    return f"holidays {version('holidays')}"
 
 
 @lru_cache(maxsize=1)

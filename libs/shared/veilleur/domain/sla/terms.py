@@ -1,19 +1,20 @@
-"""The terms in force for clients: policy and calendar, loaded for many clients at once."""
+"""The terms in force for clients, and those that clocks began with: policy and calendar, loaded for many at once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.sla.calendar import add_open_seconds, parse_calendar
+from veilleur.domain.sla.calendar import parse_calendar
 from veilleur.domain.sla.calendar_hours import Calendar
-from veilleur.domain.sla.models import CalendarVersion, SlaPolicyVersion
-from veilleur.domain.sla.policy import Target, choose_target
+from veilleur.domain.sla.countdown import advance
+from veilleur.domain.sla.models import CalendarVersion, ClockEvent, SlaPolicyVersion
+from veilleur.domain.sla.policy import CaseFacts, choose_rule, read_target
 from veilleur.domain.tenancy.models import Client
 
 
@@ -25,16 +26,19 @@ class Terms:
     policy: dict[str, Any]
     calendar_id: UUID
     calendar: Calendar
+    time_zone: str = "UTC"
+    """The client's: volumes are counted by its days."""
 
-    def promise(self, *, priority: str, queue: str, received_at: datetime) -> tuple[Target, datetime]:
-        """The target of a case and the instant it is due."""
-        target = choose_target(self.policy, priority=priority, queue=queue)
-        if not target.business:
-            return target, received_at + timedelta(seconds=target.seconds)
-        return target, add_open_seconds(self.calendar, received_at, target.seconds)
+
+def estimate_due(terms: Terms, facts: CaseFacts, asked_at: datetime) -> datetime:
+    """When a decision would be due if a clock had started when the question was asked."""
+    rule = choose_rule(terms.policy, facts)
+    target = read_target(rule["class"], rule["decision"])
+    return advance(target, terms.calendar, asked_at, target.seconds)
 
 
 async def load_terms(session: AsyncSession, agency_id: UUID, client_ids: Collection[UUID]) -> dict[UUID, Terms]:
+    """The terms in force, by client."""
     newest = (
         select(SlaPolicyVersion)
         .where(SlaPolicyVersion.agency_id == agency_id, SlaPolicyVersion.client_id.in_(client_ids))
@@ -43,7 +47,7 @@ async def load_terms(session: AsyncSession, agency_id: UUID, client_ids: Collect
         .subquery()
     )
     rows = await session.execute(
-        select(Client.id, newest.c.id.label("policy_id"), newest.c.document, CalendarVersion)
+        select(Client.id, Client.time_zone, newest.c.id.label("policy_id"), newest.c.document, CalendarVersion)
         .join(newest, newest.c.client_id == Client.id)
         .join(
             CalendarVersion,
@@ -52,6 +56,49 @@ async def load_terms(session: AsyncSession, agency_id: UUID, client_ids: Collect
         .where(Client.agency_id == agency_id, Client.id.in_(client_ids))
     )
     return {
-        row.id: Terms(row.policy_id, row.document, row.CalendarVersion.id, parse_calendar(row.CalendarVersion.document))
+        row.id: Terms(
+            policy_id=row.policy_id,
+            policy=row.document,
+            calendar_id=row.CalendarVersion.id,
+            calendar=parse_calendar(row.CalendarVersion.document),
+            time_zone=row.time_zone,
+        )
         for row in rows
     }
+
+
+async def load_calendars(
+    session: AsyncSession, agency_id: UUID, calendar_ids: Collection[UUID]
+) -> dict[UUID, Calendar]:
+    if not calendar_ids:
+        return {}
+    query = select(CalendarVersion.id, CalendarVersion.document).where(
+        CalendarVersion.agency_id == agency_id, CalendarVersion.id.in_(calendar_ids)
+    )
+    return {row.id: parse_calendar(row.document) for row in await session.execute(query)}
+
+
+async def load_pinned_terms(
+    session: AsyncSession, agency_id: UUID, clocks: Sequence[RowMapping], calendars: Mapping[UUID, Calendar]
+) -> dict[tuple[UUID, UUID], Terms]:
+    """The terms that clocks count by, by policy and calendar."""
+    pins = {(clock["policy_id"], clock["calendar_id"]) for clock in clocks}
+    query = select(SlaPolicyVersion.id, SlaPolicyVersion.document).where(
+        SlaPolicyVersion.agency_id == agency_id, SlaPolicyVersion.id.in_({policy_id for policy_id, _ in pins})
+    )
+    policies = {row.id: row.document for row in await session.execute(query)}
+    return {
+        (policy_id, calendar_id): Terms(policy_id, policies[policy_id], calendar_id, calendars[calendar_id])
+        for policy_id, calendar_id in pins
+    }
+
+
+async def load_told(session: AsyncSession, agency_id: UUID, clock_ids: Collection[UUID]) -> dict[UUID, set[str]]:
+    """The thresholds that clocks have warned of already."""
+    query = select(ClockEvent.clock_id, ClockEvent.threshold).where(
+        ClockEvent.agency_id == agency_id, ClockEvent.clock_id.in_(clock_ids), ClockEvent.type == "warning"
+    )
+    told: dict[UUID, set[str]] = {}
+    for row in await session.execute(query):
+        told.setdefault(row.clock_id, set()).add(row.threshold)
+    return told

@@ -3,8 +3,9 @@
 Answers are kept for at most five seconds, so that a revocation bites within five seconds everywhere.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -16,6 +17,8 @@ from veilleur.infra.db.session import NOBODY, Database, Scope
 from veilleur.infra.security.sealing import Sealer
 
 TTL_S = 5.0
+PATIENCE_S = 1.5
+"""How long a caller waits for a database that hangs."""
 MAX_KEPT = 10_000
 
 K = TypeVar("K", bound=Hashable)
@@ -34,6 +37,8 @@ class FoundSource:
     time_zone: str
     interim: str
     secrets: tuple[bytes, ...]
+    """The newest first."""
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ class Lookups:
             time_zone=row.time_zone,
             interim=row.interim,
             secrets=tuple(self._sealer.open(sealed, aad) for sealed in row.secrets),
+            settings=row.settings,
         )
 
     async def _load_credential(self, secret_hash: bytes) -> FoundCredential | None:
@@ -136,11 +142,15 @@ class Lookups:
 
 
 class _Kept(Generic[K, V]):
-    """A small cache by time; absences are kept too, so that guessing ids costs the database little."""
+    """A small cache by time; absences are kept too, so that guessing ids costs the database little.
+
+    Callers that miss the same key at once share one look-up, which goes on when they have lost their patience.
+    """
 
     def __init__(self, load: Callable[[K], Awaitable[V | None]]) -> None:
         self._load = load
         self._kept: dict[K, tuple[float, V | None]] = {}
+        self._loading: dict[K, asyncio.Task[V | None]] = {}
 
     def clear(self) -> None:
         self._kept.clear()
@@ -149,8 +159,25 @@ class _Kept(Generic[K, V]):
         kept = self._kept.get(key)
         if kept is not None and kept[0] > time.monotonic():
             return kept[1]
-        value = await self._load(key)
+        loading = self._loading.get(key)
+        if loading is None:
+            loading = self._loading[key] = asyncio.create_task(self._fetch(key))
+            loading.add_done_callback(_look_at_failure)
+        async with asyncio.timeout(PATIENCE_S):
+            return await asyncio.shield(loading)
+
+    async def _fetch(self, key: K) -> V | None:
+        try:
+            value = await self._load(key)
+        finally:
+            del self._loading[key]
         if len(self._kept) >= MAX_KEPT:
             self._kept.clear()
         self._kept[key] = (time.monotonic() + TTL_S, value)
         return value
+
+
+def _look_at_failure(task: "asyncio.Task[Any]") -> None:
+    """Those who waited may be gone: a failure that nobody fetches would be logged as forgotten."""
+    if not task.cancelled():
+        task.exception()

@@ -30,6 +30,7 @@ class NewMember:
     skills: tuple[str, ...] = ()
     clients: tuple[UUID, ...] | None = ()
     capacity: int = 5
+    tier: int = 1
 
 
 async def add_member(session: AsyncSession, agency_id: UUID, new: NewMember, actor: str) -> Member:
@@ -43,6 +44,7 @@ async def add_member(session: AsyncSession, agency_id: UUID, new: NewMember, act
         languages=list(new.languages),
         skills=list(new.skills),
         capacity=new.capacity,
+        tier=new.tier,
         serves_all=new.clients is None,
     )
     try:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import CheckConstraint, Double, ForeignKeyConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base, JsonObject, Tenanted, reference
@@ -43,13 +43,38 @@ class Client(Tenanted):
     calendar_id: Mapped[UUID]
     queue_id: Mapped[UUID]
     """Where cases go that no rule routes."""
+    share_sla: Mapped[bool] = mapped_column(default=False)
+    """Whether the client is told of warnings and breaches."""
+    blast_limit_percent: Mapped[float] = mapped_column(Double(), default=5.0, server_default=text("5"))
+    """Share of the traffic whose fate one person alone may change by publishing a rule set."""
+    guaranteed_slots: Mapped[int | None]
+    """How many cases of this client may always be in hand at once; None: an equal part of all."""
+    send_after_s: Mapped[int] = mapped_column(server_default="0")
+    """So long a person's decision waits before anybody is told: a correction meanwhile wins."""
+    house_rules: Mapped[str] = mapped_column(server_default="")
+    tone: Mapped[str] = mapped_column(server_default="")
+    contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
+    """Whom moderators may ask: `[{"name", "role"?, "email"?, "phone"?, "note"?}]`."""
+    automation: Mapped[str] = mapped_column(server_default="act")
+    """What rules may do: `act`, `advise` (people decide what they would restrict or remove), `off`."""
+    automation_note: Mapped[JsonObject | None]
+    """`{"reason", "by", "at"}` of the last change."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    strike_days: Mapped[int] = mapped_column(default=90, server_default="90")
+    """How long a restriction or removal counts against its author."""
+    counter_epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Grows when items were screened without being counted: the client's counters are then recounted."""
 
     __table_args__ = (
         _of_agency(),
         UniqueConstraint("agency_id", "slug"),
+        CheckConstraint("automation IN ('act', 'advise', 'off')", name="automation"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
+        CheckConstraint("send_after_s BETWEEN 0 AND 3600", name="send_after_s"),
+        CheckConstraint("strike_days BETWEEN 1 AND 3650", name="strike_days"),
+        CheckConstraint("blast_limit_percent BETWEEN 0 AND 100", name="blast_limit_percent"),
+        CheckConstraint("guaranteed_slots BETWEEN 0 AND 10000", name="guaranteed_slots"),
         reference("calendar_id", "calendars"),
         reference("queue_id", "queues"),
     )
@@ -129,6 +154,10 @@ class Member(Tenanted):
     skills: Mapped[list[str]] = mapped_column(default=list)
     capacity: Mapped[int] = mapped_column(default=5)
     """How many cases this person may hold at once."""
+    tier: Mapped[int] = mapped_column(server_default=text("1"))
+    """Works queues up to this tier."""
+    status: Mapped[str] = mapped_column(server_default=text("'available'"))
+    status_since: Mapped[datetime] = mapped_column(server_default=func.app_now())
     serves_all: Mapped[bool] = mapped_column(default=False)
     """Serves every client, present and future; otherwise `grants` names them."""
     attentive_since: Mapped[datetime | None]
@@ -140,6 +169,8 @@ class Member(Tenanted):
         _of_agency(),
         UniqueConstraint("agency_id", "email"),
         CheckConstraint("capacity BETWEEN 1 AND 50", name="capacity"),
+        CheckConstraint("tier BETWEEN 1 AND 5", name="tier"),
+        CheckConstraint("status IN ('available', 'break', 'off')", name="status"),
     )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
+from veilleur.infra.db.faults import silence_error
 from veilleur.infra.doorbell import Doorbell
 from veilleur.infra.worklist import pop_rings, write_hints
 
@@ -69,6 +70,7 @@ class Database:
             connect_args={"connection_class": ScopedConnection, "timeout": 5, "command_timeout": 20},
         )
         event.listen(self.engine.sync_engine, "checkin", _forget_scope)
+        event.listen(self.engine.sync_engine, "handle_error", silence_error)
 
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[AsyncSession]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import re2
 from tldextract import TLDExtract
 
 from veilleur.domain.rules.document import DomainList
@@ -29,10 +30,10 @@ class Link:
 
 def find_links(text: str) -> tuple[Link, ...]:
     """The links of a text in order, with their places."""
-    if not any(mark in text for mark in _MARKS):
+    if not _MAYBE.search(text):
         return ()
     links: list[Link] = []
-    for match in _LINK.finditer(text.translate(_WIDTH)):
+    for match in _LINK.finditer(text if text.isascii() else text.translate(_WIDTH)):
         link = _read_link(match)
         if link is not None:
             links.append(link)
@@ -46,6 +47,11 @@ def find_listed(links: Sequence[Link], domains: frozenset[str]) -> list[Span]:
     return [link.span for link in links if not domains.isdisjoint(_list_parents(link.host))]
 
 
+def count_shorteners(links: Sequence[Link]) -> int:
+    """How many of the links lead through a service that hides where they end."""
+    return sum(not _SHORTENERS.isdisjoint(_list_parents(link.host)) for link in links)
+
+
 def read_domain(entry: str) -> str | None:
     """An entry of a domain list as it is compared, or None when it is no host name: `Example.com.` → `example.com`."""
     host = entry.translate(_WIDTH).lower().removesuffix(".")
@@ -56,7 +62,8 @@ def collect_domains(domains: DomainList) -> frozenset[str]:
     return frozenset(host for host in map(read_domain, domains.entries) if host)
 
 
-_MARKS = (".", "．", "。", "dot", "DOT", "Dot", "point", "://")
+_MAYBE = re2.compile(r"(?i)[\pL\pN][.．。｡][\pL\pN]|[(\[（［]\s?(?:[.．。｡]|dot|point)|://|[Ａ-Ｚａ-ｚ０-９][^\s]")
+"""Cheap and generous: a text without has no link."""
 
 _WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("。"): ord("."), ord("｡"): ord(".")}
 
@@ -79,6 +86,15 @@ _ALSO_WORDS = frozenset(
     }
 )  # fmt: skip
 """Endings that are words: `fin.je` is a missing space unless a scheme, `www` or a path says otherwise."""
+
+_SHORTENERS = frozenset(
+    {
+        "adf.ly", "bc.vc", "bit.do", "bit.ly", "bitly.com", "bl.ink", "buff.ly", "clck.ru", "cli.gs", "cutt.ly",
+        "fb.me", "goo.gl", "goo.su", "is.gd", "j.mp", "lnkd.in", "mcaf.ee", "ow.ly", "qr.ae", "rb.gy",
+        "rebrand.ly", "s.id", "shorte.st", "shorturl.at", "snip.ly", "soo.gd", "surl.li", "t.co", "t.ly", "t2m.io",
+        "tiny.cc", "tiny.one", "tinyurl.com", "tr.im", "u.to", "urlz.fr", "v.gd", "vk.cc", "x.co",
+    }
+)  # fmt: skip
 
 _extract = TLDExtract(suffix_list_urls=(), cache_dir=None)
 

@@ -1,0 +1,69 @@
+"""Raising and closing alarms, in the transaction of whoever notices."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import func, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.alarms.models import Alarm
+from veilleur.kernel.ids import new_id
+
+AlarmKind = Literal["rule.anomaly", "source.silent", "queue.uncovered", "endpoint.failing", "usage.threshold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What to look at: `Trouble("source.silent", "src_…", client_id, {"silent_s": 7200})`."""
+
+    kind: AlarmKind
+    subject: str
+    client_id: UUID | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+async def raise_alarm(session: AsyncSession, agency_id: UUID, trouble: Trouble) -> bool:
+    """Open an alarm, or renew the figures of the one that is open; whether it is new."""
+    values = {
+        "agency_id": agency_id,
+        "id": new_id(),
+        "client_id": trouble.client_id,
+        "kind": trouble.kind,
+        "subject": trouble.subject,
+        "figures": trouble.figures,
+    }
+    statement = insert(Alarm).values(values)
+    renewed = statement.on_conflict_do_update(
+        index_elements=[Alarm.agency_id, Alarm.kind, Alarm.client_id, Alarm.subject],
+        index_where=Alarm.closed_at.is_(None),
+        set_={
+            "figures": statement.excluded.figures,
+            "times": Alarm.times + 1,
+            "noticed_at": func.app_now(),
+        },
+    ).returning(Alarm.times)
+    return (await session.execute(renewed)).scalar_one() == 1
+
+
+async def close_alarms(
+    session: AsyncSession, agency_id: UUID, kind: AlarmKind, subjects: Collection[str], client_id: UUID | None = None
+) -> Sequence[str]:
+    """Close what is open about these subjects: it is over. The subjects whose alarm was closed."""
+    if not subjects:
+        return []
+    closed = await session.scalars(
+        update(Alarm)
+        .where(
+            Alarm.agency_id == agency_id,
+            Alarm.kind == kind,
+            Alarm.client_id.is_not_distinct_from(client_id),
+            Alarm.subject.in_(subjects),
+            Alarm.closed_at.is_(None),
+        )
+        .values(closed_at=func.app_now())
+        .returning(Alarm.subject)
+    )
+    return closed.all()

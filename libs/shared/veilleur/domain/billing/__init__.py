@@ -1,0 +1,1 @@
+"""From usage records to an invoice anyone can add up again."""

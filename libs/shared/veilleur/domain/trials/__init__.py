@@ -1,0 +1,1 @@
+"""Trying a rule set before and beside the one in force: backtests, shadows, the guard before a publish, tuning."""

@@ -1,0 +1,59 @@
+import pytest
+
+from tests.api.refusals import read_pointers
+from tests.domain.billing.plans import COUNTED, flat, plan_of, tiers
+
+URL = "/owner/v1/rate-plans/preview"
+NOVEMBER = {"from": "2026-11-01", "to": "2026-12-01"}
+
+
+def preview(plan, usage=None, period=None, **more):
+    return {"plan": plan, "usage": usage or {}, "period": period or NOVEMBER} | more
+
+
+async def test_descriptions_and_reasons_are_in_the_readers_language(shared_agency):
+    part = COUNTED | {
+        "label": {"en": "Replies", "fr": "Réponses"},
+        "model": "graduated",
+        "tiers": tiers(("2", "1"), (None, "2")),
+    }
+    body = preview(plan_of(part, discounts=[{"kind": "percent", "value": "10"}]), {"units": "3"})
+    for language, words in (("en", ["Replies: up to 2", "Replies: beyond 2", "Discount of 10 %"]),
+                            ("fr", ["Réponses: jusqu'à 2", "Réponses: au-delà de 2", "Remise de 10 %"])):  # fmt: skip
+        bill = await shared_agency.owner.call("POST", URL, body, accept_language=language)
+        assert [line["description"] for line in bill["lines"]] + [bill["allowances"][0]["reason"]] == words
+    assert [line["tier"] for line in bill["lines"]] == [1, 2]
+    assert (bill["subtotal"], bill["tax"], bill["total"]) == ("3.60", [], "3.60")
+
+
+async def test_half_a_november_costs_half_and_an_anniversary_plan_begins_where_it_is_asked(shared_agency):
+    half = {"from": "2026-11-16", "to": "2026-12-01"}
+    begun = {"from": "2026-11-16", "to": "2026-12-16"}
+    by_calendar, by_anniversary = plan_of(flat("100")), plan_of(flat("100"), anchor="anniversary")
+    for plan, period, total in (
+        (by_calendar, half, "50.00"),
+        (by_anniversary, half, "50.00"),
+        (by_anniversary, begun, "100.00"),
+    ):
+        assert (await shared_agency.owner.call("POST", URL, preview(plan, period=period)))["total"] == total
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (preview(plan_of(flat("1")), period={"from": "2026-12-01", "to": "2026-12-01"}), "/period/to"),
+        (preview(plan_of(flat("1")), period={"from": "0001-01-01", "to": "9999-12-31"}), "/period/from"),
+        (preview(plan_of(flat("1")), {"units": 3}), "/usage/units"),
+        (preview(plan_of(flat("1")), {"units": "-3"}), "/usage/units"),
+        (preview(plan_of(flat("1")), tax={"category": "S", "rate": "120"}), "/tax/rate"),
+        (preview(plan_of(flat(1))), "/plan/components/0/amount"),
+        (preview(plan_of()), "/plan/components"),
+    ],
+)
+async def test_bad_input_is_named(shared_agency, body, pointer):
+    assert pointer in read_pointers(await shared_agency.owner.ask("POST", URL, body), 422, "invalid")
+
+
+async def test_moderators_see_no_money(shared_agency):
+    moderator = await shared_agency.add_moderator()
+    assert (await moderator.ask("POST", URL, preview(plan_of(flat("1"))))).status_code == 403
