@@ -79,7 +79,12 @@ class Tenant:
     @property
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
-        own = {"member_id": self.ids["member"], "queue_id": self.ids["queue_id"], "calendar_id": self.ids["calendar"]}
+        own = {
+            "member_id": self.ids["member"],
+            "queue_id": self.ids["queue_id"],
+            "calendar_id": self.ids["calendar"],
+            "agency_endpoint_id": self.ids["agency_endpoint"],
+        }
         return self.homes[0].ids | own
 
 
@@ -92,6 +97,8 @@ async def settle(world, name: str) -> Tenant:
     await owner.call("POST", "/owner/v1/routing-rules", rule, 201)
     always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
     calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
+    told = {"kind": "standard", "url": "http://127.0.0.1:9/agency"}
+    endpoint = await owner.call("POST", "/owner/v1/endpoints", told, 201)
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
@@ -101,6 +108,7 @@ async def settle(world, name: str) -> Tenant:
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
     await watch(world, parse_id("agc", agency.id), homes)
     ids = {"member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"]}
+    ids["agency_endpoint"] = endpoint["id"]
     return Tenant(agency, moderator, tuple(homes), ids)
 
 
@@ -279,6 +287,7 @@ ALONE = {
     "set_care": "names no id",
     "set_own_care": "names no id",
     "create_queue": "names no id",
+    "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
@@ -389,7 +398,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "publish_rules", "stop_reversal", "create_login_code",
+        "ping_endpoint", "ping_agency_endpoint", "publish_rules", "stop_reversal", "create_login_code",
         "approve_rules", "start_shadow_run", "cancel_backtest_run",
     }  # fmt: skip
 
