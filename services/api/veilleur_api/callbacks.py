@@ -161,6 +161,16 @@ CALLBACKS: dict[str, Any] = {
             "Decisions may name other policies or actions from now on: GET /ingest/v1/catalogue has them all",
             {"changed": {"type": "array", "items": {"$ref": "#/components/schemas/CatalogueChange"}}},
         ),
+        "case.question": _callback(
+            "case.question",
+            "A moderator asks you something: POST /ingest/v1/cases/{case}/answers; the deadline waits meanwhile",
+            {
+                "case": _TEXT,
+                "item": {"$ref": "#/components/schemas/Item"},
+                "question": _TEXT,
+                "choices": {"type": "array", "items": _TEXT, "description": "suggestions; any text answers"},
+            },
+        ),
         "sla.warning": _callback(
             "sla.warning",
             "A due time comes near (only with `share_sla`)",

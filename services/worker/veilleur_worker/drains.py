@@ -13,7 +13,7 @@ import structlog
 
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
-from veilleur.domain.intake.retention import drop_old_receipts
+from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.review.retarget import retarget_batch
@@ -168,7 +168,7 @@ async def drain_feed(parts: Parts, agency_id: UUID) -> None:
 
 async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
-    for drop in (drop_old_events, drop_old_receipts):
+    for drop in (drop_old_events, drop_old_receipts, drop_old_unstored):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:

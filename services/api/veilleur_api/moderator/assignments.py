@@ -56,7 +56,8 @@ async def claim_assignments(claim: ClaimIn, caller: Member, parts: PartsOf, requ
     until = time.monotonic() + claim.wait
     while True:
         answer = await _claim(parts, caller, claim.hold, claim.queues)
-        if answer["assignments"] or time.monotonic() >= until or await request.is_disconnected():
+        waits = not answer["assignments"] and answer["reason"] == "empty"
+        if not waits or time.monotonic() >= until or await request.is_disconnected():
             return JsonAnswer(answer)
         await asyncio.sleep(min(random.uniform(*POLL_S), max(0.0, until - time.monotonic())))  # noqa: S311 - jitter
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from veilleur.domain.review.presence import IdleReason
+from veilleur.domain.review.presence import IdleReason, Status
 from veilleur.domain.review.similar import MOST, SimilarBy
 from veilleur_api.rulings import Reason, RulingIn, Words
 
@@ -173,5 +173,9 @@ class MeOut(BaseModel):
     languages: list[str]
     skills: list[str]
     capacity: int
+    tier: int
     clients: list[str] | Literal["all"]
     held: int
+    status: Status
+    status_since: datetime
+    on_duty: bool

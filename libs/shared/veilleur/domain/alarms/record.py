@@ -13,7 +13,15 @@ from veilleur.domain.alarms.models import Alarm
 from veilleur.domain.outbox.notify import Notice, notify_agency
 from veilleur.kernel.ids import new_id
 
-AlarmKind = Literal["rule.anomaly", "source.silent", "queue.uncovered", "endpoint.failing", "usage.threshold"]
+AlarmKind = Literal[
+    "rule.anomaly",
+    "source.silent",
+    "queue.uncovered",
+    "endpoint.failing",
+    "usage.threshold",
+    "case.escalated",
+    "case.flagged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,8 @@ async def raise_alarm(session: AsyncSession, agency_id: UUID, trouble: Trouble) 
     row = (await session.execute(renewed)).one()
     if row.times > 1:
         return False
+    if trouble.kind == "case.flagged":
+        return True  # for the lead's list alone
     data = {"subject": trouble.subject, "figures": trouble.figures}
     await notify_agency(session, agency_id, [Notice(trouble.kind, trouble.client_id, data, row.noticed_at)])
     return True

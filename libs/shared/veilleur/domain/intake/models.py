@@ -148,6 +148,31 @@ class WebhookReceipt(Base):
     __table_args__ = (
         ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
         reference("client_id", "clients"),
+        Index(None, "agency_id", "source_id", "received_at"),
+    )
+
+
+class UnstoredDelivery(Tenanted):
+    """A delivery that stored nothing: `refused`, or `ignored` because it holds no case. Never its body."""
+
+    __tablename__ = "unstored_deliveries"
+
+    source_id: Mapped[UUID]
+    client_id: Mapped[UUID]
+    outcome: Mapped[str]
+    slug: Mapped[str | None]
+    detail: Mapped[JsonObject | None]
+    """Why, by language."""
+    size: Mapped[int]
+    headers: Mapped[list[str]]
+    """Names only."""
+    received_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("source_id", "sources"),
+        reference("client_id", "clients"),
+        Index(None, "agency_id", "source_id", "received_at"),
+        CheckConstraint("outcome IN ('refused', 'ignored')", name="outcome"),
     )
 
 

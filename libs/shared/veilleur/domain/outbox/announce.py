@@ -20,7 +20,7 @@ from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.ids import new_id
 
 EventType = Literal[
-    "decision.made", "decision.reversed", "item.held", "item.emergency", "catalogue.changed",
+    "decision.made", "decision.reversed", "item.held", "item.emergency", "catalogue.changed", "case.question",
     "sla.warning", "sla.breached", "ping",
 ]  # fmt: skip
 AgencyEventType = Literal[

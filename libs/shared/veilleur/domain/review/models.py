@@ -203,6 +203,60 @@ class Note(Tenanted):
     )
 
 
+class Question(Tenanted):
+    """What a moderator asked the client about a case, and what came back."""
+
+    __tablename__ = "questions"
+
+    client_id: Mapped[UUID]
+    case_id: Mapped[UUID]
+    member_id: Mapped[UUID]
+    question: Mapped[str]
+    choices: Mapped[list[str]]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    answer: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("case_id", "cases"),
+        reference("member_id", "members"),
+        Index(None, "agency_id", "case_id"),
+    )
+
+
+class Shift(Tenanted):
+    """When a member works. Who has no shift at all is always on."""
+
+    __tablename__ = "shifts"
+
+    member_id: Mapped[UUID]
+    document: Mapped[JsonObject]
+    """A calendar: `{"time_zone", "weekly", "overrides"}`."""
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (reference("member_id", "members"), Index(None, "agency_id", "member_id"))
+
+
+class Absence(Tenanted):
+    """A stretch of time in which a member is away, whatever the shifts say; half-open."""
+
+    __tablename__ = "absences"
+
+    member_id: Mapped[UUID]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    reason: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("member_id", "members"),
+        CheckConstraint("starts_at < ends_at", name="order"),
+        Index(None, "agency_id", "member_id", "ends_at"),
+    )
+
+
 class CareSetting(Tenanted):
     """Limits and choices of one member, or of the whole agency where no member is named. See `care`."""
 
