@@ -24,7 +24,7 @@ from veilleur_api.principals import authorise_member
 router = guarded_router("/owner/v1", authorise_member, "endpoints")
 
 
-@router.post("/endpoints", status_code=201, **needs("endpoints:write"))
+@router.post("/endpoints", status_code=201, **needs("notices:write"))
 async def create_agency_endpoint(
     new: AgencyEndpointIn, request: Request, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
@@ -47,14 +47,14 @@ async def create_agency_endpoint(
     return JsonAnswer(_describe(endpoint), 201)
 
 
-@router.get("/endpoints", **needs("endpoints:read"))
+@router.get("/endpoints", **needs("notices:read"))
 async def list_agency_endpoints(caller: Member, session: Tx, limit: Limit = 50, after: After = None) -> Response:
     """The agency's endpoints; of a chat's URL, which is its secret, only the host."""
     query = select(Endpoint).where(Endpoint.agency_id == caller.agency_id, Endpoint.client_id.is_(None))
     return JsonAnswer(await page_by_id(session, query, Endpoint, limit, after, _describe))
 
 
-@router.post("/endpoints/{agency_endpoint_id}/ping", status_code=202, **needs("endpoints:write"))
+@router.post("/endpoints/{agency_endpoint_id}/ping", status_code=202, **needs("notices:write"))
 async def ping_agency_endpoint(agency_endpoint_id: str, caller: Member, session: Tx) -> Response:
     """Send a `ping` to one endpoint; the answer names its delivery."""
     endpoint = await _find_endpoint(session, caller, agency_endpoint_id)
@@ -67,7 +67,7 @@ async def ping_agency_endpoint(agency_endpoint_id: str, caller: Member, session:
     return JsonAnswer({"delivery_id": show_id("dlv", deliveries[0])}, 202)
 
 
-@router.delete("/endpoints/{agency_endpoint_id}", status_code=204, **needs("endpoints:write"))
+@router.delete("/endpoints/{agency_endpoint_id}", status_code=204, **needs("notices:write"))
 async def disable_agency_endpoint(agency_endpoint_id: str, caller: Member, session: Tx) -> Response:
     """Tell nothing to this endpoint any more; what is still on its way to it is given up."""
     endpoint = await _find_endpoint(session, caller, agency_endpoint_id)
