@@ -120,9 +120,7 @@ class _Parts:
     def __init__(self, environment: _Environment, conditions: Sequence[EngineCondition]) -> None:
         parts = {part.text: part for one in conditions if one.logic for part in _list_parts(one.logic)}
         bits = {text: 1 << place for place, text in enumerate(parts)}
-        self.gates = {
-            index: _to_gate(one.logic, bits) for index, one in enumerate(conditions) if one.logic is not None
-        }
+        self.gates = {index: _to_gate(one.logic, bits) for index, one in enumerate(conditions) if one.logic is not None}
         self._count = len(parts)
         self._batches = _compile_batches(environment, list(parts.values()))
         self._readers = _list_readers(list(parts.values()))
