@@ -14,6 +14,7 @@ from veilleur.kernel.ids import new_id
 
 AlarmKind = Literal[
     "rule.anomaly",
+    "rule.capped",
     "source.silent",
     "queue.uncovered",
     "endpoint.failing",

@@ -74,7 +74,8 @@ class Triggers:
 class CompiledRuleSet:
     """Bit `i` of a trace is condition `i` of `conditions`; behind them those for what rules require.
 
-    `digest` covers the agency's lists that the document refers to. `slots` is where the value of a call stands,
+    `digest` covers the shared lists that the document refers to, `lists` are theirs by code. `slots` is where the value
+    of a call stands,
     `gathered_slots` the same for calls whose value may be handed in (with the list of hashes it is about).
     `placeholders` are the fields any condition reads with what stands for them while unknown, `readers` find them out;
     `shown` are those that a trace tells. `expiring` rules have an end, `asking` ones are live and ask providers.
@@ -82,6 +83,7 @@ class CompiledRuleSet:
     """
 
     digest: str
+    lists: Mapping[str, str]
     rules: tuple[CompiledRule, ...]
     fallback: Clause
     conditions: tuple[Expression, ...]
@@ -133,6 +135,7 @@ def compile_rule_set(
     needs = find_needs(conditions, tuple(filters.values()), required, counted)
     return CompiledRuleSet(
         digest=identify_rule_set(rule_set),
+        lists=rule_set.shared,
         rules=compiled_rules,
         fallback=rule_set.fallback,
         conditions=conditions,
