@@ -34,6 +34,8 @@ DELETABLE = {
     ("events", "veilleur_worker"): "the feed is kept for 30 days",
     ("deliveries", "veilleur_worker"): "go with their event",
     ("webhook_receipts", "veilleur_worker"): "told apart for 30 days",
+    ("source_polls", "veilleur_app"): "a source that is no longer asked keeps no key",
+    ("unstored_deliveries", "veilleur_worker"): "notes of deliveries are kept for a week",
     ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",
     ("backtest_items", "veilleur_worker"): "and when it is done",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",

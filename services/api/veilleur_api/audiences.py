@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
-from veilleur_api.ingest import account, answers, feed, items, webhooks
+from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.moderator import assignments, decisions, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
@@ -22,6 +22,7 @@ from veilleur_api.owner import (
     members,
     near_duplicates,
     packs,
+    polls,
     queues,
     rate_plans,
     reversals,
@@ -30,12 +31,14 @@ from veilleur_api.owner import (
     rule_trials,
     shifts,
     sla_policies,
+    source_checks,
     usage,
 )
 
 INGEST: tuple[APIRouter, ...] = (
     webhooks.router,
     items.router,
+    receipts.router,
     feed.router,
     ingest_decisions.router,
     answers.router,
@@ -52,6 +55,8 @@ OWNER: tuple[APIRouter, ...] = (
     clients.router,
     config.router,
     connections.router,
+    source_checks.router,
+    polls.router,
     catalogue.router,
     macros.router,
     rule_sets.router,

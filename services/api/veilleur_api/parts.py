@@ -10,6 +10,7 @@ from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
 from veilleur_api.ingest.group_commit import GroupCommit
+from veilleur_api.ingest.unstored import UnstoredLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Parts:
     lookups: Lookups
     egress: EgressPolicy
     intake: GroupCommit
+    unstored: UnstoredLog
 
 
 def build_parts(settings: Settings) -> Parts:
@@ -38,4 +40,5 @@ def build_parts(settings: Settings) -> Parts:
         lookups=Lookups(database, sealer),
         egress=EgressPolicy(settings.egress_allow),
         intake=GroupCommit(database),
+        unstored=UnstoredLog(database),
     )

@@ -148,6 +148,55 @@ class WebhookReceipt(Base):
     __table_args__ = (
         ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
         reference("client_id", "clients"),
+        Index(None, "agency_id", "source_id", "received_at"),
+    )
+
+
+class SourcePoll(Base):
+    """Where a source is asked for what its webhooks missed, with the key for it sealed, and how far that went."""
+
+    __tablename__ = "source_polls"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID]
+    url: Mapped[str]
+    username: Mapped[str]
+    sealed: Mapped[bytes]
+    every_s: Mapped[int]
+    fence: Mapped[int]
+    cursor: Mapped[int | None] = mapped_column(BigInteger)
+    due_at: Mapped[datetime]
+    polled_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
+        reference("client_id", "clients"),
+    )
+
+
+class UnstoredDelivery(Tenanted):
+    """A delivery that stored nothing: `refused`, or `ignored` because it holds no case. Never its body."""
+
+    __tablename__ = "unstored_deliveries"
+
+    source_id: Mapped[UUID]
+    client_id: Mapped[UUID]
+    outcome: Mapped[str]
+    slug: Mapped[str | None]
+    detail: Mapped[JsonObject | None]
+    """Why, by language."""
+    size: Mapped[int]
+    headers: Mapped[list[str]]
+    """Names only."""
+    received_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("source_id", "sources"),
+        reference("client_id", "clients"),
+        Index(None, "agency_id", "source_id", "received_at"),
+        CheckConstraint("outcome IN ('refused', 'ignored')", name="outcome"),
     )
 
 
