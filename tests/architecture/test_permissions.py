@@ -37,6 +37,7 @@ SHAPES = {
     "backtest_id": "bkt",
     "list_id": "lst",
     "calendar_id": "cal",
+    "agency_endpoint_id": "end",
 }  # fmt: skip
 
 
