@@ -36,7 +36,7 @@ SHAPES = {
     "absence_id": "abs", "reversal_id": "rev", "decision_id": "dec",
     "backtest_id": "bkt",
     "calendar_id": "cal",
-    "agency_endpoint_id": "end",
+    "agency_endpoint_id": "end", "breach_id": "clk",
 }  # fmt: skip
 
 
