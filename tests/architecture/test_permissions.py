@@ -36,6 +36,7 @@ SHAPES = {
     "absence_id": "abs", "reversal_id": "rev", "decision_id": "dec",
     "backtest_id": "bkt",
     "calendar_id": "cal",
+    "hold_id": "hld", "media_id": "med",
 }  # fmt: skip
 
 

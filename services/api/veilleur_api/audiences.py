@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
-from veilleur_api.moderator import assignments, decisions, moves, presence
+from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
@@ -17,6 +17,7 @@ from veilleur_api.owner import (
     config,
     connections,
     deliveries,
+    legal_holds,
     macros,
     members,
     near_duplicates,
@@ -45,6 +46,7 @@ INGEST: tuple[APIRouter, ...] = (
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
     moves.router,
+    media.router,
     decisions.router,
     presence.router,
     moderator_desk.router,
@@ -73,5 +75,6 @@ OWNER: tuple[APIRouter, ...] = (
     rate_plans.router,
     deliveries.router,
     alarms.router,
+    legal_holds.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

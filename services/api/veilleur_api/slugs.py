@@ -23,6 +23,8 @@ SLUGS = (
     "lead-only",
     "lease-lost",
     "malformed-json",
+    "media-pending",
+    "media-unavailable",
     "method-not-allowed",
     "missing-scope",
     "name-taken",

@@ -26,6 +26,7 @@ WorkKind = Literal[
     "rates",
     "counters",
     "retarget",
+    "media",
 ]
 
 GRACE_S = 30
