@@ -33,6 +33,7 @@ DELETABLE = {
     ("events", "veilleur_worker"): "the feed is kept for 30 days",
     ("deliveries", "veilleur_worker"): "go with their event",
     ("webhook_receipts", "veilleur_worker"): "told apart for 30 days",
+    ("source_polls", "veilleur_app"): "a source that is no longer asked keeps no key",
     ("unstored_deliveries", "veilleur_worker"): "notes of deliveries are kept for a week",
     ("media_snapshots", "veilleur_worker"): "copies of images go some days after their case",
     ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",

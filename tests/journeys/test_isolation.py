@@ -177,6 +177,9 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     backtest = await owner.call("POST", f"{client.base}/rule-sets/1/backtest", labelled, 202)
     assert (await client.post(b"{}", {"webhook-id": "forged"})).status_code == 401
     await world.parts.unstored.settle()
+    forum = {"kind": "discourse", "name": mark}
+    forum = await owner.call("POST", f"{client.base}/sources", forum, 201)
+    await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
     wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
@@ -237,6 +240,7 @@ async def seized(world):
 # --- what is asked ---------------------------------------------------------------------------------------------------
 
 CALENDAR = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
+POLL = {"url": "http://127.0.0.1:9", "api_key": "0123456789"}
 BODIES: dict[str, Callable[[], Json]] = {
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
@@ -250,6 +254,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_source": lambda: {"kind": "standard", "name": unique("s")},
     "change_source": lambda: {"mode": "paused"},
     "rotate_secret": lambda: {"overlap_s": 0},
+    "put_poll": lambda: POLL,
     "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},

@@ -26,6 +26,7 @@ from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
@@ -229,6 +230,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "media": drain_media,
     "feed": drain_feed,
     "retention": drain_retention,
+    "poll": drain_polls,
     "reversal": drain_reversals,
     "counters": recount_counters,
     "backtest": drain_backtests,

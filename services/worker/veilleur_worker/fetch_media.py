@@ -21,7 +21,7 @@ _decoder = ThreadPoolExecutor(1, thread_name_prefix="decode")
 async def fetch_media(parts: Parts, agency_id: UUID, fetch: Fetch) -> Fetched | Missed:
     """Fetch, shrink, blur and seal one image; whatever happens becomes a result."""
     try:
-        reply = await get_capped(parts.http, fetch.url, TIMEOUT_S, MOST_BYTES + 1)
+        reply = await get_capped(parts.http, fetch.url, {}, TIMEOUT_S, MOST_BYTES + 1)
     except EgressBlocked as blocked:
         return Missed(blocked.reason, permanent=True)
     except OutboundError as error:

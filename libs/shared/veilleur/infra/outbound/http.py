@@ -76,12 +76,15 @@ async def post_capped(
     return await _exchange(client.stream("POST", url, content=content, headers=dict(headers)), total_s, cap)
 
 
-async def get_capped(client: httpx.AsyncClient, url: str, total_s: float, cap: int) -> Reply:
-    """GET `url`, bounded and refused as `post_capped` is."""
-    return await _exchange(client.stream("GET", url), total_s, cap)
+async def get_capped(
+    client: httpx.AsyncClient, url: str, headers: Mapping[str, str], total_s: float, cap: int = BODY_CAP
+) -> Reply:
+    """GET with the same bounds and the same guard."""
+    return await _exchange(client.stream("GET", url, headers=dict(headers)), total_s, cap)
 
 
 async def _exchange(stream: AbstractAsyncContextManager[httpx.Response], total_s: float, cap: int) -> Reply:
+    """The stream is opened here, so that an address that can't be called is found here too."""
     try:
         async with asyncio.timeout(total_s), stream as response:
             return Reply(response.status_code, dict(response.headers), await _read_capped(response, cap))
