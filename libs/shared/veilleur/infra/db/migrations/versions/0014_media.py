@@ -8,7 +8,7 @@ from alembic import op
 from veilleur.infra.db.rls import tenant_statements
 
 revision = "0014"
-down_revision = "0011"
+down_revision = "0013"
 
 UP = """
 CREATE TABLE media_snapshots (
