@@ -38,7 +38,7 @@ SHAPES = {
     "list_id": "lst",
     "calendar_id": "cal",
     "hold_id": "hld", "media_id": "med",
-    "agency_endpoint_id": "end",
+    "agency_endpoint_id": "end", "breach_id": "clk",
 }  # fmt: skip
 
 

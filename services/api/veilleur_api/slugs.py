@@ -38,6 +38,7 @@ SLUGS = (
     "not-pending",
     "not-yet",
     "nothing-to-roll-back",
+    "nothing-to-waive",
     "precondition-failed",
     "rule-set-character",
     "rule-set-number",
