@@ -37,6 +37,7 @@ SHAPES = {
     "backtest_id": "bkt",
     "list_id": "lst",
     "calendar_id": "cal",
+    "hold_id": "hld", "media_id": "med",
     "agency_endpoint_id": "end", "breach_id": "clk",
 }  # fmt: skip
 

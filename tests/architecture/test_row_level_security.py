@@ -36,6 +36,7 @@ DELETABLE = {
     ("webhook_receipts", "veilleur_worker"): "told apart for 30 days",
     ("source_polls", "veilleur_app"): "a source that is no longer asked keeps no key",
     ("unstored_deliveries", "veilleur_worker"): "notes of deliveries are kept for a week",
+    ("media_snapshots", "veilleur_worker"): "copies of images go some days after their case",
     ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",
     ("backtest_items", "veilleur_worker"): "and when it is done",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",

@@ -93,6 +93,7 @@ SHIFT: Json = {
     "time_zone": "UTC",
     "weekly": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")},
 }
+MEDIA = [{"url": "http://127.0.0.1:9/x.png", "type": "image"}]
 ABSENCE: Json = {"from": "2031-01-01T00:00:00Z", "to": "2031-01-02T00:00:00Z", "reason": NEVER_ANSWERED}
 
 
@@ -176,7 +177,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     severe = await take(world, moderator, client)
     found = {"fence": severe["fence"], "class": "terror"}
     await moderator.call("POST", f"/moderator/v1/assignments/{severe['id']}/quarantine", found, 200)
-    in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", **author)
+    holds = (await owner.call("GET", f"/owner/v1/legal-holds?client={client.id}"))["data"]
+    in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", media=MEDIA, **author)
     held = await take(world, moderator, client)
     waiting = await client.accept(f"doubtful, waiting, {mark}", external_id="c_waiting", **author)
     await screen(world, client)
@@ -207,6 +209,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "list_id": shared["id"],
         "case_id": case_id,
         "decision_id": made["id"],
+        "hold_id": holds[0]["id"],
+        "media_id": held["item"]["media"][0]["id"],
     }
     items = {
         one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
@@ -295,6 +299,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "assign_case_to": lambda: {"member": "mem_x"},
     "set_case_priority": lambda: {"priority": "urgent", "retarget": True},
     "route_case_to": lambda: {"queue": "default"},
+    "lift_legal_hold": lambda: {"reason": "x"},
     "close_case_undecided": lambda: {"reason": "x"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
@@ -332,6 +337,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
+    "list_legal_holds": lambda home: f"?client={home.client.id}",
     "get_compliance": lambda home: f"?client={home.client.id}",
     "list_at_risk": lambda home: f"?client={home.client.id}",
     "list_sla_breaches": lambda home: f"?client={home.client.id}",

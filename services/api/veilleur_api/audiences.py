@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
-from veilleur_api.moderator import assignments, decisions, moves, presence
+from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
@@ -18,6 +18,7 @@ from veilleur_api.owner import (
     connections,
     deliveries,
     endpoints,
+    legal_holds,
     lists,
     macros,
     members,
@@ -49,6 +50,7 @@ INGEST: tuple[APIRouter, ...] = (
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
     moves.router,
+    media.router,
     decisions.router,
     presence.router,
     moderator_desk.router,
@@ -81,5 +83,6 @@ OWNER: tuple[APIRouter, ...] = (
     deliveries.router,
     endpoints.router,
     alarms.router,
+    legal_holds.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

@@ -11,7 +11,7 @@ _CONFIGURE = frozenset({
 })  # fmt: skip
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    "owner": _CONFIGURE | {"usage:read", "pricing:read", "cases:work"},
+    "owner": _CONFIGURE | {"usage:read", "pricing:read", "cases:work", "holds:write"},
     "lead": frozenset({"clients:read", "rules:read", "rules:write", "catalogue:write", "members:read", "cases:work",
                        "shifts:write", "cases:steer", "deliveries:read", "alarms:read", "notices:read",
                        "sla:read"}),

@@ -25,6 +25,8 @@ SLUGS = (
     "lease-lost",
     "list-in-use",
     "malformed-json",
+    "media-pending",
+    "media-unavailable",
     "method-not-allowed",
     "missing-scope",
     "name-taken",

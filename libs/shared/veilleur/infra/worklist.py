@@ -27,6 +27,7 @@ WorkKind = Literal[
     "rates",
     "counters",
     "retarget",
+    "media",
 ]
 
 GRACE_S = 30

@@ -212,11 +212,15 @@ class LegalHold(Tenanted):
     """Who placed it."""
     placed_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
     lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[UUID | None]
+    lift_reason: Mapped[str | None]
 
     __table_args__ = (
         reference("client_id", "clients"),
         reference("item_id", "items"),
         reference("member_id", "members"),
+        reference("lifted_by", "members"),
+        CheckConstraint("(lifted_at IS NULL) = (lifted_by IS NULL AND lift_reason IS NULL)", name="lifted"),
         CheckConstraint("hold_class IN ('csam', 'threat_to_life', 'terror')", name="hold_class"),
         Index("uq_legal_holds_standing", "agency_id", "item_id", unique=True, postgresql_where="lifted_at IS NULL"),
     )

@@ -1,4 +1,4 @@
-"""The HTTP client for addresses that somebody else chose, and a POST that is bounded in time and size.
+"""The HTTP client for addresses that somebody else chose, and calls that are bounded in time and size.
 
 Every connection goes through `dial`. Name, certificate and `Host` stay those of the URL. Redirects are not followed,
 proxies of the environment not used, cookies not kept.
