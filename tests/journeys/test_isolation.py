@@ -79,14 +79,21 @@ class Tenant:
     @property
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
+        own = {
+            "member_id": self.ids["member"],
+            "calendar_id": self.ids["calendar"],
+            "breach_id": self.ids["clock"],
+            "agency_endpoint_id": self.ids["agency_endpoint"],
+        }
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id")}
-        return self.homes[0].ids | named | {"member_id": self.ids["member"], "calendar_id": self.ids["calendar"]}
+        return self.homes[0].ids | named | own
 
 
 SHIFT: Json = {
     "time_zone": "UTC",
     "weekly": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")},
 }
+MEDIA = [{"url": "http://127.0.0.1:9/x.png", "type": "image"}]
 ABSENCE: Json = {"from": "2031-01-01T00:00:00Z", "to": "2031-01-02T00:00:00Z", "reason": NEVER_ANSWERED}
 
 
@@ -99,6 +106,8 @@ async def settle(world, name: str) -> Tenant:
     await owner.call("POST", "/owner/v1/routing-rules", rule, 201)
     always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
     calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
+    told = {"kind": "standard", "url": "http://127.0.0.1:9/agency"}
+    endpoint = await owner.call("POST", "/owner/v1/endpoints", told, 201)
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
@@ -113,8 +122,12 @@ async def settle(world, name: str) -> Tenant:
     absence = await owner.call("POST", f"/owner/v1/members/{me['id']}/absence", ABSENCE, 201)
     ids = {
         "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
-        "shift_id": shift["id"], "absence_id": absence["id"],
+        "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
     }  # fmt: skip
+    [clock] = await world.fetch(
+        "SELECT id FROM sla_clocks WHERE agency_id = $1 ORDER BY id LIMIT 1", parse_id("agc", agency.id)
+    )
+    ids["clock"] = show_id("clk", clock["id"])
     return Tenant(agency, moderator, tuple(homes), ids)
 
 
@@ -134,6 +147,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     )
     reply = {"code": code, "title": mark, "texts": {"fr": mark}}
     macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
+    own_list = {"code": code, "title": mark, "list": {"entries": [mark]}}
+    shared = await owner.call("POST", f"{client.base}/lists", own_list, 201)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -162,7 +177,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     severe = await take(world, moderator, client)
     found = {"fence": severe["fence"], "class": "terror"}
     await moderator.call("POST", f"/moderator/v1/assignments/{severe['id']}/quarantine", found, 200)
-    in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", **author)
+    holds = (await owner.call("GET", f"/owner/v1/legal-holds?client={client.id}"))["data"]
+    in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", media=MEDIA, **author)
     held = await take(world, moderator, client)
     waiting = await client.accept(f"doubtful, waiting, {mark}", external_id="c_waiting", **author)
     await screen(world, client)
@@ -175,6 +191,9 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     backtest = await owner.call("POST", f"{client.base}/rule-sets/1/backtest", labelled, 202)
     assert (await client.post(b"{}", {"webhook-id": "forged"})).status_code == 401
     await world.parts.unstored.settle()
+    forum = {"kind": "discourse", "name": mark}
+    forum = await owner.call("POST", f"{client.base}/sources", forum, 201)
+    await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
     wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
@@ -187,8 +206,11 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "item_id": decided["id"],
         "backtest_id": backtest["id"],
         "macro_id": macro["id"],
+        "list_id": shared["id"],
         "case_id": case_id,
         "decision_id": made["id"],
+        "hold_id": holds[0]["id"],
+        "media_id": held["item"]["media"][0]["id"],
     }
     items = {
         one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
@@ -233,6 +255,7 @@ async def seized(world):
 # --- what is asked ---------------------------------------------------------------------------------------------------
 
 CALENDAR = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
+POLL = {"url": "http://127.0.0.1:9", "api_key": "0123456789"}
 BODIES: dict[str, Callable[[], Json]] = {
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
@@ -246,6 +269,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_source": lambda: {"kind": "standard", "name": unique("s")},
     "change_source": lambda: {"mode": "paused"},
     "rotate_secret": lambda: {"overlap_s": 0},
+    "put_poll": lambda: POLL,
     "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
@@ -256,6 +280,9 @@ BODIES: dict[str, Callable[[], Json]] = {
     "quarantine_assignment": lambda: {"fence": 1, "class": "terror"},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
+    "replace_agency_list": lambda: {"title": "Mine now", "list": {"entries": ["x"]}},
+    "create_client_list": lambda: {"code": unique("l"), "title": "x", "list": {"entries": ["x"]}},
+    "replace_client_list": lambda: {"title": "Mine now", "list": {"entries": ["x"]}},
     "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
     "change_calendar": lambda: {"name": "Mine now", "calendar": CALENDAR, "apply_to": "open"},
     "create_rule_set": lambda: {"rule_set": RULES},
@@ -265,12 +292,14 @@ BODIES: dict[str, Callable[[], Json]] = {
     "start_backtest_run": dict,
     "roll_back_rules": lambda: {"reason": "x"},
     "tune_rules": lambda: {"param": "x"},
+    "waive_sla_breach": lambda: {"reason": "x"},
     "change_queue": lambda: {"name": "Mine now"},
     "create_absence": lambda: ABSENCE,
     "replace_shift": lambda: SHIFT | {"member": "mem_x"},
     "assign_case_to": lambda: {"member": "mem_x"},
     "set_case_priority": lambda: {"priority": "urgent", "retarget": True},
     "route_case_to": lambda: {"queue": "default"},
+    "lift_legal_hold": lambda: {"reason": "x"},
     "close_case_undecided": lambda: {"reason": "x"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
@@ -308,6 +337,11 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
+    "list_legal_holds": lambda home: f"?client={home.client.id}",
+    "get_compliance": lambda home: f"?client={home.client.id}",
+    "list_at_risk": lambda home: f"?client={home.client.id}",
+    "list_sla_breaches": lambda home: f"?client={home.client.id}",
+    "get_forecast": lambda home: f"?client={home.client.id}",
     "list_alarms": lambda home: f"?client={home.client.id}",
 }
 
@@ -320,6 +354,8 @@ ALONE = {
     "set_care": "names no id",
     "set_own_care": "names no id",
     "create_queue": "names no id",
+    "create_agency_list": "names no id",
+    "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
@@ -430,7 +466,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
+        "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run",
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
-from veilleur_api.moderator import assignments, decisions, moves, presence
+from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
@@ -17,10 +17,15 @@ from veilleur_api.owner import (
     config,
     connections,
     deliveries,
+    endpoints,
+    legal_holds,
+    lists,
     macros,
     members,
     near_duplicates,
+    oversight,
     packs,
+    polls,
     queues,
     rate_plans,
     reversals,
@@ -45,6 +50,7 @@ INGEST: tuple[APIRouter, ...] = (
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
     moves.router,
+    media.router,
     decisions.router,
     presence.router,
     moderator_desk.router,
@@ -54,9 +60,11 @@ OWNER: tuple[APIRouter, ...] = (
     config.router,
     connections.router,
     source_checks.router,
+    polls.router,
     catalogue.router,
     macros.router,
     rule_sets.router,
+    lists.router,
     near_duplicates.router,
     reversals.router,
     packs.router,
@@ -69,9 +77,12 @@ OWNER: tuple[APIRouter, ...] = (
     cases.router,
     calendars.router,
     sla_policies.router,
+    oversight.router,
     usage.router,
     rate_plans.router,
     deliveries.router,
+    endpoints.router,
     alarms.router,
+    legal_holds.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

@@ -17,6 +17,7 @@ from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstore
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.review.retarget import retarget_batch
+from veilleur.domain.review.snapshot_media import Fetch, begin_fetches, drop_old_snapshots, finish_fetch
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
 from veilleur.domain.sla.sweep import sweep_due_clocks
@@ -25,12 +26,16 @@ from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
+from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
 from veilleur_worker.send import send
 
 SCREEN_BATCH = 200
 SEND_BATCH = 50
+MEDIA_BATCH = 8
+"""Fetched at once, 10 MiB each at most."""
 PATIENCE_S = 1.0
 """How long a drain waits for what it has sent before it looks for more."""
 FORGIVE_AFTER_S = (0.1, 0.5, 1.0, 2.0, 4.0)
@@ -151,6 +156,16 @@ async def drain_retargets(parts: Parts, agency_id: UUID) -> None:
             more = await retarget_batch(session, agency_id, SLA_BATCH)
 
 
+async def drain_media(parts: Parts, agency_id: UUID) -> None:
+    """Fetch what cases are about, some at once; each is recorded when it is done."""
+    while not parts.stopping.is_set():
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            fetches = await begin_fetches(session, agency_id, MEDIA_BATCH)
+        if not fetches:
+            return
+        await asyncio.gather(*(_snapshot(parts, agency_id, fetch) for fetch in fetches))
+
+
 async def drain_unscreened(parts: Parts, agency_id: UUID) -> None:
     """Raise what is still unscreened past its target."""
     async with parts.database.transaction(Scope(agency_id)) as session:
@@ -168,7 +183,7 @@ async def drain_feed(parts: Parts, agency_id: UUID) -> None:
 
 async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
-    for drop in (drop_old_events, drop_old_receipts, drop_old_unstored):
+    for drop in (drop_old_events, drop_old_receipts, drop_old_unstored, drop_old_snapshots):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:
@@ -212,8 +227,10 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "delivery": drain_deliveries,
     "sla": drain_clocks,
     "retarget": drain_retargets,
+    "media": drain_media,
     "feed": drain_feed,
     "retention": drain_retention,
+    "poll": drain_polls,
     "reversal": drain_reversals,
     "counters": recount_counters,
     "backtest": drain_backtests,
@@ -251,6 +268,12 @@ async def _forgive(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
                 raise
         else:
             return
+
+
+async def _snapshot(parts: Parts, agency_id: UUID, fetch: Fetch) -> None:
+    result = await fetch_media(parts, agency_id, fetch)
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        await finish_fetch(session, agency_id, fetch, result)
 
 
 async def _deliver(parts: Parts, agency_id: UUID, attempt: Attempt) -> None:

@@ -162,3 +162,16 @@ async def test_the_laws_classes_can_be_picked(shared_agency):
         "intimate-images": 48, "terrorist-content": 1, "trusted-flagger": 24, "hate-speech-24h": 24, "hate-speech-7d": 168,
     }  # fmt: skip
     assert all(one["sources"] for one in classes)
+
+
+async def test_a_laws_name_is_not_borrowed_without_its_time(world):
+    desk = await open_desk(world)
+    path = f"/owner/v1/clients/{desk.client.id}/sla-policies"
+    slow = {"seconds": 9_999, "time": "business"}
+    for borrowed in ({}, {"statutory": "hate-speech-24h"}):
+        default = {"class": "terrorist-content", "decision": slow} | borrowed
+        problem = await desk.agency.owner.call("POST", path, {"policy": {"default": default}}, 422)
+        told = {error["pointer"]: error.get("hint", "") for error in problem["errors"]}
+        assert '"statutory": "terrorist-content"' in told["/policy/default/class"]
+    kept = await desk.agency.owner.call("POST", path, {"policy": {"default": {"statutory": "terrorist-content"}}}, 201)
+    await desk.agency.owner.call("POST", path, {"policy": kept["policy"]}, 201)

@@ -32,6 +32,7 @@ def test_a_client_that_has_everything_is_ready():
     checks = check_readiness(READY)
     assert [check.state for check in checks] == ["ok"] * 7
     assert is_ready(checks)
+    assert str(checks[2].detail).endswith("2026-11-23T08:00:00Z")
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,7 @@ MISFITS = [
     ({"actions": [{"code": "suspend", "target": "author"}]}, "/actions/0/until", "RFC 3339"),
     ({"verdict": "allow", "actions": [{"code": "hide"}]}, "/actions/0/code", "restrict"),
     ({"verdict": "restrict", "actions": [{"code": "hide"}, {"code": "remove"}]}, "/actions/1/code", "remove"),
+    ({"macro": "nope"}, "/macro", "this client has no macros"),
 ]
 
 
@@ -425,3 +426,12 @@ async def drain_on(desk, until):
         await desk.world.drain()
         await asyncio.sleep(0.02)
     await desk.world.drain()
+
+
+@pytest.mark.parametrize("explanation", [None, "Nous retirons les menaces."])
+async def test_an_item_without_a_language_is_answered_in_the_clients_first(world, explanation):
+    desk = await open_desk(world)
+    held = await desk.take_one()
+    answer = await desk.moderator.decide(held, "remove", policies=["threat"], explanation=explanation)
+    assert answer.status_code == 201
+    assert answer.json()["reason"]["language"] == "fr"

@@ -154,6 +154,16 @@ async def test_one_lost_lease_leaves_the_other_heartbeats_alone(world):
     assert (kept["id"], "problem" in kept) == (second["id"], False)
 
 
+async def test_an_id_that_can_be_none_costs_the_other_heartbeats_nothing(world):
+    desk = await open_desk(world)
+    held = await desk.take_one()
+    wrong = {"id": "asg_x", "fence": 1}
+    before, kept, after = await desk.moderator.beat(wrong, held, wrong)
+    assert [(one["id"], slug(one["problem"])) for one in (before, after)] == [("asg_x", "not-found")] * 2
+    assert kept["id"] == held["id"]
+    assert kept["expires_at"]
+
+
 @pytest.mark.parametrize("rounds", [8])
 async def test_heartbeats_of_two_tabs_in_opposite_order_do_not_deadlock(world, rounds):
     desk = await open_desk(world)

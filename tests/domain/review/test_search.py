@@ -48,3 +48,8 @@ async def test_another_client_is_not_searched_and_not_known_to_who_does_not_serv
     stranger = await desk.hire(clients=[desk.client.id])
     answer = await stranger.caller.ask("GET", f"/moderator/v1/items?client={other.id}&author=u_1")
     assert answer.status_code == 404
+
+
+async def test_a_search_for_nothing_points_to_the_whole_request(world):
+    desk = await open_desk(world)
+    assert [error["pointer"] for error in (await find(desk, "")).json()["errors"]] == [""]

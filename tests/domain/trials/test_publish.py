@@ -144,6 +144,8 @@ async def test_the_difference_of_two_versions_is_told_by_rule_and_list(world):
     assert shown["other"] == [{"field": "title", "before": None, "after": "New"}]
     assert (await desk.agency.owner.call("GET", f"{path}/{version}/diff?with={version}"))["same"]
     assert (await desk.agency.owner.ask("GET", f"{path}/{version}/diff?with=77")).status_code == 404
+    beyond = await desk.agency.owner.call("GET", f"{path}/{2**31}", status=404)
+    assert beyond["detail"] == f"There is no version {2**31} here"
 
 
 async def test_what_is_published_counts_for_the_next_item_although_the_worker_ran_the_version_before(world):

@@ -8,6 +8,7 @@ from veilleur.domain.intake import models as intake
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
 from veilleur.domain.review import models as review
+from veilleur.domain.review import snapshot_models as snapshots
 from veilleur.domain.rules import models as rules
 from veilleur.domain.screening import models as screening
 from veilleur.domain.sla import models as sla
@@ -27,6 +28,7 @@ __all__ = [
     "rules",
     "screening",
     "sla",
+    "snapshots",
     "tenancy",
     "trials",
 ]

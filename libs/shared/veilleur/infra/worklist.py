@@ -21,11 +21,13 @@ WorkKind = Literal[
     "sla",
     "feed",
     "retention",
+    "poll",
     "reversal",
     "backtest",
     "rates",
     "counters",
     "retarget",
+    "media",
 ]
 
 GRACE_S = 30

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,14 +17,15 @@ from veilleur.domain.review.claim import InHand, claim_next, list_held
 from veilleur.domain.review.context import describe_assignments
 from veilleur.domain.review.decide import Decided, DecisionRequest, decide_case
 from veilleur.domain.review.decide_alike import ApplyTo
-from veilleur.domain.review.lease import beat, find_assignment, release
+from veilleur.domain.review.lease import Beat, beat, find_assignment, release
 from veilleur.domain.review.models import Case
 from veilleur.domain.review.notes import add_note
 from veilleur.domain.review.quarantine import QUARANTINE, Finding, quarantine_case
 from veilleur.domain.review.similar import SimilarBy, find_similar
 from veilleur.domain.review.surroundings import SHOWN, list_others
-from veilleur.kernel.ids import read_id, show_id
-from veilleur.kernel.messages import choose_language
+from veilleur.kernel.errors import NotFound
+from veilleur.kernel.ids import parse_id, read_id, show_id
+from veilleur.kernel.messages import Language, choose_language, msg
 from veilleur.kernel.strict_json import canonical_digest
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Member, PartsOf, Tx
@@ -72,18 +74,15 @@ async def list_assignments(caller: Member, session: Tx) -> Response:
 
 @router.post("/heartbeat", responses={200: {"model": BeatsOut}}, **needs("cases:work"))
 async def send_heartbeat(heartbeat: HeartbeatIn, caller: Member, session: Tx, request: Request) -> Response:
-    """Keep leases alive; one answer a lease."""
-    pairs = [(read_id("asg", held.id), held.fence) for held in heartbeat.assignments]
-    beats = await beat(session, caller.agency_id, caller.member_id, pairs)
+    """Keep leases alive; one answer a lease, and what is no lease at all costs the others nothing."""
+    named = [(held.id, parse_id("asg", held.id), held.fence) for held in heartbeat.assignments]
+    pairs = [(identifier, fence) for _, identifier, fence in named if identifier is not None]
+    beats = iter(await beat(session, caller.agency_id, caller.member_id, pairs))
     language = choose_language(request.headers.get("accept-language"))
-    answers: list[dict[str, Any]] = []
-    for one in beats:
-        shown: dict[str, Any] = {"id": show_id("asg", one.assignment_id)}
-        if one.problem is not None:
-            shown["problem"] = describe_problem(one.problem, language)
-        else:
-            shown |= {"expires_at": one.expires_at, "item_revision": one.item_revision}
-        answers.append(shown)
+    answers = [
+        {"id": shown} | _describe_beat(next(beats) if identifier is not None else _refuse_beat(shown), language)
+        for shown, identifier, _ in named
+    ]
     return JsonAnswer({"assignments": answers})
 
 
@@ -142,6 +141,16 @@ async def list_similar(
     samples = await list_others(session, caller.agency_id, [one.item_id for one in found.free[:SHOWN]])
     shown = {"by": by, "count": len(found.free), "held": len(found.held), "more": found.more, "samples": samples}
     return JsonAnswer(shown)
+
+
+def _refuse_beat(shown: str) -> Beat:
+    return Beat(UUID(int=0), problem=NotFound(msg("There is no {id} here", id=shown[:64])))
+
+
+def _describe_beat(one: Beat, language: Language) -> dict[str, Any]:
+    if one.problem is not None:
+        return {"problem": describe_problem(one.problem, language)}
+    return {"expires_at": one.expires_at, "item_revision": one.item_revision}
 
 
 async def _claim(parts: Parts, caller: MemberCaller, hold: int, queues: list[str] | None) -> dict[str, Any]:

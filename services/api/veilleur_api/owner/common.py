@@ -58,7 +58,9 @@ async def page_by_id(
 
 def bound_version(version: int) -> int:
     """A version number beyond the column's range names nothing rather than failing in the database."""
-    return version if 0 < version < 2**31 else 0
+    if not 0 < version < 2**31:
+        raise NotFound(msg("There is no version {version} here", version=version))
+    return version
 
 
 def _read_uuid(text: str) -> UUID:

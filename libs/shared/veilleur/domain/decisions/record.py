@@ -74,15 +74,19 @@ async def record_decisions(
     if not verdicts:
         return []
     client_ids = {verdict.item.client_id for verdict in verdicts}
-    zones = await load_zones(session, agency_id, client_ids)
+    homes = await load_homes(session, agency_id, client_ids)
     catalogues = await load_catalogues(session, agency_id, client_ids)
     await _close_items(session, agency_id, verdicts)
     waits = await load_waits(session, agency_id, {one.item.client_id for one in verdicts if not one.automated})
-    decisions = [_to_decision(agency_id, verdict, present, waits) for verdict in verdicts]
+    decisions = [
+        _to_decision(agency_id, verdict, present, waits, homes[verdict.item.client_id].language) for verdict in verdicts
+    ]
     await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
-    usage = [fact for verdict, decision in pairs for fact in _count(verdict, decision, zones[decision.client_id])]
+    usage = [
+        fact for verdict, decision in pairs for fact in _count(verdict, decision, homes[decision.client_id].time_zone)
+    ]
     await record_usage(session, agency_id, usage)
     await record_deeds(session, agency_id, [_to_deed(decision) for decision in decisions])
     await announce(
@@ -111,11 +115,20 @@ async def _close_items(session: AsyncSession, agency_id: UUID, verdicts: Sequenc
         raise Conflict(msg("This item was decided or changed meanwhile"), slug="already-decided")
 
 
-async def load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, str]:
-    rows = await session.execute(
-        select(Client.id, Client.time_zone).where(Client.agency_id == agency_id, Client.id.in_(client_ids))
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What a client is at home in: days are counted in the one, an item that says nothing else is in the other."""
+
+    time_zone: str
+    language: str
+
+
+async def load_homes(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, Home]:
+    query = select(Client.id, Client.time_zone, Client.languages).where(
+        Client.agency_id == agency_id, Client.id.in_(client_ids)
     )
-    return dict(rows.all())
+    rows = await session.execute(query)
+    return {row.id: Home(row.time_zone, next(iter(row.languages), "en")) for row in rows}
 
 
 async def load_waits(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, timedelta]:
@@ -128,7 +141,9 @@ async def load_waits(session: AsyncSession, agency_id: UUID, client_ids: set[UUI
     return {row.id: timedelta(seconds=row.send_after_s) for row in await session.execute(query)}
 
 
-def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime, waits: Mapping[UUID, timedelta]) -> Decision:
+def _to_decision(
+    agency_id: UUID, verdict: Verdict, present: datetime, waits: Mapping[UUID, timedelta], spoken: str
+) -> Decision:
     item = verdict.item
     wait = None if verdict.automated else waits.get(item.client_id)
     return Decision(
@@ -154,7 +169,7 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime, waits: Ma
         explanation=verdict.explanation,
         note=verdict.note,
         bulk_of=verdict.bulk_of,
-        language=verdict.language or item.language or "en",
+        language=verdict.language or item.language or spoken,
         made_at=present,
         leaves_at=present + wait if wait is not None else None,
     )

@@ -19,7 +19,7 @@ from veilleur.domain.catalogue.queries import ClientCatalogue, load_catalogues
 from veilleur.domain.decisions.billable import Counted, Recount, recount
 from veilleur.domain.decisions.models import Cause, Decision
 from veilleur.domain.decisions.policy import Ruling
-from veilleur.domain.decisions.record import load_waits, load_zones, tell_made, to_row
+from veilleur.domain.decisions.record import Home, load_homes, load_waits, tell_made, to_row
 from veilleur.domain.decisions.shape import decision_payload
 from veilleur.domain.decisions.undo import undo_actions
 from veilleur.domain.intake.models import Item
@@ -63,7 +63,7 @@ async def reverse_decisions(
     if not reversals:
         return []
     client_ids = {reversal.decision.client_id for reversal in reversals}
-    zones = await load_zones(session, agency_id, client_ids)
+    homes = await load_homes(session, agency_id, client_ids)
     catalogues = await load_catalogues(session, agency_id, client_ids)
     sequences = await _take_sequences(session, agency_id, [reversal.decision.item_id for reversal in reversals])
     await _require_standing(session, agency_id, [reversal.decision.id for reversal in reversals])
@@ -72,7 +72,7 @@ async def reverse_decisions(
     await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     pairs = list(zip(reversals, decisions, strict=True))
     await _mark_reversed(session, agency_id, pairs)
-    await _recount(session, agency_id, pairs, zones)
+    await _recount(session, agency_id, pairs, homes)
     await record_deeds(session, agency_id, [_to_deed(reversal, made) for reversal, made in pairs])
     told = [_tell(reversal, made, catalogues[made.client_id], unsent) for reversal, made in pairs]
     await announce(session, agency_id, told)
@@ -176,14 +176,14 @@ async def _mark_reversed(session: AsyncSession, agency_id: UUID, pairs: Sequence
     await session.execute(_MARK, values)
 
 
-async def _recount(session: AsyncSession, agency_id: UUID, pairs: Sequence[Pair], zones: dict[UUID, str]) -> None:
+async def _recount(session: AsyncSession, agency_id: UUID, pairs: Sequence[Pair], homes: dict[UUID, Home]) -> None:
     live = [(reversal, made) for reversal, made in pairs if reversal.item.mode == "live"]
     counted = await _load_counted(session, agency_id, [reversal.decision for reversal, _ in live])
     facts = [
         fact
         for reversal, made in live
         for fact in recount(
-            Recount(made, reversal.decision, reversal.cause, reversal.billable, zones[made.client_id]),
+            Recount(made, reversal.decision, reversal.cause, reversal.billable, homes[made.client_id].time_zone),
             counted.get(reversal.decision.id, []),
         )
     ]

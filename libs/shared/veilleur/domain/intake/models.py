@@ -152,6 +152,30 @@ class WebhookReceipt(Base):
     )
 
 
+class SourcePoll(Base):
+    """Where a source is asked for what its webhooks missed, with the key for it sealed, and how far that went."""
+
+    __tablename__ = "source_polls"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID]
+    url: Mapped[str]
+    username: Mapped[str]
+    sealed: Mapped[bytes]
+    every_s: Mapped[int]
+    fence: Mapped[int]
+    cursor: Mapped[int | None] = mapped_column(BigInteger)
+    due_at: Mapped[datetime]
+    polled_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
+        reference("client_id", "clients"),
+    )
+
+
 class UnstoredDelivery(Tenanted):
     """A delivery that stored nothing: `refused`, or `ignored` because it holds no case. Never its body."""
 
@@ -188,11 +212,15 @@ class LegalHold(Tenanted):
     """Who placed it."""
     placed_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
     lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[UUID | None]
+    lift_reason: Mapped[str | None]
 
     __table_args__ = (
         reference("client_id", "clients"),
         reference("item_id", "items"),
         reference("member_id", "members"),
+        reference("lifted_by", "members"),
+        CheckConstraint("(lifted_at IS NULL) = (lifted_by IS NULL AND lift_reason IS NULL)", name="lifted"),
         CheckConstraint("hold_class IN ('csam', 'threat_to_life', 'terror')", name="hold_class"),
         Index("uq_legal_holds_standing", "agency_id", "item_id", unique=True, postgresql_where="lifted_at IS NULL"),
     )

@@ -1,6 +1,7 @@
 """How an item looks to clients and moderators."""
 
 from typing import Any
+from uuid import UUID, uuid5
 
 from veilleur.domain.intake.models import Item
 from veilleur.kernel.ids import show_id
@@ -21,6 +22,11 @@ def item_reference(item: Item) -> dict[str, Any]:
     }
 
 
+def media_id(item_id: UUID, url: str) -> UUID:
+    """A medium's id follows from its item and address: an edit that changes places changes no id."""
+    return uuid5(item_id, url)
+
+
 def item_content(item: Item, *, restricted: bool = False) -> dict[str, Any]:
     """The whole item, for those who judge it. Under a legal hold its media are there in restricted queues only."""
     shown = item.hold_class is None or restricted
@@ -28,7 +34,14 @@ def item_content(item: Item, *, restricted: bool = False) -> dict[str, Any]:
         "text": item.body.get("text"),
         "language": item.language,
         "created_at": item.body.get("created_at"),
-        "media": item.body.get("media") if shown else [],
+        "media": _name_media(item) if shown else [],
         "quarantined": item.hold_class,
         "received_at": item.received_at,
     }
+
+
+def _name_media(item: Item) -> list[dict[str, Any]] | None:
+    media = item.body.get("media")
+    if media is None:
+        return None
+    return [{"id": show_id("med", media_id(item.id, medium["url"]))} | medium for medium in media]

@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from veilleur.domain.review.needs import Abilities, Needs, QueueTerms, find_fit
+from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.messages import Message, msg
 
 State = Literal["ok", "warning", "missing"]
@@ -86,7 +87,7 @@ def _check_hours(setup: Setup) -> Check:
     if setup.opens_at is None:
         hint = msg("give the client a calendar with opening hours to come")
         return Check("sla", "missing", msg("the calendar has no open time ahead"), hint)
-    return Check("sla", "ok", msg("deadlines are counted; next open time: {at}", at=setup.opens_at.isoformat()))
+    return Check("sla", "ok", msg("deadlines are counted; next open time: {at}", at=to_rfc3339(setup.opens_at)))
 
 
 def _check_coverage(setup: Setup) -> Check:

@@ -64,7 +64,7 @@ async def decide_case(
     if assignment.outcome == "decided":
         return await _repeat(session, agency_id, assignment, request)
     require_lease(assignment, case, request.fence)
-    if item.deleted_at is not None:
+    if item.deleted_at is not None and item.hold_class is None:
         raise Conflict(msg("The item was withdrawn; there is nothing left to decide"), slug="item-withdrawn")
     if request.revision != item.revision:
         raise Conflict(

@@ -17,6 +17,7 @@ from veilleur.domain.review.models import OPEN_STATES, Assignment, Case, CaseSta
 from veilleur.domain.review.needs import write_needs
 from veilleur.domain.review.plan import load_plan
 from veilleur.domain.review.routing import Destination, Facts, Plan, choose_destination
+from veilleur.domain.review.snapshot_media import request_snapshots
 from veilleur.domain.sla.clocks import ClockStart, start_clocks
 from veilleur.domain.sla.policy import CaseFacts, Priority
 from veilleur.domain.sla.terms import Terms, load_terms
@@ -24,8 +25,10 @@ from veilleur.domain.tenancy.models import Client
 from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.ids import new_id, show_id
 
-Reason = Literal["rule", "no_rule_set", "reported", "advice", "rules_off", "screening_failed", "screening_overdue"]
-"""`advice`: rules would decide but may only advise; `rules_off`: they are not asked at all."""
+Reason = Literal[
+    "rule", "no_rule_set", "reported", "advice", "rules_off", "screening_failed", "screening_overdue", "legal_hold"
+]
+"""`advice`: rules would decide but may only advise; `rules_off` and `legal_hold`: they are not asked at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
         for opening in fresh
     ]
     await _mark_items(session, agency_id, openings)
+    await request_snapshots(session, agency_id, [opening.item for opening in openings])
     if prepared:
         due = await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
         await insert_rows(session, Case, [_case_row(agency_id, case, due[case.opening.item.id]) for case in prepared])

@@ -26,7 +26,8 @@ def check_request(
     """Everything in a decision that does not fit this client's guide; each mistake says what would fit."""
     errors = check_ruling(ruling, guide.catalogue, present)
     if macro is not None and macro not in guide.macros:
-        allowed = msg("allowed: {codes}", codes=sorted(guide.macros))
+        known = sorted(guide.macros)
+        allowed = msg("allowed: {codes}", codes=known) if known else msg("this client has no macros")
         errors.append(InputError("/macro", msg("{code} is not a macro of this client", code=macro), allowed))
     if macro is not None and explanation is not None:
         detail = msg("the macro is the explanation already")

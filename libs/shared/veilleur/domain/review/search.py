@@ -50,7 +50,7 @@ def _conditions(agency_id: UUID, wanted: Wanted) -> list[Any]:
     if wanted.url is not None:
         conditions += [Item.url_key == func.hashtextextended(wanted.url, 0), Item.body["url"].astext == wanted.url]
     if not conditions:
-        error = InputError("/", msg("nothing to look for"), msg("allowed: {codes}", codes=SEARCHED_BY))
+        error = InputError("", msg("nothing to look for"), msg("allowed: {codes}", codes=SEARCHED_BY))
         raise Invalid(msg("Say what to look for"), errors=[error])
     return conditions
 

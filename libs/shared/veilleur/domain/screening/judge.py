@@ -9,6 +9,7 @@ from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.record import Detection, Verdict
 from veilleur.domain.intake.models import Item
 from veilleur.domain.review.open import Opening, Reason
+from veilleur.domain.review.quarantine import QUARANTINE
 from veilleur.domain.rules.evaluate import Evaluation, Match, evaluate
 from veilleur.domain.rules.facts import ItemFacts, item_facts
 from veilleur.domain.rules.outcome import Decide, Escalate, Outcome, show_action, show_outcome
@@ -29,6 +30,13 @@ REPORT_PRIORITY: Mapping[str, Priority] = {"authority": "urgent", "trusted_flagg
 @dataclass(frozen=True, slots=True)
 class Closed:
     """The item is gone: nothing is left to decide."""
+
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The item is gone at the client's and kept here under a legal hold: what is open about it goes on."""
 
     item: Item
 
@@ -55,7 +63,7 @@ class Observed:
     outcome: dict[str, Any]
 
 
-Judgement = Verdict | Opening | Closed | Settled | Held | Observed
+Judgement = Verdict | Opening | Closed | Kept | Settled | Held | Observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +109,13 @@ def judge(question: Question) -> Judged:
     """The one thing that is to be done about an item now."""
     item = question.item
     if item.deleted_at is not None:
-        return Judged(question, Closed(item))
+        return Judged(question, Closed(item) if item.hold_class is None else Kept(item))
     if item.mode == "test":
         return Judged(question, _rehearse(item))
     if not needs_rules(item, question.standing):
         return Judged(question, Settled(item))
+    if item.hold_class is not None:
+        return Judged(question, _return_to_restricted(question))
     evaluation = None
     if question.published is not None:
         evaluation = evaluate(question.published.compiled, question.facts, question.exhausted)
@@ -166,6 +176,18 @@ def _judge_live(question: Question, evaluation: Evaluation | None) -> Judgement:
     if question.automation == "advise" and evaluation.outcome.verdict != "allow":
         return _advise(question, evaluation.outcome, evaluation)
     return _decide(question, evaluation.outcome, evaluation)
+
+
+def _return_to_restricted(question: Question) -> Opening:
+    """What is under a legal hold is never a rule's to decide, and nobody else's to see, whatever it says by now."""
+    return Opening(
+        question.item,
+        "legal_hold",
+        queue=QUARANTINE,
+        priority="urgent",
+        interim="withhold",
+        evaluation_id=question.evaluation_id,
+    )
 
 
 def _rehearse(item: Item) -> Verdict | Held:

@@ -5,7 +5,7 @@ again and writes all that follows. A process that dies between leaves the count:
 items that were begun before one at a time, and after `MAX_ATTEMPTS` an item opens a case that says so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -29,6 +29,7 @@ from veilleur.domain.screening.judge import (
     Held,
     Judged,
     Judgement,
+    Kept,
     Observed,
     Question,
     Settled,
@@ -123,10 +124,11 @@ async def screen_marked(
         Opening(item, "screening_failed", queue=UNSCREENED) for item in items if item.attempts > MAX_ATTEMPTS
     ]
     # An edit or deletion answers the question that was open; what opens a case again renews it instead.
-    answered = [one.item.id for one in judgements if one.item.id in open_before and not isinstance(one, Opening)]
+    answered = [one.item.id for one in judgements if one.item.id in open_before and not isinstance(one, Opening | Kept)]
     if answered:
         await withdraw_cases(session, agency_id, answered)
     await _settle(session, agency_id, judgements, present)
+    await _keep(session, agency_id, [one.item.id for one in judgements if isinstance(one, Kept)], open_before)
     await record_decisions(session, agency_id, [one for one in judgements if isinstance(one, Verdict)], present)
     openings = [_name_reporters(one, standings) for one in judgements if isinstance(one, Opening)]
     await open_cases(session, agency_id, openings, present)
@@ -191,6 +193,16 @@ async def _settle(session: AsyncSession, agency_id: UUID, judgements: Sequence[J
             mine = (Item.agency_id == agency_id, Item.id == one.item.id)
             values = {"state": ItemState.DECIDED, "observed": one.outcome, "closed_at": func.app_now()}
             await session.execute(update(Item).where(*mine).values(values))
+
+
+async def _keep(
+    session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID], open_before: Collection[UUID]
+) -> None:
+    """Under a hold a deletion ends nothing that is open."""
+    for state, is_open in ((ItemState.IN_REVIEW, True), (ItemState.DELETED, False)):
+        chosen = [item_id for item_id in item_ids if (item_id in open_before) is is_open]
+        if chosen:
+            await _set_state(session, agency_id, chosen, state)
 
 
 async def _set_state(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID], state: ItemState) -> None:

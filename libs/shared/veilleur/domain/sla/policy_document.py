@@ -68,6 +68,7 @@ class _Reader:
         promise: dict[str, Any] = {name: fields[name] for name in ("statutory",) if name in fields}
         if "class" in fields:
             promise["class"] = self._read_class(fields["class"], f"{pointer}/class")
+            self._require_law(promise, f"{pointer}/class")
         for metric in ("decision", "escalation"):
             if metric in fields:
                 promise[metric] = self._read_target(fields[metric], f"{pointer}/{metric}")
@@ -91,6 +92,12 @@ class _Reader:
             hint = msg("at most {seconds} seconds of calendar time, not pausable", seconds=picked.seconds)
             self.mistakes.add(f"{pointer}/decision", detail, hint)
         return filled
+
+    def _require_law(self, promise: Mapping[str, Any], pointer: str) -> None:
+        """Nothing bears a law's name without its time: reports would show the law kept where it was not."""
+        if promise["class"] in STATUTORY and promise.get("statutory") != promise["class"]:
+            hint = msg('write "statutory": "{code}" instead of class, or choose another name', code=promise["class"])
+            self.mistakes.add(pointer, msg("is the name of a statutory class"), hint)
 
     def _read_class(self, value: object, pointer: str) -> str:
         if isinstance(value, str) and CODE.fullmatch(value):
