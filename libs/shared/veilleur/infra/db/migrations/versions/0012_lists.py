@@ -8,7 +8,7 @@ from alembic import op
 from veilleur.infra.db.rls import append_only_statements, tenant_statements
 
 revision = "0012"
-down_revision = "0011"
+down_revision = "0009"
 
 UP = """
 ALTER TABLE rule_sets ADD COLUMN lists TEXT[] DEFAULT '{}' NOT NULL;
