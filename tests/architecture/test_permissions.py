@@ -15,6 +15,7 @@ from veilleur_api.permissions import ROLE_PERMISSIONS, SCOPES
 
 PUBLIC_ROUTES = {
     "receive_webhook": "a webhook carries its proof in its signature",
+    "answer_handshake": "platforms ask who holds the address before they send anything",
     "issue_token": "this is where credentials are traded for tokens",
     "get_server_metadata": "RFC 8414",
     "get_jwks": "public keys",
@@ -26,13 +27,13 @@ PUBLIC_ROUTES = {
     "show_document": "the contract is no secret",
 }
 OPERATOR = {"agencies:read", "agencies:write"}
-SCOPES_OF_LATER_CALLS = {"decisions:write", "endpoints:write", "billing:read", "erasure:write"}
+SCOPES_OF_LATER_CALLS = {"endpoints:write", "billing:read", "erasure:write"}
 """Named by the contract, and given out already, for calls that are still to come."""
 
 SHAPES = {
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que",
-    "reversal_id": "rev",
+    "reversal_id": "rev", "decision_id": "dec",
     "backtest_id": "bkt",
     "calendar_id": "cal",
 }  # fmt: skip
@@ -52,7 +53,7 @@ def guarded(routers):
 
 def fill(path):
     """The path with ids that name nothing."""
-    return path.format(version=1, **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()})
+    return path.format(version=1, code="x", **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()})
 
 
 async def knock(caller, route):

@@ -35,6 +35,7 @@ RULES: Json = {
             "title": "A person decides",
             "mode": "live",
             "severity": 10,
+            "daily_cap": 10_000,
             "when": {"all": ["hits('doubts') > 0"]},
             "then": {"escalate": {"queue": "default"}, "policies": ["spam"]},
         }
@@ -93,6 +94,7 @@ async def settle(world, name: str) -> Tenant:
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
+    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": [unique("code")]})
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
@@ -131,7 +133,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "explanation": mark,
         "note": mark,
     }
-    await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/decision", ruling, 201)
+    made = await moderator.call("POST", f"/moderator/v1/assignments/{held['id']}/decision", ruling, 201)
     in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", **author)
     held = await take(world, moderator, client)
     waiting = await client.accept(f"doubtful, waiting, {mark}", external_id="c_waiting", **author)
@@ -155,6 +157,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "item_id": decided["id"],
         "backtest_id": backtest["id"],
         "macro_id": macro["id"],
+        "decision_id": made["id"],
     }
     items = {one["external_id"]: one["id"] for one in (allowed, decided, in_hand, waiting, unscreened)}
     return Household(client, mark, ids, items)
@@ -207,6 +210,9 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
+    "correct_made_decision": lambda: {"verdict": "allow", "reason": "x"},
+    "overrule_made_decision": lambda: {"verdict": "allow", "reason": "x"},
+    "set_member_care": lambda: {"blur": False},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
     "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
@@ -259,13 +265,17 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
 
 ALONE = {
     "receive_webhook": "answers to signatures only",
+    "answer_handshake": "answers to who knows the source and its verify token",
     "send_heartbeat": "answers for each lease apart",
     "claim_assignments": "names no id; what it hands out is looked at",
+    "set_care": "names no id",
+    "set_own_care": "names no id",
     "create_queue": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
+    "get_starting_pack": "touches no row",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",

@@ -4,11 +4,13 @@ from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, feed, items, webhooks
-from veilleur_api.moderator import assignments
+from veilleur_api.ingest import decisions as ingest_decisions
+from veilleur_api.moderator import assignments, decisions
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
     calendars,
+    care,
     catalogue,
     clients,
     config,
@@ -16,6 +18,7 @@ from veilleur_api.owner import (
     deliveries,
     macros,
     members,
+    packs,
     queues,
     rate_plans,
     reversals,
@@ -26,8 +29,8 @@ from veilleur_api.owner import (
     usage,
 )
 
-INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, account.router)
-MODERATOR: tuple[APIRouter, ...] = (assignments.router, moderator_desk.router)
+INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, ingest_decisions.router, account.router)
+MODERATOR: tuple[APIRouter, ...] = (assignments.router, decisions.router, moderator_desk.router)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
     config.router,
@@ -36,8 +39,10 @@ OWNER: tuple[APIRouter, ...] = (
     macros.router,
     rule_sets.router,
     reversals.router,
+    packs.router,
     rule_trials.router,
     members.router,
+    care.router,
     queues.router,
     routing.router,
     calendars.router,

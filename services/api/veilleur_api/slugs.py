@@ -19,6 +19,7 @@ SLUGS = (
     "invalid-rule-set",
     "item-changed",
     "item-withdrawn",
+    "lead-only",
     "lease-lost",
     "malformed-json",
     "method-not-allowed",

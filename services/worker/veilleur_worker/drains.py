@@ -25,6 +25,7 @@ from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.parts import Parts
 from veilleur_worker.send import send
 
@@ -214,6 +215,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "feed": drain_feed,
     "retention": drain_retention,
     "reversal": drain_reversals,
+    "counters": recount_counters,
     "backtest": drain_backtests,
     "rates": drain_rates,
 }
@@ -227,8 +229,9 @@ async def _screen(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> 
     if not marked:
         return False
     try:
+        counts = await count_batch(parts, agency_id, marked)
         async with parts.database.transaction(scope) as session:
-            await screen_marked(session, agency_id, marked, parts.rule_sets)
+            await screen_marked(session, agency_id, marked, parts.rule_sets, counts)
     except Exception as error:  # noqa: BLE001 - counted already; they come back one by one
         _log.warning("screening_failed", agency_id=str(agency_id), items=len(marked), exc_info=error)
         if is_foreign(error):

@@ -7,6 +7,7 @@ import httpx
 
 from veilleur.domain.screening.rule_sets import RuleSetCache
 from veilleur.domain.trials.shelf import Shelf
+from veilleur.infra.counters import Counters
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
 from veilleur.infra.outbound.egress import EgressPolicy
@@ -25,12 +26,14 @@ class Parts:
     sealer: Sealer
     http: httpx.AsyncClient
     rule_sets: RuleSetCache
+    counters: Counters
     shelf: Shelf
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: drains take no further batch."""
 
     async def close(self) -> None:
         await self.bell.close()
+        await self.counters.close()
         await self.http.aclose()
         await self.database.close()
 
@@ -44,5 +47,6 @@ def build_parts(settings: Settings) -> Parts:
         sealer=Sealer.from_master_key(settings.master_key.get_secret_value()),
         http=build_client(EgressPolicy(settings.egress_allow), SEND_TIMEOUT_S),
         rule_sets=RuleSetCache(),
+        counters=Counters(settings.redis_url.get_secret_value()),
         shelf=Shelf(),
     )

@@ -19,7 +19,10 @@ RAW = b'{"type": "item.created", "data": {"external_id": "c", "text": "x"}}'
     ("what", "body", "pointers"),
     [
         ("sources", {}, ["/kind", "/name"]),
-        ("sources", {"kind": "slack", "name": "x"}, ["/kind"]),
+        ("sources", {"kind": "smoke", "name": "x"}, ["/kind"]),
+        ("sources", {"kind": "slack", "name": "x"}, ["/settings/signing_secret"]),
+        ("sources", {"kind": "meta", "name": "x", "settings": {"accounts": ["x"]}}, ["/settings/app_secret", "/settings/accounts/0"]),
+        ("sources", {"kind": "discord", "name": "x", "settings": {"public_key": "ABC", "z": 1}}, ["/settings/public_key", "/settings/z"]),
         ("sources", {"kind": "standard", "name": "x", "mode": "silent", "colour": 1}, ["/mode", "/colour"]),
         ("sources", {"kind": "standard", "name": "x", "settings": []}, ["/settings"]),
         ("sources", {"kind": "standard", "name": "x", "settings": {"secret": 5}}, ["/settings/secret"]),

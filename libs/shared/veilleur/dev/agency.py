@@ -30,7 +30,7 @@ from veilleur.domain.tenancy.models import Agency
 from veilleur.infra.db.session import Database, Scope
 from veilleur.infra.doorbell import SilentBell
 from veilleur.infra.security.sealing import Sealer
-from veilleur.infra.security.standard_webhooks import new_webhook_secret
+from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.ids import new_id, parse_id, show_id
 
 ACTOR = "operator"
@@ -108,7 +108,8 @@ async def _add_client(
 ) -> dict[str, Any]:
     client = await start_client(session, agency_id, demo.new, ACTOR)
     secret = new_webhook_secret()
-    source = await add_source(session, sealer, client, NewSource("standard", "main"), secret, ACTOR)
+    key = parse_webhook_secret(secret, "")
+    source = await add_source(session, sealer, client, NewSource("standard", "main"), key, ACTOR)
     api_key, _ = await issue_credential(session, client, NewCredential("api_key", "server", SCOPES), ACTOR)
     oauth_client = NewCredential("oauth_client", "engineer", SCOPES)
     client_secret, oauth = await issue_credential(session, client, oauth_client, ACTOR)

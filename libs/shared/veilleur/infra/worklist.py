@@ -24,6 +24,7 @@ WorkKind = Literal[
     "reversal",
     "backtest",
     "rates",
+    "counters",
     "retarget",
 ]
 

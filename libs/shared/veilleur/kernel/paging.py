@@ -9,7 +9,9 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import msg
@@ -47,10 +49,7 @@ def read_cursor(cursor: str, *, parts: int) -> tuple[str, ...]:
     except (ValueError, binascii.Error, RecursionError):
         key = None
     if not isinstance(key, list) or len(key) != parts or not all(map(_is_plain, key)):
-        raise Invalid(
-            msg("The cursor is not one that was given out here"),
-            errors=[InputError("/after", msg("not a cursor"), msg("use the value of `next` as it came"))],
-        )
+        raise _no_cursor()
     return tuple(key)
 
 
@@ -64,3 +63,21 @@ def cut_page(rows: Sequence[T], request: PageRequest, key: Callable[[T], Sequenc
     shown = list(rows[: request.limit])
     more = len(rows) > request.limit
     return Page(shown, write_cursor(key(shown[-1])) if more and shown else None)
+
+
+def read_moment(after: Sequence[str]) -> tuple[datetime, UUID]:
+    """The sort key of lists that go by an instant and then an id."""
+    try:
+        moment, identifier = datetime.fromisoformat(after[0]), UUID(after[1])
+    except (ValueError, IndexError):
+        raise _no_cursor() from None
+    if moment.tzinfo is None:
+        raise _no_cursor()
+    return moment, identifier
+
+
+def _no_cursor() -> Invalid:
+    return Invalid(
+        msg("The cursor is not one that was given out here"),
+        errors=[InputError("/after", msg("not a cursor"), msg("use the value of `next` as it came"))],
+    )

@@ -48,7 +48,7 @@ def strict_loads(raw: bytes, *, max_depth: int = 32, max_nodes: int = 20_000) ->
     """
     if not raw.strip():
         _refuse(msg("the body is empty"), msg("send a JSON document"))
-    _check_size(raw, max_depth, max_nodes)
+    check_size(raw, max_depth, max_nodes)
     text = _decode(raw)
     try:
         try:
@@ -82,7 +82,7 @@ def extend_pointer(pointer: str, step: str | int) -> str:
     A key that can't be shown, because it is long or holds half a surrogate pair, leaves the pointer at its object.
     """
     key = str(step)
-    if len(key) > _LONGEST_KEY_SHOWN or _UNSTORABLE.search(key):
+    if len(key) > _LONGEST_KEY_SHOWN or UNSTORABLE.search(key):
         return pointer
     return f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
 
@@ -93,7 +93,7 @@ _LONGEST_INTEGER = len(str(-MAX_NUMBER))
 _LONGEST_KEY_SHOWN = 128
 _NUMBER_SHOWN = 40
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE_ESCAPE = re.compile(
     rb"\\u(?:0000"
     rb"|[dD][89abAB]..(?!\\u[dD][c-fC-F])"  # a high surrogate without its low one
@@ -131,7 +131,7 @@ def _decode(raw: bytes) -> str:
         _refuse(msg("byte {position} is not UTF-8", position=error.start), msg("send UTF-8"))
 
 
-def _check_size(raw: bytes, max_depth: int, max_nodes: int) -> None:
+def check_size(raw: bytes, max_depth: int, max_nodes: int) -> None:
     """Refuse by depth and number of values. Counting bytes settles most bodies; the others lose their strings first."""
     openings, values = _count(raw)
     if openings <= max_depth and values < max_nodes:
@@ -184,14 +184,14 @@ def _find_flaws(tree: _Tree, pointer: str) -> Iterator[InputError]:
     if isinstance(tree, _Flaw):
         yield InputError(pointer, tree.detail, tree.hint)
     elif isinstance(tree, str):
-        if _UNSTORABLE.search(tree):
+        if UNSTORABLE.search(tree):
             yield InputError(pointer, msg("holds a NUL or half a surrogate pair"), mend)
     elif isinstance(tree, list):
         for index, entry in enumerate(tree):
             yield from _find_flaws(entry, extend_pointer(pointer, index))
     elif isinstance(tree, dict):
         for key, entry in tree.items():
-            if _UNSTORABLE.search(key):
+            if UNSTORABLE.search(key):
                 yield InputError(pointer, msg("a key holds a NUL or half a surrogate pair"), mend)
             yield from _find_flaws(entry, extend_pointer(pointer, key))
 

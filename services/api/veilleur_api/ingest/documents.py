@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from veilleur.domain.intake.envelope import DeletionIn, EnvelopeIn, ItemIn, ReportedIn
+from veilleur_api.rulings import Reason, RulingIn
 
 
 class BulkIn(BaseModel):
@@ -17,6 +18,25 @@ class BulkIn(BaseModel):
     items: list[dict[str, Any]] = Field(
         min_length=1, max_length=1_000, json_schema_extra={"items": {"$ref": "#/components/schemas/ItemIn"}}
     )
+
+
+class OverruleIn(RulingIn):
+    """`reason` is for the agency's records."""
+
+    reason: Reason
+
+
+class OverruledOut(BaseModel):
+    """The decision that stands now."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    verdict: Literal["allow", "restrict", "remove"]
+    made_at: datetime
+    item_id: str
+    reverses: str | None
+    cause: str
 
 
 class ReceiptOut(BaseModel):
@@ -94,13 +114,23 @@ class CatalogueOut(BaseModel):
 
 RECEIPTS: dict[int | str, dict[str, Any]] = {202: {"model": ReceiptsOut, "description": "Stored for good"}}
 
+HANDSHAKE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The platform's challenge, answered as that platform wants it", "content": {"text/plain": {}}}
+}
+
 WEBHOOK_REQUEST: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EnvelopeIn"}}},
     },
     "parameters": [
-        {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "Needed by sources of kind `standard`; others bear their platform's own proof",
+        }
         for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
     ],
 }

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Header, Query
 from starlette.responses import Response
 
-from veilleur.domain.intake.arrival import Arrival
+from veilleur.domain.intake.arrival import Arrival, refuse_paused
 from veilleur.domain.intake.envelope import InboundEvent, read_bulk_event
 from veilleur.domain.screening.history import describe_item, find_item
 from veilleur.domain.tenancy.lookup import FoundSource
@@ -17,7 +17,7 @@ from veilleur_api.deps import Client, PartsOf, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
 from veilleur_api.ingest.documents import RECEIPTS, BulkIn, DecidedOut, ItemOut
 from veilleur_api.ingest.waiting import await_decisions, read_wait
-from veilleur_api.ingest.webhooks import answer_receipts, describe_receipt, refuse_paused
+from veilleur_api.ingest.webhooks import answer_receipts, describe_receipt
 from veilleur_api.parts import Parts
 from veilleur_api.principals import ClientCaller, authorise_client
 

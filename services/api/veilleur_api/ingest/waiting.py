@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 
 from veilleur.domain.catalogue.queries import load_catalogues
 from veilleur.domain.decisions.models import Decision
@@ -45,7 +45,8 @@ async def _look(database: Database, scope: Scope, item_ids: Sequence[UUID]) -> d
         waiting = select(Item.id).where(*mine, Item.state.in_([ItemState.RECEIVED, ItemState.IN_REVIEW])).limit(1)
         if (await session.execute(waiting)).first() is not None:
             return None
-        query = select(Decision).where(Decision.agency_id == scope.agency_id, Decision.item_id.in_(item_ids))
+        told = or_(Decision.leaves_at.is_(None), Decision.leaves_at <= func.app_now())
+        query = select(Decision).where(Decision.agency_id == scope.agency_id, Decision.item_id.in_(item_ids), told)
         decisions = list(await session.scalars(query.order_by(Decision.item_revision, Decision.sequence)))
         clients = {decision.client_id for decision in decisions}
         agency_id = scope.agency_id

@@ -1,29 +1,28 @@
-"""A platform's own webhook: verified on raw bytes, then stored, then answered."""
+"""A platform's own webhook: verified on raw bytes, then stored, then answered as that platform wants it."""
 
-import json
-from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
+import structlog
 from fastapi import Request
 from starlette.responses import Response
 
-from veilleur.domain.intake.arrival import Arrival, Receipt
-from veilleur.domain.intake.envelope import InboundEvent, InboundItem
-from veilleur.domain.intake.sources.protocol import SOURCE_KINDS
+from veilleur.domain.intake.arrival import Receipt
+from veilleur.domain.intake.sources.protocol import Delivery, Reply
+from veilleur.domain.intake.sources.reception import greet, read_delivery
+from veilleur.domain.intake.sources.registry import PLATFORMS
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.infra.security.standard_webhooks import verify_dummy
 from veilleur.kernel.clock import now
-from veilleur.kernel.errors import NotFound, Unavailable
+from veilleur.kernel.errors import NotFound, Problem, Unavailable
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur.kernel.messages import msg
-from veilleur.kernel.strict_json import Json, canonical_digest, strict_loads
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.guard import PUBLIC, WEBHOOK_BODY, guarded_router, needs
-from veilleur_api.ingest.documents import RECEIPTS, WEBHOOK_REQUEST
+from veilleur_api.ingest.documents import HANDSHAKE, RECEIPTS, WEBHOOK_REQUEST
+from veilleur_api.parts import Parts
 from veilleur_api.principals import get_parts
 
-PAUSED_RETRY_S = 60
+_log = structlog.get_logger(__name__)
 
 
 async def _signed_itself(_request: Request, _permission: str) -> None:
@@ -37,45 +36,41 @@ _gate["openapi_extra"] |= WEBHOOK_REQUEST
 
 @router.post("/sources/{source_id}", status_code=202, responses=RECEIPTS, **_gate)
 async def receive_webhook(source_id: str, request: Request) -> Response:
-    """Take one signed event of a source. `202` means stored for good; the same event again is a `duplicate`."""
+    """Take one delivery, proven as the source's kind proves it. `202`, or what else the platform wants to hear, means
+    stored for good; the same again is a `duplicate`.
+    """
     raw = await request.body()
     parts = get_parts(request)
-    found = parse_id("src", source_id)
-    source = await parts.lookups.find_source(found) if found is not None else None
+    source = await _find_source(parts, source_id)
     if source is None:
         verify_dummy(raw, request.headers, now())
         raise NotFound(msg("There is no source {id}", id=source_id[:64]))
-    kind = SOURCE_KINDS[source.kind]
-    webhook_id = kind.verify(raw, request.headers, source.secrets, now())
-    payload = strict_loads(raw)
-    event_type, events = kind.map_events(payload)
-    refuse_paused(source)
-    digest = _digest(event_type, events, payload)
-    receipts = await parts.intake.submit(Arrival(source, tuple(events), webhook_id, digest))
-    return answer_receipts(receipts)
+    delivery = Delivery("POST", request.query_params, request.headers, raw)
+    try:
+        return await _take(parts, source, delivery)
+    except Problem:
+        raise
+    except Exception as error:
+        if not PLATFORMS[source.kind].forgiving:
+            raise
+        _log.error("webhook_failed", source_id=source_id, error=type(error).__name__, exc_info=error)
+        raise Unavailable(msg("A part of the service is away; try again")) from error
 
 
-def refuse_paused(source: FoundSource) -> None:
-    """A paused source takes nothing in and loses nothing: senders keep what they have and try again."""
-    if source.mode == "paused":
-        raise Unavailable(msg("This source is paused; nothing was stored, try again later"), retry_after=PAUSED_RETRY_S)
+@router.get("/sources/{source_id}", responses=HANDSHAKE, **needs(PUBLIC))
+async def answer_handshake(source_id: str, request: Request) -> Response:
+    """Prove to a platform that asks over GET that this address is ours: Meta, X, LinkedIn."""
+    source = await _find_source(get_parts(request), source_id)
+    delivery = Delivery("GET", request.query_params, request.headers, b"")
+    reply = greet(source, delivery) if source is not None else None
+    if reply is None:
+        raise NotFound(msg("There is no handshake to answer here"))
+    return _answer(reply)
 
 
 def answer_receipts(receipts: list[Receipt]) -> Response:
     """`202 {"items": [...]}`"""
     return JsonAnswer({"items": [describe_receipt(receipt) for receipt in receipts]}, 202)
-
-
-def _digest(event_type: str, events: Sequence[InboundEvent], payload: Json) -> bytes:
-    """What a webhook id stands for. An item was digested already, all but its identity."""
-    if len(events) == 1 and isinstance(events[0], InboundItem):
-        item = events[0]
-        return sha256(item.digest + json.dumps([event_type, item.external_id, item.revision]).encode()).digest()
-    return canonical_digest({"type": event_type, "data": _data_of(payload)})
-
-
-def _data_of(payload: Any) -> Any:
-    return payload.get("data") if isinstance(payload, dict) else payload
 
 
 def describe_receipt(receipt: Receipt) -> dict[str, Any]:
@@ -86,3 +81,23 @@ def describe_receipt(receipt: Receipt) -> dict[str, Any]:
         "status": receipt.status,
         "interim": receipt.interim,
     }
+
+
+async def _find_source(parts: Parts, shown: str) -> FoundSource | None:
+    found = parse_id("src", shown)
+    return await parts.lookups.find_source(found) if found is not None else None
+
+
+async def _take(parts: Parts, source: FoundSource, delivery: Delivery) -> Response:
+    arrival = read_delivery(source, delivery, now())
+    if isinstance(arrival, Reply):
+        return _answer(arrival)
+    receipts = await parts.intake.submit(arrival) if arrival.events else []
+    accepted = PLATFORMS[source.kind].accepted
+    return _answer(accepted) if accepted is not None else answer_receipts(receipts)
+
+
+def _answer(reply: Reply) -> Response:
+    """The type is sent as it is: some platforms compare it whole."""
+    headers = {"x-content-type-options": "nosniff"} | ({"content-type": reply.media_type} if reply.media_type else {})
+    return Response(reply.body, reply.status, headers)

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from veilleur.domain.catalogue.queries import load_catalogue
-from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.shape import decision_payload
 from veilleur.domain.intake.models import Item
 from veilleur.domain.review.claim import InHand, claim_next, list_held
@@ -164,7 +163,7 @@ def _to_request(decision: DecisionIn) -> DecisionRequest:
     return DecisionRequest(
         fence=decision.fence,
         revision=decision.revision,
-        ruling=Ruling(decision.verdict, tuple(document["actions"]), tuple(decision.policies)),
+        ruling=decision.to_ruling(),
         explanation=decision.explanation,
         note=decision.note,
         macro=decision.macro,

@@ -8,10 +8,12 @@ from starlette.responses import Response
 from veilleur.domain.review.claim import list_held
 from veilleur.domain.review.guide import describe_guide, load_guides
 from veilleur.domain.review.search import Wanted, search_items
+from veilleur.domain.review.wellbeing import CareChange, change_care, load_care
 from veilleur.domain.tenancy.members import find_member, list_grants, require_service
 from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.paging import PageRequest, read_cursor
 from veilleur_api.answers import JsonAnswer
+from veilleur_api.care import CareOut, OwnCareIn, describe_care
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.moderator.documents import FoundItemsOut, GuideOut, MeOut
@@ -39,6 +41,21 @@ async def get_me(caller: Member, session: Tx) -> Response:
             "held": len(held),
         }
     )
+
+
+@router.get("/me/care", responses={200: {"model": CareOut}}, **needs("cases:work"))
+async def get_own_care(caller: Member, session: Tx) -> Response:
+    """The limits that hold for me, and what I chose."""
+    care = await load_care(session, caller.agency_id, [caller.member_id])
+    return JsonAnswer(describe_care(care[caller.member_id]))
+
+
+@router.put("/me/care", responses={200: {"model": CareOut}}, **needs("cases:work"))
+async def set_own_care(wanted: OwnCareIn, caller: Member, session: Tx) -> Response:
+    """Choose whether images are blurred at first, and policies I am not handed; no reason is asked for."""
+    change = CareChange(blur=wanted.blur, opt_outs=wanted.opt_outs)
+    care = await change_care(session, caller.agency_id, caller.member_id, change, caller.name)
+    return JsonAnswer(describe_care(care))
 
 
 @router.get("/clients/{client_id}/guide", responses={200: {"model": GuideOut}}, **needs("cases:work"))

@@ -5,10 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from veilleur.domain.intake.envelope import Timestamp
+from veilleur.domain.review.presence import IdleReason
 from veilleur.domain.review.similar import MOST, SimilarBy
-
-Text = Annotated[str, Field(max_length=10_000)]
+from veilleur_api.rulings import Reason, RulingIn, Words
 
 
 class Shape(BaseModel):
@@ -32,14 +31,6 @@ class HeartbeatIn(Shape):
     assignments: list[HeldIn] = Field(min_length=1, max_length=50)
 
 
-class ActionIn(Shape):
-    code: Annotated[str, Field(min_length=1, max_length=64)]
-    target: Literal["item", "author"] = "item"
-    until: Timestamp | None = None
-    text: Text | None = None
-    params: dict[str, Any] | None = None
-
-
 class ApplyToIn(Shape):
     """Decide what is like this item too: same words, same author or same link, if there are still `expect` of them."""
 
@@ -47,7 +38,7 @@ class ApplyToIn(Shape):
     expect: int = Field(ge=0, le=MOST)
 
 
-class DecisionIn(Shape):
+class DecisionIn(RulingIn):
     """A verdict about the revision that was looked at. `explanation` leaves the agency, `note` never does.
 
     `macro` names a saved reply of this client: it becomes the explanation, in the item's language where it has one.
@@ -55,14 +46,42 @@ class DecisionIn(Shape):
 
     fence: int
     revision: int
-    verdict: Literal["allow", "restrict", "remove"]
-    actions: list[ActionIn] = Field(default_factory=list, max_length=20)
-    policies: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=20)
-    explanation: Text | None = None
-    note: Text | None = None
+    explanation: Words | None = None
+    note: Words | None = None
     macro: Annotated[str, Field(max_length=64)] | None = None
     apply_to: ApplyToIn | None = None
     hold: int | None = Field(default=None, ge=1, le=10)
+
+
+class CorrectionIn(RulingIn):
+    """What shall stand instead. `reason` stays inside the agency."""
+
+    reason: Reason
+
+
+class MadeOut(BaseModel):
+    """A decision as clients see it, with what only the agency is shown."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    verdict: Literal["allow", "restrict", "remove"]
+    actions: list[dict[str, Any]]
+    policies: list[str]
+    made_at: datetime
+    item_id: str
+    client_id: str
+    revision: int
+    note: str | None
+    cause: str | None
+    reverses: str | None
+    reversed_by: str | None
+    correctable_until: datetime | None = None
+
+
+class MadesOut(BaseModel):
+    data: list[MadeOut]
+    next: str | None
 
 
 class FenceIn(Shape):
@@ -76,7 +95,7 @@ class NoteIn(Shape):
 
 class InHandOut(BaseModel):
     assignments: list[dict[str, Any]]
-    reason: Literal["empty", "at_capacity"] | None
+    reason: IdleReason | None
 
 
 class OtherItemOut(BaseModel):

@@ -3,11 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+from fastapi import Request
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.intake.sources.agreement import agree, agree_on_secret, amend
+from veilleur.domain.intake.sources.registry import PLATFORMS
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.outbox.endpoints import add_endpoint, retire_endpoint
 from veilleur.domain.outbox.models import Endpoint
@@ -21,10 +24,9 @@ from veilleur.domain.tenancy.connections import (
 )
 from veilleur.domain.tenancy.models import Credential, Source
 from veilleur.infra.outbound.egress import check_callback_url
-from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.errors import Conflict, InputError, Invalid, NotFound
 from veilleur.kernel.ids import read_id, show_id
-from veilleur.kernel.messages import msg
+from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
@@ -35,27 +37,25 @@ from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "connections")
 
-SETUP = (
-    "Sign every POST as Standard Webhooks 1.0.0 says: webhook-id, webhook-timestamp, webhook-signature.",
-    "The key is the part of the secret after `whsec_`, decoded from base64.",
-    'Send {"type": "item.created", "timestamp": …, "data": <item>} to the url; 202 means it is kept for good.',
-    "Repeat with the same webhook-id on any other answer than 2xx or 4xx.",
-)
-
 
 @router.post("/clients/{client_id}/sources", status_code=201, **needs("clients:write"))
-async def create_source(client_id: str, new: SourceIn, caller: Member, session: Tx, parts: PartsOf) -> Response:
-    """Open a source. The secret is shown this once."""
+async def create_source(
+    client_id: str, new: SourceIn, request: Request, caller: Member, session: Tx, parts: PartsOf
+) -> Response:
+    """Open a source. Its secrets are shown this once, with how to set the platform up, step by step."""
     client = await find_client(session, caller.agency_id, client_id)
-    secret = _read_secret((new.settings or {}).get("secret"), new.settings)
+    platform = PLATFORMS[new.kind]
+    agreed = agree(platform, new.settings or {})
+    wanted = NewSource(new.kind, new.name, new.mode, agreed.settings)
     try:
         async with session.begin_nested():
-            source = await add_source(
-                session, parts.sealer, client, NewSource(new.kind, new.name, new.mode), secret, caller.name
-            )
+            source = await add_source(session, parts.sealer, client, wanted, agreed.key, caller.name)
     except IntegrityError:
         raise Conflict(msg("This client already has a source named {name}", name=new.name), slug="name-taken") from None
-    return JsonAnswer(describe_source(source, parts) | {"secret": secret, "setup": SETUP}, 201)
+    shown = describe_source(source, parts)
+    language = choose_language(request.headers.get("accept-language"))
+    setup = [step.render(language) for step in platform.explain(shown["url"])]
+    return JsonAnswer(shown | {"settings": agreed.settings, "secret": agreed.secret, "setup": setup}, 201)
 
 
 @router.get("/clients/{client_id}/sources", **needs("clients:read"))
@@ -74,9 +74,11 @@ async def list_sources(
 async def change_source(
     client_id: str, source_id: str, patch: SourcePatch, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
-    """Rename a source, or change its mode; what was received keeps the mode it came in."""
+    """Change a source's name, mode or settings; what was received keeps the mode it came in."""
     source = await _find_source(session, caller, client_id, source_id)
     changes = patch.model_dump(exclude_unset=True, exclude_none=True)
+    if "settings" in changes:
+        changes["settings"] = amend(PLATFORMS[source.kind], source.settings, changes["settings"])
     for name, value in changes.items():
         setattr(source, name, value)
     await session.flush()
@@ -91,9 +93,9 @@ async def rotate_secret(
 ) -> Response:
     """Issue a new secret; the old ones go on holding for `overlap_s`."""
     source = await _find_source(session, caller, client_id, source_id)
-    secret = _read_secret(new.secret, None)
+    secret, key = agree_on_secret(PLATFORMS[source.kind], new.secret)
     overlap = timedelta(seconds=new.overlap_s)
-    await rotate_source_secret(session, parts.sealer, source, secret, overlap, caller.name)
+    await rotate_source_secret(session, parts.sealer, source, key, overlap, caller.name)
     return JsonAnswer({"id": show_id("src", source.id), "secret": secret}, 201)
 
 
@@ -174,11 +176,13 @@ async def delete_credential(client_id: str, key_id: str, caller: Member, session
 
 def describe_source(source: Source, parts: Parts) -> dict[str, Any]:
     shown = show_id("src", source.id)
+    hidden = PLATFORMS[source.kind].hidden
     return {
         "id": shown,
         "kind": source.kind,
         "name": source.name,
         "mode": source.mode,
+        "settings": {name: value for name, value in source.settings.items() if name not in hidden},
         "url": f"{parts.settings.issuer}/ingest/v1/sources/{shown}",
         "created_at": source.created_at,
     }
@@ -221,16 +225,3 @@ async def _find_endpoint(session: Tx, caller: Member, client_id: str, endpoint_i
     if endpoint is None or endpoint.client_id != client.id:
         raise NotFound(msg("There is no {id} here", id=endpoint_id[:64]))
     return endpoint
-
-
-def _read_secret(given: object, settings: dict[str, Any] | None) -> str:
-    unknown = sorted(set(settings or {}) - {"secret"})
-    if unknown:
-        errors = [InputError(f"/settings/{name}", msg("unknown field"), msg("allowed: secret")) for name in unknown]
-        raise Invalid(msg("The settings have mistakes"), errors=errors)
-    if given is None:
-        return new_webhook_secret()
-    if not isinstance(given, str):
-        raise Invalid(msg("The settings have mistakes"), errors=[InputError("/settings/secret", msg("not a string"))])
-    parse_webhook_secret(given, "/settings/secret" if settings is not None else "/secret")
-    return given

@@ -65,26 +65,36 @@ class ClientPatch(Shape):
     languages: list[LanguageTag] | None = Field(default=None, max_length=50)
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
+    strike_days: int | None = Field(default=None, ge=1, le=3_650)
     apply_to: ApplyTo = "new_only"
     open_since: str | None = None
     share_sla: bool | None = None
     blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
     guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
+    send_after_s: int | None = Field(default=None, ge=0, le=3_600)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None
     tone: Annotated[str, Field(max_length=2_000)] | None = None
     contacts: list[ContactIn] | None = Field(default=None, max_length=20)
 
 
 class SourceIn(Shape):
-    kind: Literal["standard"]
+    """`settings` are those of the kind; secrets left out are made for you where the platform takes one from us."""
+
+    kind: Literal[
+        "standard", "slack", "discord", "telegram", "discourse", "meta", "twitch", "mastodon", "x", "linkedin",
+        "tiktok", "generic",
+    ]  # fmt: skip
     name: Name
     mode: Mode = "live"
     settings: dict[str, Any] | None = None
 
 
 class SourcePatch(Shape):
+    """`settings` are those of the kind, all but the secret; what is left out stays as it is."""
+
     name: Name | None = None
     mode: Mode | None = None
+    settings: dict[str, Any] | None = None
 
 
 class SecretIn(Shape):

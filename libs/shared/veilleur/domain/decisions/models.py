@@ -47,6 +47,8 @@ class Decision(Tenanted):
     """The item's author, so that a person's earlier decisions are found on an index."""
     evaluation_id: Mapped[UUID | None]
     """What the rules saw and answered; no foreign key, because it may be kept for a shorter time."""
+    leaves_at: Mapped[datetime | None]
+    """Until then the client is not told; none when it was told at once, infinity when it never will be."""
     bulk_of: Mapped[UUID | None]
     """The decision about a similar item that was applied to this one too."""
 
@@ -66,6 +68,8 @@ class Decision(Tenanted):
             "ix_decisions_author", "agency_id", "client_id", "author_external_id", "made_at",
             postgresql_where="author_external_id IS NOT NULL",
         ),
+        Index("ix_decisions_member", "agency_id", "member_id", "made_at", "id",
+              postgresql_where="member_id IS NOT NULL"),
         Index("ix_decisions_bulk_of", "agency_id", "bulk_of", postgresql_where="bulk_of IS NOT NULL"),
     )  # fmt: skip
 

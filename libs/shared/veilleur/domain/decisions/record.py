@@ -4,9 +4,9 @@ Decision, item state, clock stop, usage records, audit entry, event and deliveri
 transaction: they are true together or not at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -77,7 +77,8 @@ async def record_decisions(
     zones = await load_zones(session, agency_id, client_ids)
     catalogues = await load_catalogues(session, agency_id, client_ids)
     await _close_items(session, agency_id, verdicts)
-    decisions = [_to_decision(agency_id, verdict, present) for verdict in verdicts]
+    waits = await load_waits(session, agency_id, {one.item.client_id for one in verdicts if not one.automated})
+    decisions = [_to_decision(agency_id, verdict, present, waits) for verdict in verdicts]
     await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
@@ -85,7 +86,7 @@ async def record_decisions(
     await record_usage(session, agency_id, usage)
     await record_deeds(session, agency_id, [_to_deed(decision) for decision in decisions])
     await announce(
-        session, agency_id, [_tell(verdict, decision, catalogues[decision.client_id]) for verdict, decision in pairs]
+        session, agency_id, [tell_made(one.item, decision, catalogues[decision.client_id]) for one, decision in pairs]
     )
     return decisions
 
@@ -117,8 +118,19 @@ async def load_zones(session: AsyncSession, agency_id: UUID, client_ids: set[UUI
     return dict(rows.all())
 
 
-def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decision:
+async def load_waits(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, timedelta]:
+    """How long a person's decision waits before it leaves, of the clients where it does."""
+    if not client_ids:
+        return {}
+    query = select(Client.id, Client.send_after_s).where(
+        Client.agency_id == agency_id, Client.id.in_(client_ids), Client.send_after_s > 0
+    )
+    return {row.id: timedelta(seconds=row.send_after_s) for row in await session.execute(query)}
+
+
+def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime, waits: Mapping[UUID, timedelta]) -> Decision:
     item = verdict.item
+    wait = None if verdict.automated else waits.get(item.client_id)
     return Decision(
         agency_id=agency_id,
         id=new_id(),
@@ -144,6 +156,7 @@ def _to_decision(agency_id: UUID, verdict: Verdict, present: datetime) -> Decisi
         bulk_of=verdict.bulk_of,
         language=verdict.language or item.language or "en",
         made_at=present,
+        leaves_at=present + wait if wait is not None else None,
     )
 
 
@@ -185,16 +198,19 @@ def _to_deed(decision: Decision) -> Deed:
     )
 
 
-def _tell(verdict: Verdict, decision: Decision, catalogue: ClientCatalogue) -> Announcement:
+def tell_made(item: Item, decision: Decision, catalogue: ClientCatalogue) -> Announcement:
+    """What the client is told of a decision: at once, or when it leaves."""
     return Announcement(
         client_id=decision.client_id,
         type="decision.made",
         data={
             "decision": decision_payload(decision, catalogue.policies),
-            "item": item_reference(verdict.item),
-            "interim": verdict.item.interim,
+            "item": item_reference(item) | {"revision": decision.item_revision},
+            "interim": item.interim,
             "sequence": decision.sequence,
         },
         occurred_at=decision.made_at,
         item_id=decision.item_id,
+        release_at=decision.leaves_at,
+        decision_id=decision.id if decision.leaves_at is not None else None,
     )

@@ -5,13 +5,13 @@ transaction. What follows from standing decisions (an author's strikes) follows 
 touched: a question that is open about the item stays open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -19,7 +19,7 @@ from veilleur.domain.catalogue.queries import ClientCatalogue, load_catalogues
 from veilleur.domain.decisions.billable import Counted, Recount, recount
 from veilleur.domain.decisions.models import Cause, Decision
 from veilleur.domain.decisions.policy import Ruling
-from veilleur.domain.decisions.record import load_zones, to_row
+from veilleur.domain.decisions.record import load_waits, load_zones, tell_made, to_row
 from veilleur.domain.decisions.shape import decision_payload
 from veilleur.domain.decisions.undo import undo_actions
 from veilleur.domain.intake.models import Item
@@ -27,6 +27,7 @@ from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.metering.models import UsageRecord
 from veilleur.domain.metering.record import Meter, record_usage
 from veilleur.domain.outbox.announce import Announcement, announce
+from veilleur.domain.outbox.withhold import withhold_decisions
 from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, show_id
@@ -67,12 +68,14 @@ async def reverse_decisions(
     sequences = await _take_sequences(session, agency_id, [reversal.decision.item_id for reversal in reversals])
     await _require_standing(session, agency_id, [reversal.decision.id for reversal in reversals])
     decisions = [_to_decision(reversal, sequences[reversal.decision.item_id], present) for reversal in reversals]
+    unsent = await _withhold(session, agency_id, reversals, decisions)
     await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     pairs = list(zip(reversals, decisions, strict=True))
     await _mark_reversed(session, agency_id, pairs)
     await _recount(session, agency_id, pairs, zones)
     await record_deeds(session, agency_id, [_to_deed(reversal, made) for reversal, made in pairs])
-    await announce(session, agency_id, [_tell(reversal, made, catalogues[made.client_id]) for reversal, made in pairs])
+    told = [_tell(reversal, made, catalogues[made.client_id], unsent) for reversal, made in pairs]
+    await announce(session, agency_id, told)
     return decisions
 
 
@@ -112,6 +115,22 @@ async def _require_standing(session: AsyncSession, agency_id: UUID, decision_ids
         raise Conflict(msg("This decision no longer stands; it was taken back or replaced"), slug="already-reversed")
 
 
+async def _withhold(
+    session: AsyncSession, agency_id: UUID, reversals: Sequence[Reversal], decisions: Sequence[Decision]
+) -> set[UUID]:
+    """Old decisions of which the client was told nothing yet never leave; a person's new ones wait in their place."""
+    old = [reversal.decision.id for reversal in reversals if reversal.decision.leaves_at is not None]
+    unsent = await withhold_decisions(session, agency_id, old) if old else set()
+    if unsent:
+        of_these = (Decision.agency_id == agency_id, Decision.id.in_(unsent))
+        await session.execute(update(Decision).where(*of_these).values(leaves_at=text("'infinity'")))
+        waits = await load_waits(session, agency_id, {made.client_id for made in decisions})
+        for reversal, made in zip(reversals, decisions, strict=True):
+            if reversal.decision.id in unsent and made.member_id is not None and made.client_id in waits:
+                made.leaves_at = made.made_at + waits[made.client_id]
+    return unsent
+
+
 def _to_decision(reversal: Reversal, sequence: int, present: datetime) -> Decision:
     """About the same revision, and in everything that is not said anew like the old one."""
     made = to_row(reversal.decision) | {
@@ -133,6 +152,8 @@ def _to_decision(reversal: Reversal, sequence: int, present: datetime) -> Decisi
         "reverses": reversal.decision.id,
         "cause": reversal.cause,
         "reversed_by": None,
+        "leaves_at": None,
+        "bulk_of": None,
     }
     return Decision(**made)
 
@@ -208,7 +229,10 @@ def _actor(reversal: Reversal, client_id: UUID) -> str:
     return show_id("cli", client_id) if reversal.cause == "client" else "system"
 
 
-def _tell(reversal: Reversal, made: Decision, catalogue: ClientCatalogue) -> Announcement:
+def _tell(reversal: Reversal, made: Decision, catalogue: ClientCatalogue, unsent: Collection[UUID]) -> Announcement:
+    """Who was never told of the old decision is told of the new one as of any other."""
+    if reversal.decision.id in unsent:
+        return tell_made(reversal.item, made, catalogue)
     data: dict[str, Any] = {
         "decision": decision_payload(made, catalogue.policies),
         "reverses": show_id("dec", reversal.decision.id),

@@ -6,13 +6,18 @@ from uuid import UUID
 from veilleur.domain.intake.envelope import InboundEvent
 from veilleur.domain.intake.revisions import Status
 from veilleur.domain.tenancy.lookup import FoundSource
+from veilleur.kernel.errors import Unavailable
+from veilleur.kernel.messages import msg
+
+PAUSED_RETRY_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What one request brought: a webhook (with its id and digest) or a bulk call (without).
 
-    `test` is set by a test key, whatever the mode of the source.
+    `test` is set by a test key, whatever the mode of the source. A `lenient` one is taken without the reports that name
+    an item nobody knows: who sent them has no content to send along.
     """
 
     source: FoundSource
@@ -20,6 +25,7 @@ class Arrival:
     webhook_id: str | None = None
     digest: bytes | None = None
     test: bool = False
+    lenient: bool = False
 
     @property
     def mode(self) -> str:
@@ -54,3 +60,9 @@ class Entry:
 
     def receipt(self, item_id: UUID, status: Status, revision: int, interim: str | None = None) -> Receipt:
         return Receipt(item_id, self.event.external_id, revision, status, interim or self.arrival.source.interim)
+
+
+def refuse_paused(source: FoundSource) -> None:
+    """A paused source takes nothing in and loses nothing: senders keep what they have and try again."""
+    if source.mode == "paused":
+        raise Unavailable(msg("This source is paused; nothing was stored, try again later"), retry_after=PAUSED_RETRY_S)

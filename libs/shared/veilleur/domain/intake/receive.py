@@ -5,7 +5,7 @@ API). Rows are written in (source, external id) order, because unordered groups 
 take effect in the order they came.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -33,9 +33,12 @@ async def receive_group(session: AsyncSession, agency_id: UUID, group: Sequence[
     """Store what is new of every arrival; one answer an arrival, in order.
 
     An arrival is refused alone, and stores nothing, when its webhook id was used for something else (`Conflict`) or
-    when it reports an item that nobody knows without bringing its content (`Invalid`).
+    when it reports an item that nobody knows without bringing its content (`Invalid`); a lenient one is taken without
+    such a report.
     """
-    refused: dict[int, Problem] = await _refuse_unknown_reports(session, agency_id, group)
+    unknown = await _find_unknown_reports(session, agency_id, group)
+    left_out = {id(report) for _, arrival, report in unknown if arrival.lenient}
+    refused = _refuse_reports((position, report) for position, arrival, report in unknown if not arrival.lenient)
     noted = await note_webhooks(session, agency_id, [pair for pair in enumerate(group) if pair[0] not in refused])
     refused |= noted.contradicted
     entries = sorted(
@@ -44,6 +47,7 @@ async def receive_group(session: AsyncSession, agency_id: UUID, group: Sequence[
             for position, arrival in enumerate(group)
             if position not in refused
             for event in arrival.events
+            if id(event) not in left_out
         ),
         key=lambda entry: entry.key,
     )
@@ -53,7 +57,7 @@ async def receive_group(session: AsyncSession, agency_id: UUID, group: Sequence[
         await hint_work(session, agency_id, "unscreened", in_s=LOOK_FOR_OVERDUE_S)
         await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
     return [
-        refused.get(position) or [receipts[id(event)] for event in arrival.events]
+        refused.get(position) or [receipts[id(event)] for event in arrival.events if id(event) not in left_out]
         for position, arrival in enumerate(group)
     ]
 
@@ -84,10 +88,10 @@ async def _change(session: AsyncSession, agency_id: UUID, entry: Entry) -> Recei
     return await report_item(session, agency_id, entry, entry.event)
 
 
-async def _refuse_unknown_reports(
+async def _find_unknown_reports(
     session: AsyncSession, agency_id: UUID, group: Sequence[Arrival]
-) -> dict[int, Problem]:
-    """Reports without content, by position, whose item neither exists nor comes along in the same arrival."""
+) -> list[tuple[int, Arrival, InboundReport]]:
+    """Reports without content whose item neither exists nor comes along in the same arrival."""
     bare = [
         (position, arrival, event)
         for position, arrival in enumerate(group)
@@ -95,17 +99,27 @@ async def _refuse_unknown_reports(
         if isinstance(event, InboundReport) and event.item is None
     ]
     if not bare:
-        return {}
+        return []
     keys = {(arrival.source.source_id, event.external_id) for _, arrival, event in bare}
     known = await _list_known(session, agency_id, keys)
+    return [
+        (position, arrival, event)
+        for position, arrival, event in bare
+        if (arrival.source.source_id, event.external_id) not in known
+        and event.external_id not in _list_brought(arrival)
+    ]
+
+
+def _list_brought(arrival: Arrival) -> set[str]:
+    """What comes along in an arrival, other than by being reported."""
+    return {event.external_id for event in arrival.events if not isinstance(event, InboundReport)}
+
+
+def _refuse_reports(reports: Iterable[tuple[int, InboundReport]]) -> dict[int, Problem]:
     refused: dict[int, list[InputError]] = {}
-    for position, arrival, event in bare:
-        brought = {other.external_id for other in arrival.events if not isinstance(other, InboundReport)}
-        if (arrival.source.source_id, event.external_id) not in known and event.external_id not in brought:
-            error = InputError(
-                f"{event.pointer}/text", msg("this item is not known yet"), msg("send its content along")
-            )
-            refused.setdefault(position, []).append(error)
+    for position, report in reports:
+        error = InputError(f"{report.pointer}/text", msg("this item is not known yet"), msg("send its content along"))
+        refused.setdefault(position, []).append(error)
     return {
         position: Invalid(msg("A report names an item that is not known"), errors=errors)
         for position, errors in refused.items()

@@ -35,6 +35,9 @@ class Announcement:
     occurred_at: datetime
     item_id: UUID | None = None
     endpoint_id: UUID | None = None
+    release_at: datetime | None = None
+    """Tell nobody before; `withhold_decisions` may then still take back what tells of `decision_id`."""
+    decision_id: UUID | None = None
 
 
 async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequence[Announcement]) -> list[UUID]:
@@ -44,15 +47,18 @@ async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequen
     event_ids = [new_id() for _ in announcements]
     pairs = list(zip(announcements, event_ids, strict=True))
     await insert_rows(session, Event, [_to_row(*pair) for pair in pairs], shared={"agency_id": agency_id})
-    await hint_work(session, agency_id, "feed")
+    releases = {announcement.release_at for announcement in announcements}
+    for release_at in releases:
+        await hint_work(session, agency_id, "feed", due_at=release_at)
     await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
     endpoints = await _live_endpoints(session, agency_id, {announcement.client_id for announcement in announcements})
-    deliveries = [
+    deliveries: list[dict[str, Any]] = [
         {
             "id": new_id(),
             "client_id": announcement.client_id,
             "endpoint_id": endpoint.id,
             "event_id": event_id,
+            "due_at": announcement.release_at or announcement.occurred_at,
         }
         for announcement, event_id in pairs
         for endpoint in endpoints.get(announcement.client_id, [])
@@ -60,7 +66,8 @@ async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequen
     ]
     if deliveries:
         await insert_rows(session, Delivery, deliveries, shared={"agency_id": agency_id})
-        await hint_work(session, agency_id, "delivery")
+        for release_at in releases:
+            await hint_work(session, agency_id, "delivery", due_at=release_at)
     return [delivery["id"] for delivery in deliveries]
 
 
@@ -78,6 +85,8 @@ def _to_row(announcement: Announcement, event_id: UUID) -> dict[str, Any]:
         "body": _write_body(announcement),
         "item_id": announcement.item_id,
         "occurred_at": announcement.occurred_at,
+        "release_at": announcement.release_at,
+        "decision_id": announcement.decision_id,
     }
 
 

@@ -50,7 +50,11 @@ class Event(Tenanted):
     type: Mapped[str]
     body: Mapped[str]
     item_id: Mapped[UUID | None]
+    decision_id: Mapped[UUID | None]
+    """Of an event that waits: the decision it tells of."""
     occurred_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    release_at: Mapped[datetime | None]
+    """Until then nobody is told; infinity when nobody ever will be."""
     sequence: Mapped[int | None] = mapped_column(BigInteger)
     """The place in the feed, given once the event is committed (see `sequence.py`)."""
 
@@ -58,6 +62,7 @@ class Event(Tenanted):
         reference("client_id", "clients"),
         Index("ix_events_feed", "agency_id", "client_id", "sequence", postgresql_where="sequence IS NOT NULL"),
         Index("ix_events_unsequenced", "agency_id", "id", postgresql_where="sequence IS NULL"),
+        Index("ix_events_held", "agency_id", "decision_id", postgresql_where="decision_id IS NOT NULL"),
         Index(None, "agency_id", "occurred_at"),
     )
 

@@ -15,7 +15,8 @@ _LOCK = text("SELECT last FROM feed_counters WHERE agency_id = :agency_id FOR UP
 _NUMBER = text("""
 WITH waiting AS (
   SELECT id, row_number() OVER (ORDER BY id) AS place FROM (
-    SELECT id FROM events WHERE agency_id = :agency_id AND sequence IS NULL ORDER BY id LIMIT :wanted) AS oldest)
+    SELECT id FROM events WHERE agency_id = :agency_id AND sequence IS NULL
+      AND (release_at IS NULL OR release_at <= app_now()) ORDER BY id LIMIT :wanted) AS oldest)
 UPDATE events SET sequence = :last + waiting.place FROM waiting
 WHERE events.agency_id = :agency_id AND events.id = waiting.id
 """)

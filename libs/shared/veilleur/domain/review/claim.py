@@ -7,13 +7,14 @@ locked and leased. Losing every race means looking deeper, not giving up.
 
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.review.care import Bearable
 from veilleur.domain.review.fairness import LATE_FIRST_SHARE, Candidate, rank_candidates
 from veilleur.domain.review.flag import MAX_EXPIRIES, flag_expired
 from veilleur.domain.review.lease import lock_member
@@ -22,6 +23,7 @@ from veilleur.domain.review.needs import Needs, QueueTerms, find_fit, runs_short
 from veilleur.domain.review.piles import PEEK_DEPTHS, Floor, Pile, Seen, load_floor, peek
 from veilleur.domain.review.presence import IdleReason, why_not
 from veilleur.domain.review.staff import Person, load_person
+from veilleur.domain.review.wellbeing import load_bearable, load_severities
 from veilleur.domain.tenancy.models import Member
 
 SPARE = 24
@@ -52,11 +54,15 @@ async def claim_next(
     reason = why_not(person.presence, present)
     if reason is not None:
         return InHand(held, reason)
-    claimed = await _fill(session, member, _Hunt(person, present, queues), wanted)
+    bearable = await load_bearable(session, agency_id, member_id, present)
+    if bearable.break_until is not None:
+        return InHand(held, "break_due")
+    hunt = _Hunt(person, present, queues, bearable)
+    claimed = await _fill(session, member, hunt, wanted)
     if claimed:
         held = await list_held(session, agency_id, member_id)
     if claimed < wanted:
-        return InHand(held, "empty")
+        return InHand(held, "exposure_cap" if hunt.spared else "empty")
     return InHand(held, "at_capacity" if len(held) < hold else None)
 
 
@@ -73,6 +79,18 @@ class _Hunt:
     person: Person
     present: datetime
     queues: Collection[str] | None
+    bearable: Bearable = field(default_factory=Bearable)
+    severities: dict[UUID, dict[str, int]] = field(default_factory=dict)
+    """How severe each client calls its policies, where that matters."""
+    spared: set[UUID] = field(default_factory=set)
+    """What would be there, but is too much for this person now."""
+
+    def is_bearable(self, seen: Seen) -> bool:
+        if self.bearable.allows(seen.suspected, self.severities.get(seen.client_id, {})):
+            return True
+        if not self.bearable.opt_outs & set(seen.suspected):
+            self.spared.add(seen.id)
+        return False
 
     def may_look_at(self, pile: Pile) -> bool:
         return self._looks_into(pile.queue) and self._find_fit(pile.client_id, pile.queue, pile.needs) is not None
@@ -101,6 +119,9 @@ class _Hunt:
 async def _fill(session: AsyncSession, member: Member, hunt: _Hunt, wanted: int) -> int:
     floor = await load_floor(session, member.agency_id)
     piles = [pile for pile in floor.piles if hunt.may_look_at(pile)]
+    if hunt.bearable.below_severity is not None:
+        clients = {pile.client_id for pile in piles}
+        hunt.severities.update(await load_severities(session, member.agency_id, clients))
     late_first = random.random() < LATE_FIRST_SHARE  # noqa: S311 - a lot, not a secret
     claimed = 0
     for depth in PEEK_DEPTHS:
@@ -119,7 +140,7 @@ def _rank(seen: Sequence[Seen], floor: Floor, hunt: _Hunt, wanted: int, *, late_
     candidates = [
         Candidate(one.id, one.client_id, one.opened_at, one.due_at, kept=one.kind == "kept")
         for one in seen
-        if hunt.may_take(one, floor.queues[one.queue_id]) and not hunt.gives_up_on(one)
+        if hunt.may_take(one, floor.queues[one.queue_id]) and not hunt.gives_up_on(one) and hunt.is_bearable(one)
     ]
     return rank_candidates(candidates, floor.load, hunt.present, wanted=wanted + SPARE, late_first=late_first)
 

@@ -8,12 +8,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.catalogue.queries import ClientCatalogue
 from veilleur.domain.intake.models import Item, Report
 from veilleur.domain.intake.shape import item_content
+from veilleur.domain.review.care import list_suspected, rate
 from veilleur.domain.review.guide import Guide, load_guides, summarise_guide
 from veilleur.domain.review.models import Case, Queue
 from veilleur.domain.review.surroundings import describe_surroundings
+from veilleur.domain.review.wellbeing import Care, load_care
 from veilleur.kernel.ids import show_id
 
 
@@ -24,6 +25,7 @@ class _Gathered:
     guides: dict[UUID, Guide]
     reports: dict[UUID, list[dict[str, Any]]]
     contexts: dict[UUID, dict[str, Any]]
+    care: dict[UUID, Care]
 
 
 async def describe_assignments(session: AsyncSession, agency_id: UUID, cases: Sequence[Case]) -> list[dict[str, Any]]:
@@ -37,12 +39,15 @@ async def describe_assignments(session: AsyncSession, agency_id: UUID, cases: Se
         guides=await load_guides(session, agency_id, {case.client_id for case in cases}),
         reports=await _load_reports(session, agency_id, set(items)),
         contexts=await describe_surroundings(session, agency_id, cases, items),
+        care=await load_care(session, agency_id, {case.holder_id for case in cases if case.holder_id}),
     )
     return [_describe(case, gathered) for case in cases]
 
 
 def _describe(case: Case, gathered: _Gathered) -> dict[str, Any]:
     guide = gathered.guides[case.client_id]
+    care = gathered.care.get(case.holder_id) if case.holder_id is not None else None
+    severities = {code: policy.severity for code, policy in guide.catalogue.policies.items()}
     return {
         "id": show_id("asg", case.assignment_id) if case.assignment_id else None,
         "fence": case.fence,
@@ -62,13 +67,11 @@ def _describe(case: Case, gathered: _Gathered) -> dict[str, Any]:
         "context": gathered.contexts[case.id],
         "why": [{"rule": why["rule"], "spans": why["spans"]} for why in case.why],
         "guide": summarise_guide(guide),
-        "wellness": {"blur": True, "severity": _severity(case, guide.catalogue)},
+        "wellness": {
+            "blur": care.blur if care is not None else True,
+            "severity": rate(list_suspected(case.why), severities),
+        },
     }
-
-
-def _severity(case: Case, catalogue: ClientCatalogue) -> int:
-    suspected = {code for why in case.why for code in why.get("policies", ())}
-    return max((catalogue.policies[code].severity for code in suspected if code in catalogue.policies), default=1)
 
 
 async def _load(session: AsyncSession, table: Any, agency_id: UUID, ids: set[UUID]) -> dict[UUID, Any]:

@@ -18,6 +18,7 @@ from veilleur.domain.review.guide import Guide, load_guides
 from veilleur.domain.review.lease import find_assignment, lock_held, lock_member, require_lease
 from veilleur.domain.review.models import Assignment, Case, CaseState
 from veilleur.domain.review.reply import Reply, check_request, write_reply
+from veilleur.domain.review.wellbeing import Look, record_exposure
 from veilleur.domain.tenancy.models import Member
 from veilleur.kernel.errors import Conflict, Invalid
 from veilleur.kernel.messages import msg
@@ -79,6 +80,13 @@ async def decide_case(
     verdict = _to_verdict(case, assignment, item, request, reply, seconds)
     [decision] = await record_decisions(session, agency_id, [verdict], present)
     await _close(session, agency_id, case, assignment, decision, request.digest)
+    severities = {code: policy.severity for code, policy in guide.catalogue.policies.items()}
+    await record_exposure(
+        session,
+        case,
+        member_id,
+        Look("decision", severities, request.ruling.policies, seconds),
+    )
     applied = await decide_alike(
         session, decision, alike, Alike(guide, request.ruling, request.macro, verdict), present
     )

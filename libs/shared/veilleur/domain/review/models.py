@@ -199,3 +199,43 @@ class Note(Tenanted):
         Index(None, "agency_id", "case_id"),
         Index(None, "agency_id", "client_id", "author_external_id"),
     )
+
+
+class CareSetting(Tenanted):
+    """Limits and choices of one member, or of the whole agency where no member is named. See `care`."""
+
+    __tablename__ = "care_settings"
+
+    member_id: Mapped[UUID | None]
+    limits: Mapped[JsonObject]
+    blur: Mapped[bool | None]
+    opt_outs: Mapped[list[str]]
+    """Policies this person is not handed, without a reason to give."""
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("member_id", "members"),
+        Index("uq_care_settings_once", "agency_id", "member_id", unique=True, postgresql_nulls_not_distinct=True),
+    )
+
+
+class ExposureRecord(Tenanted):
+    """Somebody looked at something, and how hard it may have been to look at. Rows are added, never changed."""
+
+    __tablename__ = "exposures"
+
+    member_id: Mapped[UUID]
+    client_id: Mapped[UUID]
+    case_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    kind: Mapped[str]
+    severity: Mapped[int]
+    seconds: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("member_id", "members"),
+        reference("client_id", "clients"),
+        CheckConstraint("kind IN ('decision', 'view')", name="kind"),
+        Index(None, "agency_id", "member_id", "at"),
+    )

@@ -1,7 +1,6 @@
 """Looking for items of one client by what a person has at hand: its id on the platform, its author, its address."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from veilleur.domain.tenancy.models import Source
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import msg
-from veilleur.kernel.paging import Page, PageRequest, cut_page
+from veilleur.kernel.paging import Page, PageRequest, cut_page, read_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ async def search_items(
         Item.agency_id == agency_id, Item.client_id == wanted.client_id, *_conditions(agency_id, wanted)
     )
     if page.after is not None:
-        query = query.where(tuple_(Item.received_at, Item.id) < _read_key(page.after))
+        query = query.where(tuple_(Item.received_at, Item.id) < read_moment(page.after))
     rows = (await session.execute(query.order_by(Item.received_at.desc(), Item.id.desc()).limit(page.limit + 1))).all()
     cut = cut_page(rows, page, lambda row: [row.Item.received_at.isoformat(), str(row.Item.id)])
     return Page([_describe(row.Item, row.verdict) for row in cut.data], cut.next)
@@ -67,11 +66,3 @@ def _describe(item: Item, verdict: str | None) -> dict[str, Any]:
         "url": item.body.get("url"),
         "language": item.language,
     }
-
-
-def _read_key(after: tuple[str, ...]) -> tuple[datetime, UUID]:
-    try:
-        return datetime.fromisoformat(after[0]), UUID(after[1])
-    except ValueError:
-        detail = InputError("/after", msg("not a cursor"), msg("use the value of `next` as it came"))
-        raise Invalid(msg("The cursor is not one that was given out here"), errors=[detail]) from None

@@ -19,7 +19,14 @@ from typing import Protocol
 
 from cel_expr_python import cel
 
-from veilleur.domain.rules.engine import NOT_A_CONDITION, ConditionProgram, EngineCondition, EngineError, Known
+from veilleur.domain.rules.engine import (
+    NOT_A_CONDITION,
+    ConditionProgram,
+    EngineCondition,
+    EngineError,
+    EngineLogic,
+    Known,
+)
 from veilleur.domain.rules.schema import FUNCTIONS, FieldType
 
 
@@ -34,16 +41,14 @@ class CelEngine:
         environment = _make_environment(variables)
         try:
             each = [environment.compile(condition.text) for condition in conditions]
-            batches = [
-                _Batch(environment.compile(f"[{', '.join(conditions[index].text for index in indexes)}]"), indexes)
-                for indexes in _split_batches(conditions)
-            ]
+            batches = _compile_batches(environment, conditions)
+            parts = _Parts(environment, conditions)
         except (RuntimeError, TypeError) as error:
             raise ValueError(str(error)) from error
         if any(expression.return_type() != cel.Type.BOOL for expression in each):
             message = "a condition must be true or false"
             raise ValueError(message)
-        return _CelProgram(environment, conditions, each, batches)
+        return _CelProgram(environment, conditions, each, batches, parts)
 
 
 class _Value(Protocol):
@@ -72,6 +77,36 @@ class _Batch:
     expression: _Expression
     indexes: tuple[int, ...]
 
+    def evaluate(self, activation: _Activation) -> list[Known] | None:
+        """None where one of the conditions fails, or all together run out of their budget."""
+        try:
+            value = self.expression.eval(activation)
+            found = None if value.type() == cel.Type.ERROR else value.plain_value()
+        except RuntimeError:
+            return None
+        return found if isinstance(found, list) else None
+
+
+class _Parts:
+    """The strict parts of those conditions that can be known though some of their variables are not."""
+
+    def __init__(self, environment: _Environment, conditions: Sequence[EngineCondition]) -> None:
+        self.logic = {index: one.logic for index, one in enumerate(conditions) if one.logic is not None}
+        parts = {part.text: part for logic in self.logic.values() for part in _list_parts(logic)}
+        self._texts = tuple(parts)
+        self._batches = _compile_batches(environment, list(parts.values()))
+        self._readers = _list_readers(list(parts.values()))
+
+    def answer(self, activation: _Activation, unknown: Collection[str]) -> dict[str, Known]:
+        answers: list[Known] = [None] * len(self._texts)
+        for batch in self._batches:
+            for index, answer in zip(batch.indexes, batch.evaluate(activation) or (), strict=False):
+                answers[index] = answer
+        for name in unknown:
+            for index in self._readers.get(name, ()):
+                answers[index] = None
+        return dict(zip(self._texts, answers, strict=True))
+
 
 class _CelProgram:
     def __init__(
@@ -80,16 +115,15 @@ class _CelProgram:
         conditions: Sequence[EngineCondition],
         each: Sequence[_Expression],
         batches: Sequence[_Batch],
+        parts: _Parts,
     ) -> None:
         self._environment = environment
         self._each = each
         self._batches = batches
+        self._parts = parts
         self._alone = [index for index, condition in enumerate(conditions) if condition.alone]
         self._strict = [condition.strict for condition in conditions]
-        self._readers: dict[str, list[int]] = {}
-        for index, condition in enumerate(conditions):
-            for name in condition.reads:
-                self._readers.setdefault(name, []).append(index)
+        self._readers = _list_readers(conditions)
 
     def evaluate(self, values: Mapping[str, object], unknown: Collection[str]) -> list[Known]:
         answers: list[Known] = [None] * len(self._each)
@@ -97,30 +131,33 @@ class _CelProgram:
         for batch in self._batches:
             self._evaluate_batch(batch, activation, answers)
         uncertain = {index for name in unknown for index in self._readers.get(name, ())}
-        if uncertain:
+        whole = [index for index in uncertain if not self._strict[index] and index not in self._parts.logic]
+        parted = [index for index in uncertain if index in self._parts.logic]
+        if parted:
+            known = self._parts.answer(activation, unknown)
+            for index in parted:
+                answers[index] = _combine(self._parts.logic[index], known)
+        if uncertain and (whole or self._alone):
             hidden = {name.partition("[")[0] for name in unknown}
             activation = self._environment.Activation(
                 {name: value for name, value in values.items() if name not in hidden}
             )
-        for index in self._alone:
+        for index in (*self._alone, *whole):
             answers[index] = _evaluate_one(self._each[index], activation)
         for index in uncertain:
-            answers[index] = None if self._strict[index] else _evaluate_one(self._each[index], activation)
+            if self._strict[index]:
+                answers[index] = None
         return answers
 
     def _evaluate_batch(self, batch: _Batch, activation: _Activation, answers: list[Known]) -> None:
-        found: object = None
-        try:
-            value = batch.expression.eval(activation)
-            found = None if value.type() == cel.Type.ERROR else value.plain_value()
-        except RuntimeError:
-            found = None
-        if isinstance(found, list):
-            for index, answer in zip(batch.indexes, found, strict=True):
-                answers[index] = answer
+        found = batch.evaluate(activation)
+        if found is None:
+            found = [_evaluate_one(self._each[index], activation) for index in batch.indexes]
+        if len(found) == len(answers):
+            answers[:] = found
             return
-        for index in batch.indexes:
-            answers[index] = _evaluate_one(self._each[index], activation)
+        for index, answer in zip(batch.indexes, found, strict=True):
+            answers[index] = answer
 
 
 _TYPES = {
@@ -204,6 +241,37 @@ def _read_errors(report: str) -> list[EngineError]:
         EngineError(max(int(line), 1), max(int(column), 1), text) for line, column, text in _ERROR.findall(report)
     ]
     return errors or [EngineError(1, 1, report.partition("\n")[0])]
+
+
+def _compile_batches(environment: _Environment, conditions: Sequence[EngineCondition]) -> list[_Batch]:
+    return [
+        _Batch(environment.compile(f"[{', '.join(conditions[index].text for index in indexes)}]"), indexes)
+        for indexes in _split_batches(conditions)
+    ]
+
+
+def _list_readers(conditions: Sequence[EngineCondition]) -> dict[str, list[int]]:
+    """Which conditions depend on a variable."""
+    readers: dict[str, list[int]] = {}
+    for index, condition in enumerate(conditions):
+        for name in condition.reads:
+            readers.setdefault(name, []).append(index)
+    return readers
+
+
+def _list_parts(logic: EngineLogic) -> list[EngineCondition]:
+    parts: list[EngineCondition] = []
+    for part in logic.parts:
+        parts += _list_parts(part) if isinstance(part, EngineLogic) else [part]
+    return parts
+
+
+def _combine(logic: EngineLogic, known: Mapping[str, Known]) -> Known:
+    """As Kleene has it: what is decided by the parts that are known does not wait for the others."""
+    answers = [_combine(part, known) if isinstance(part, EngineLogic) else known[part.text] for part in logic.parts]
+    if (logic.kind != "all") in answers:
+        return logic.kind == "any"
+    return None if None in answers else logic.kind != "any"
 
 
 def _split_batches(conditions: Sequence[EngineCondition]) -> list[tuple[int, ...]]:

@@ -86,7 +86,7 @@ def _run_test(
     facts = lay_over(item_facts(test.item, TEST_INSTANT, gathered), test.facts)
     readings = take_readings(compiled, facts)
     known = compiled.program.evaluate(readings.values, readings.unknown)
-    answers = pack_answers([*known, *answer_required(compiled, facts, readings)])
+    answers = pack_answers([*known, *answer_required(compiled, readings)])
     fires = resolve_gate(rule.gate, answers) is True
     if fires is test.fires:
         return

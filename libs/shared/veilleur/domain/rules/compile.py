@@ -1,8 +1,10 @@
 """A rule set made ready to run: one automaton, one pattern set, one list of conditions."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from veilleur.domain.rules.atoms import Atom, Logic, take_apart
 from veilleur.domain.rules.cel_engine import CelEngine
 from veilleur.domain.rules.document import (
     Branch,
@@ -15,10 +17,11 @@ from veilleur.domain.rules.document import (
     identify_rule_set,
     list_leaves,
 )
-from veilleur.domain.rules.engine import ConditionEngine, ConditionProgram, EngineCondition
+from veilleur.domain.rules.engine import ConditionEngine, ConditionProgram, EngineCondition, EngineLogic
 from veilleur.domain.rules.expressions import Call, Expression, read_expression, rewrite_expression
+from veilleur.domain.rules.facts import FieldReader, choose_readers
 from veilleur.domain.rules.needs import Needs, find_needs
-from veilleur.domain.rules.schema import FieldType, split_call, type_field
+from veilleur.domain.rules.schema import GATHERED_CALLS, PLACEHOLDERS, UNTOLD, FieldType, split_call, type_field
 from veilleur.domain.rules.signals.hashes import HashIndex, index_hashes
 from veilleur.domain.rules.signals.links import collect_domains
 from veilleur.domain.rules.signals.patterns import PatternSet, index_patterns
@@ -59,12 +62,23 @@ class CompiledRule:
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledRuleSet:
-    """Bit `i` of a trace is condition `i` of `conditions`; behind them those for the fields that rules require.
+class Triggers:
+    """Which rules are worth a look: `by_leaf[i]` where leaf `i` is true or unknown, `always` in any case."""
 
-    `digest` covers the agency's lists that the document refers to. `slots` is where the value of a call stands.
-    `fields` are the fields any condition reads; `counting` answers the counters' `where`, in the order of
-    `counting_names`.
+    by_leaf: tuple[tuple[int, ...], ...]
+    always: tuple[int, ...]
+    leaves: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRuleSet:
+    """Bit `i` of a trace is condition `i` of `conditions`; behind them those for what rules require.
+
+    `digest` covers the agency's lists that the document refers to. `slots` is where the value of a call stands,
+    `gathered_slots` the same for calls whose value may be handed in (with the list of hashes it is about).
+    `placeholders` are the fields any condition reads with what stands for them while unknown, `readers` find them out;
+    `shown` are those that a trace tells. `expiring` rules have an end, `asking` ones are live and ask providers.
+    `counting` answers the counters' `where`, in the order of `counting_names`.
     """
 
     digest: str
@@ -75,11 +89,17 @@ class CompiledRuleSet:
     phrases: PhraseIndex
     patterns: PatternSet
     domains: Mapping[str, frozenset[str]]
-    hashes: tuple[HashIndex, ...]
     counters: tuple[CounterDeclaration, ...]
-    fields: tuple[str, ...]
     required: tuple[str, ...]
+    required_slots: tuple[str, ...]
     slots: Mapping[tuple[str, str], str]
+    gathered_slots: tuple[tuple[str, str, HashIndex | None], ...]
+    placeholders: Mapping[str, object]
+    shown: tuple[str, ...]
+    readers: tuple[FieldReader, ...]
+    triggers: Triggers
+    expiring: tuple[CompiledRule, ...]
+    asking: tuple[CompiledRule, ...]
     counting: ConditionProgram | None
     counting_names: tuple[str, ...]
     needs: Needs
@@ -105,22 +125,36 @@ def compile_rule_set(
     }
     called |= {(call.function, call.argument) for condition in filters.values() for call in condition.calls}
     slots = {call: slot for call, slot in _place_calls(rule_set).items() if call in called}
-    run = _Engine(engine or CelEngine(), rule_set, slots, (*conditions, *filters.values()))
+    read = {field for condition in (*conditions, *filters.values()) for field in condition.fields}
+    read |= {name for name in required if split_call(name) is None}
+    run = _Engine(engine or CelEngine(), rule_set, slots, frozenset(read))
+    hashes = {one.name: index_hashes(one) for one in rule_set.hashes}
+    compiled_rules = tuple(_compile_rule(rule, bits, conditions) for rule in rules)
     needs = find_needs(conditions, tuple(filters.values()), required, counted)
     return CompiledRuleSet(
         digest=identify_rule_set(rule_set),
-        rules=tuple(_compile_rule(rule, bits, conditions) for rule in rules),
+        rules=compiled_rules,
         fallback=rule_set.fallback,
         conditions=conditions,
         program=run.compile(conditions),
         phrases=index_phrases(rule_set.phrases),
         patterns=index_patterns(rule_set.patterns),
         domains={domains.name: collect_domains(domains) for domains in rule_set.domains},
-        hashes=tuple(index_hashes(hashes) for hashes in rule_set.hashes),
         counters=needs.counters,
-        fields=tuple(sorted(run.fields)),
         required=required,
+        required_slots=tuple(slots[call] if (call := split_call(name)) is not None else name for name in required),
         slots=slots,
+        gathered_slots=tuple(
+            (f"{function}('{name}')", slot, hashes[name] if function == "media" else None)
+            for (function, name), slot in slots.items()
+            if function in GATHERED_CALLS
+        ),
+        placeholders={name: PLACEHOLDERS[type_field(name)] for name in sorted(run.fields)},
+        shown=tuple(sorted(run.fields - UNTOLD)),
+        readers=choose_readers(run.fields),
+        triggers=_find_triggers(compiled_rules, len(conditions)),
+        expiring=tuple(one for one in compiled_rules if one.rule.expires_at is not None),
+        asking=tuple(one for one in compiled_rules if one.asks and one.rule.mode == "live"),
         counting=run.compile(tuple(filters.values())) if filters else None,
         counting_names=tuple(filters),
         needs=needs,
@@ -135,12 +169,12 @@ class _Engine:
         engine: ConditionEngine,
         rule_set: RuleSet,
         slots: Mapping[tuple[str, str], str],
-        expressions: tuple[Expression, ...],
+        fields: frozenset[str],
     ) -> None:
         self._engine = engine
         self._rule_set = rule_set
         self._slots = slots
-        self.fields = frozenset(field for expression in expressions for field in expression.fields)
+        self.fields = fields
         self._variables = {field: type_field(field) for field in self.fields} | _LIST_SLOTS
         self._variables |= {
             slot: _SINGLE_SLOTS[function] for (function, _), slot in slots.items() if function in _SINGLE_SLOTS
@@ -149,13 +183,22 @@ class _Engine:
     def compile(self, expressions: tuple[Expression, ...]) -> ConditionProgram:
         return self._engine.compile([self._to_engine(expression) for expression in expressions], self._variables)
 
+    def _to_logic(self, logic: Logic) -> EngineLogic:
+        parts = (
+            self._to_engine(read_expression(part.text)) if isinstance(part, Atom) else self._to_logic(part)
+            for part in logic.parts
+        )
+        return EngineLogic(logic.kind, tuple(parts))
+
     def _to_engine(self, condition: Expression) -> EngineCondition:
+        apart = take_apart(condition.source) if condition.branching and not condition.fragile else None
         swaps: dict[Call, str] = {call: self._slots[call.function, call.argument] for call in condition.calls}
         return EngineCondition(
             text=rewrite_expression(condition, swaps, self._rule_set.params),
             reads=condition.fields | frozenset(swaps.values()),
             alone=condition.fragile,
             strict=not condition.branching,
+            logic=self._to_logic(apart) if isinstance(apart, Logic) else None,
         )
 
 
@@ -186,6 +229,25 @@ def _compile_rule(rule: Rule, bits: Mapping[str, int], conditions: tuple[Express
     read = {field for leaf in leaves for field in conditions[leaf].fields} | set(rule.requires)
     asks = frozenset(field for field in read if field.startswith("provider."))
     return CompiledRule(rule, gate, leaves, gate.mask if gate.kind == "all" else 0, asks)
+
+
+def _find_triggers(rules: Sequence[CompiledRule], leaves: int) -> Triggers:
+    """A rule that needs several leaves is looked at for the one that fewest others need."""
+    among_leaves = (1 << leaves) - 1
+    needed = [[bit for bit in rule.leaves if rule.needed & among_leaves >> bit & 1] for rule in rules]
+    users = Counter(bit for bits in needed for bit in bits)
+    by_leaf: list[list[int]] = [[] for _ in range(leaves)]
+    always: list[int] = []
+    for place, (rule, bits) in enumerate(zip(rules, needed, strict=True)):
+        if bits:
+            by_leaf[min(bits, key=users.__getitem__)].append(place)
+        elif rule.gate.kind == "any" and not rule.gate.gates:
+            for bit in rule.leaves:
+                by_leaf[bit].append(place)
+        else:
+            always.append(place)
+    useful = sum(1 << bit for bit, places in enumerate(by_leaf) if places)
+    return Triggers(tuple(map(tuple, by_leaf)), tuple(always), useful)
 
 
 def _compile_gate(condition: Condition, bits: Mapping[str, int]) -> Gate:

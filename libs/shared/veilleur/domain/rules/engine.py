@@ -30,13 +30,23 @@ class EngineCondition:
     """A condition in its form for the engine.
 
     `reads` are the variables (or elements of list variables) it depends on; `alone` keeps it out of the common
-    expression; a `strict` one is unknown as soon as one of its variables is.
+    expression; a `strict` one is unknown as soon as one of its variables is. `logic` says how one that is not strict
+    is put together from parts that are, None where that can't be told.
     """
 
     text: str
     reads: frozenset[str]
     alone: bool
     strict: bool
+    logic: "EngineLogic | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLogic:
+    """`kind` is `all`, `any` or `none`; the parts are strict conditions, or logic again."""
+
+    kind: str
+    parts: tuple["EngineCondition | EngineLogic", ...]
 
 
 class ConditionProgram(Protocol):

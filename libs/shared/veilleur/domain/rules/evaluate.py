@@ -4,17 +4,17 @@ Every rule is evaluated. The most severe live rule that fires decides, the earli
 the fallback does. Shadow rules are reported and never act.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from veilleur.domain.rules.compile import CompiledRule, CompiledRuleSet
 from veilleur.domain.rules.document import Mode
 from veilleur.domain.rules.facts import ItemFacts
-from veilleur.domain.rules.logic import Answers, pack_answers, resolve_gate
+from veilleur.domain.rules.firing import choose_fired, find_fired, find_open_providers, find_stopped, settle_outcome
+from veilleur.domain.rules.logic import Answers, pack_answers
 from veilleur.domain.rules.outcome import Outcome
 from veilleur.domain.rules.readings import Readings, answer_required, take_readings
-from veilleur.domain.rules.schema import GATHERED_CALLS
 from veilleur.domain.rules.signals.mapped import Span, merge_spans
 from veilleur.domain.rules.trace import Stopped, read_answers, read_instant, read_stopped, write_trace
 
@@ -64,10 +64,10 @@ def evaluate(compiled: CompiledRuleSet, facts: ItemFacts, exhausted: frozenset[s
     """
     readings = take_readings(compiled, facts)
     known = compiled.program.evaluate(readings.values, readings.unknown)
-    answers = pack_answers([*known, *answer_required(compiled, facts, readings)])
-    stopped = _find_stopped(compiled, facts.now, exhausted)
-    fired = _find_fired(compiled, answers, stopped)
-    chosen = _choose_fired(fired)
+    answers = pack_answers([*known, *answer_required(compiled, readings)])
+    stopped = find_stopped(compiled, facts.now, exhausted)
+    fired = find_fired(compiled, answers, stopped)
+    chosen = choose_fired(fired)
     matched = tuple(
         Match(one.rule.rule.id, one.rule.rule.mode, _list_spans(compiled, one.rule, answers, readings), one.unknown,
               one.stopped)
@@ -82,127 +82,46 @@ def evaluate(compiled: CompiledRuleSet, facts: ItemFacts, exhausted: frozenset[s
         "stopped": {match.rule: match.stopped for match in matched if match.stopped},
     }
     return Evaluation(
-        outcome=_settle(compiled, chosen, facts.now),
+        outcome=settle_outcome(compiled, chosen, facts.now),
         decided_by=decided_by,
         matched=matched,
         signals=signals,
-        open_providers=_find_open_providers(compiled, fired, answers, stopped, facts),
+        open_providers=find_open_providers(compiled, fired, answers, stopped, readings.unknown),
         trace=write_trace(compiled.digest, facts.now, answers, told),
     )
 
 
 def replay_outcome(compiled: CompiledRuleSet, trace: Mapping[str, object]) -> tuple[Outcome, str | None]:
     """The outcome and the rule that decided, from a stored trace alone; `ValueError` for another rule set's trace."""
-    answers = read_answers(trace, compiled.digest, len(compiled.conditions) + len(compiled.required))
-    chosen = _choose_fired(_find_fired(compiled, answers, read_stopped(trace)))
-    return _settle(compiled, chosen, read_instant(trace)), chosen.rule.rule.id if chosen else None
+    answers = read_answers(trace, compiled.digest, len(compiled.conditions) + len(compiled.required_slots))
+    chosen = choose_fired(find_fired(compiled, answers, read_stopped(trace)))
+    return settle_outcome(compiled, chosen, read_instant(trace)), chosen.rule.rule.id if chosen else None
 
 
 def conclude(
     compiled: CompiledRuleSet, answers: Answers, now: datetime, exhausted: frozenset[str] = frozenset()
 ) -> tuple[Outcome, str | None]:
     """What the answers of all conditions come to, as `evaluate` has it: the outcome and the rule that decided."""
-    chosen = _choose_fired(_find_fired(compiled, answers, _find_stopped(compiled, now, exhausted)))
-    return _settle(compiled, chosen, now), chosen.rule.rule.id if chosen else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Fired:
-    """A rule whose condition is true or, with `unknown`, that acts on not knowing."""
-
-    rule: CompiledRule
-    unknown: bool
-    stopped: Stopped | None
-
-    @property
-    def acts(self) -> bool:
-        return self.rule.rule.mode == "live" and self.stopped is None
-
-
-def _find_stopped(compiled: CompiledRuleSet, now: datetime, exhausted: frozenset[str]) -> dict[str, Stopped]:
-    stopped: dict[str, Stopped] = dict.fromkeys(exhausted, "capped")
-    for rule in compiled.rules:
-        if rule.rule.expires_at is not None and rule.rule.expires_at <= now:
-            stopped[rule.rule.id] = "expired"
-    return stopped
-
-
-def _find_fired(compiled: CompiledRuleSet, answers: Answers, stopped: Mapping[str, Stopped]) -> list[_Fired]:
-    """In the order of the document."""
-    fired: list[_Fired] = []
-    possible = answers.true | answers.unknown
-    for rule in compiled.rules:
-        if rule.needed & possible != rule.needed:
-            continue
-        known = resolve_gate(rule.gate, answers)
-        if known or (known is None and rule.rule.on_unknown is not None):
-            fired.append(_Fired(rule, not known, stopped.get(rule.rule.id)))
-    return fired
-
-
-def _choose_fired(fired: Iterable[_Fired]) -> _Fired | None:
-    """The most severe that acts, the earliest among equals."""
-    return max((one for one in fired if one.acts), key=lambda one: one.rule.rule.severity, default=None)
-
-
-def _settle(compiled: CompiledRuleSet, chosen: _Fired | None, now: datetime) -> Outcome:
-    if chosen is None:
-        return compiled.fallback.settle(now)
-    rule = chosen.rule.rule
-    return (rule.on_unknown if chosen.unknown and rule.on_unknown is not None else rule.then).settle(now)
-
-
-def _find_open_providers(
-    compiled: CompiledRuleSet, fired: Sequence[_Fired], answers: Answers, stopped: Collection[str], facts: ItemFacts
-) -> frozenset[str]:
-    """What the live rules wait for that come before the best of those that fire whatever a provider says."""
-    waiting = [
-        (rule, unknown)
-        for rule in compiled.rules
-        if rule.asks
-        and rule.rule.mode == "live"
-        and rule.rule.id not in stopped
-        and (unknown := frozenset(field for field in rule.asks if field not in facts.fields))
-        and resolve_gate(rule.gate, answers) is None
-    ]
-    if not waiting:
-        return frozenset()
-    unsure = {rule.rule.id for rule, _ in waiting}
-    best = _choose_fired(one for one in fired if one.rule.rule.id not in unsure)
-    order = {rule.rule.id: place for place, rule in enumerate(compiled.rules)}
-    return frozenset(
-        field for rule, unknown in waiting if best is None or _precedes(rule, best.rule, order) for field in unknown
-    )
-
-
-def _precedes(rule: CompiledRule, other: CompiledRule, order: Mapping[str, int]) -> bool:
-    return (-rule.rule.severity, order[rule.rule.id]) < (-other.rule.severity, order[other.rule.id])
+    chosen = choose_fired(find_fired(compiled, answers, find_stopped(compiled, now, exhausted)))
+    return settle_outcome(compiled, chosen, now), chosen.rule.rule.id if chosen else None
 
 
 def _list_spans(
     compiled: CompiledRuleSet, rule: CompiledRule, answers: Answers, readings: Readings
 ) -> tuple[Span, ...]:
-    spans: list[Span] = []
-    for leaf in rule.leaves:
-        if answers.true >> leaf & 1:
-            for call in compiled.conditions[leaf].calls:
-                spans += readings.places.get((call.function, call.argument), ())
-    return tuple(merge_spans(spans)[:MAX_SPANS])
+    calls = [call for leaf in rule.leaves if answers.true >> leaf & 1 for call in compiled.conditions[leaf].calls]
+    if not calls:
+        return ()
+    return tuple(merge_spans([span for call in calls for span in readings.list_spans(call)])[:MAX_SPANS])
 
 
 def _show_signals(compiled: CompiledRuleSet, readings: Readings) -> dict[str, object]:
     """The fields rules read (null: unknown; texts are left out, the item has them), and what was found."""
-    signals: dict[str, object] = {
-        name: None if name in readings.unknown else readings.values[name]
-        for name in compiled.fields
-        if name not in _TEXTS
-    }
-    for (function, name), spans in readings.places.items():
-        signals[f"{function}('{name}')"] = len(spans) if function == "hits" else True
-    for (function, name), slot in compiled.slots.items():
-        if function in GATHERED_CALLS and slot in readings.values:
-            signals[f"{function}('{name}')"] = None if slot in readings.unknown else readings.values[slot]
+    values, unknown = readings.values, readings.unknown
+    signals = {name: None if name in unknown else values[name] for name in compiled.shown}
+    signals |= {f"hits('{name}')": readings.hits.count(name) for name in readings.hits.names}
+    signals |= {f"pattern('{name}')": True for name in sorted(readings.patterns.names)}
+    signals |= {f"{call[0]}('{call[1]}')": None for call, slot in compiled.slots.items() if slot in unknown}
+    signals |= {f"linked('{name}')": True for name, spans in readings.linked.items() if spans}
+    signals |= {name: None if slot in unknown else values[slot] for name, slot, _ in compiled.gathered_slots}
     return signals
-
-
-_TEXTS = frozenset({"item.text", "context.parent_text", "context.title", "metadata"})

@@ -4,10 +4,9 @@ A field that was not sent or gathered is absent from `fields`: unknown, never 0 
 found out when a rule first asks.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from veilleur.domain.rules.schema import (
     FIELDS,
@@ -35,6 +34,7 @@ from veilleur.domain.rules.signals.language import UNDETERMINED, detect_language
 from veilleur.domain.rules.signals.links import Link, count_shorteners, find_links
 from veilleur.domain.rules.signals.near_dup import fuzzy_keys, near_dup_key
 from veilleur.domain.rules.signals.pii import count_emails, count_ibans, count_phones
+from veilleur.domain.rules.signals.shape import measure_shape
 from veilleur.domain.rules.signals.text import TextKeys
 
 NOTHING: Mapping[str, object] = {}
@@ -48,7 +48,22 @@ class ItemFacts:
         self.now = now
         self.given = given
         self.text = clean(read_text(item.get("text")) or "")
-        self.fields: Mapping[str, object] = _Fields(self)
+        self._known = dict(given)
+        self._read: set[FieldReader] = set()
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        return _Fields(self)
+
+    def read_fields(self, readers: Iterable["FieldReader"]) -> Mapping[str, object]:
+        """All that is known after these groups of fields have been read; what was given comes first."""
+        for reader in readers:
+            if reader not in self._read:
+                self._read.add(reader)
+                for name, value in reader(self).items():
+                    if value is not None:
+                        self._known.setdefault(name, value)
+        return self._known
 
     @cached_property
     def keys(self) -> TextKeys:
@@ -88,47 +103,28 @@ def lay_over(facts: ItemFacts, fields: Mapping[str, object]) -> ItemFacts:
 
 
 class _Fields(Mapping[str, object]):
-    """What was given comes first; the rest is read from the item, a group of fields at a time, when asked for."""
+    """The fields of an item, each read with its group when it is first asked for."""
 
     def __init__(self, facts: ItemFacts) -> None:
         self._facts = facts
-        self._known: dict[str, object] = dict(facts.given)
-        self._read: set[_Reader] = set()
 
     def __getitem__(self, name: str) -> object:
-        if name not in self._known:
-            self._find(name)
-        return self._known[name]
-
-    def __contains__(self, name: object) -> bool:
-        if name not in self._known:
-            self._find(str(name))
-        return name in self._known
+        return self._facts.read_fields(choose_readers([name]))[name]
 
     def __iter__(self) -> Iterator[str]:
-        for name in _READERS:
-            self._find(name)
-        return iter(self._known)
+        return iter(self._facts.read_fields(_GROUPS))
 
     def __len__(self) -> int:
-        return len(list(iter(self)))
-
-    def _find(self, name: str) -> None:
-        reader = _READERS.get(name)
-        if reader is None or reader in self._read:
-            return
-        self._read.add(reader)
-        for found, value in reader.read(self._facts).items():
-            if value is not None:
-                self._known.setdefault(found, value)
+        return len(self._facts.read_fields(_GROUPS))
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """A group of fields that are found out together."""
+FieldReader = Callable[[ItemFacts], Mapping[str, object]]
+"""Finds out a group of fields together."""
 
-    names: tuple[str, ...]
-    read: Callable[[ItemFacts], Mapping[str, object]]
+
+def choose_readers(names: Iterable[str]) -> tuple[FieldReader, ...]:
+    """The readers it takes to know these fields, as far as the item tells them."""
+    return tuple(dict.fromkeys(_READERS[name] for name in names if name in _READERS))
 
 
 def _read_given(gathered: Mapping[str, object]) -> dict[str, object]:
@@ -143,6 +139,7 @@ def _read_given(gathered: Mapping[str, object]) -> dict[str, object]:
     return given
 
 
+@lru_cache(maxsize=10_000)
 def type_given(name: str) -> FieldType | None:
     """The type of a fact that may be handed in, by its name; None for a name that means nothing."""
     if find_field(name) == name:
@@ -166,27 +163,59 @@ def _describe_language(facts: ItemFacts) -> dict[str, object]:
     return {"item.lang_detected": detected, "item.lang": detected if said == UNDETERMINED else said}
 
 
-def _list_readers() -> Iterator[_Reader]:
-    def prefixed(prefix: str, *besides: str) -> tuple[str, ...]:
-        return tuple(name for name in FIELDS if name.startswith(prefix) and name not in besides)
-
-    languages = ("item.lang", "item.lang_detected")
-    copies = ("item.near_dup", "item.near_dup_fuzzy")
-    yield _Reader(("item.text",), lambda facts: {"item.text": facts.text})
-    yield _Reader(languages, _describe_language)
-    yield _Reader(("item.near_dup",), lambda facts: {"item.near_dup": near_dup_key(facts.keys.light)})
-    yield _Reader(("item.near_dup_fuzzy",), lambda facts: {"item.near_dup_fuzzy": fuzzy_keys(facts.keys.light)})
-    yield _Reader(
-        prefixed("item.", "item.text", *languages, *copies), lambda facts: describe_item(facts.item, facts.text)
-    )
-    yield _Reader(prefixed("links."), _describe_links)
-    yield _Reader(prefixed("author."), lambda facts: describe_author(read_object(facts.item.get("author")), facts.now))
-    yield _Reader(prefixed("context."), lambda facts: describe_context(read_object(facts.item.get("context"))))
-    yield _Reader(("metadata",), lambda facts: {"metadata": read_metadata(read_object(facts.item.get("metadata")))})
-    yield _Reader(("source.id",), lambda facts: {"source.id": read_text(facts.item.get("source_id"))})
-    yield _Reader(("pii.phones",), lambda facts: {"pii.phones": count_phones(facts.text, facts.languages)})
-    yield _Reader(("pii.emails",), lambda facts: {"pii.emails": count_emails(facts.text)})
-    yield _Reader(("pii.ibans",), lambda facts: {"pii.ibans": count_ibans(facts.text)})
+def _read_copies(facts: ItemFacts) -> dict[str, object]:
+    return {"item.near_dup": near_dup_key(facts.keys.soft)}
 
 
-_READERS = {name: reader for reader in _list_readers() for name in reader.names}
+def _read_fuzzy_copies(facts: ItemFacts) -> dict[str, object]:
+    return {"item.near_dup_fuzzy": fuzzy_keys(facts.keys.soft)}
+
+
+def _read_shape(facts: ItemFacts) -> dict[str, object]:
+    shape = measure_shape(facts.text)
+    return {"item.letters": shape.letters, "item.words": shape.words, "item.upper_ratio": shape.upper_ratio}
+
+
+def _read_item(facts: ItemFacts) -> dict[str, object]:
+    return {"item.text": facts.text, "item.length": len(facts.text), **describe_item(facts.item)}
+
+
+def _read_author(facts: ItemFacts) -> dict[str, object]:
+    return describe_author(read_object(facts.item.get("author")), facts.now)
+
+
+def _read_context(facts: ItemFacts) -> dict[str, object]:
+    return describe_context(read_object(facts.item.get("context")))
+
+
+def _read_metadata(facts: ItemFacts) -> dict[str, object]:
+    return {"metadata": read_metadata(read_object(facts.item.get("metadata")))}
+
+
+def _read_source(facts: ItemFacts) -> dict[str, object]:
+    return {"source.id": read_text(facts.item.get("source_id"))}
+
+
+def _read_phones(facts: ItemFacts) -> dict[str, object]:
+    return {"pii.phones": count_phones(facts.text, facts.languages)}
+
+
+def _read_addresses(facts: ItemFacts) -> dict[str, object]:
+    return {"pii.emails": count_emails(facts.text), "pii.ibans": count_ibans(facts.text)}
+
+
+_GROUPS: Mapping[FieldReader, tuple[str, ...]] = {
+    _describe_language: ("item.lang", "item.lang_detected"),
+    _read_copies: ("item.near_dup",),
+    _read_fuzzy_copies: ("item.near_dup_fuzzy",),
+    _read_shape: ("item.letters", "item.words", "item.upper_ratio"),
+    _read_phones: ("pii.phones",),
+    _read_addresses: ("pii.emails", "pii.ibans"),
+    _read_source: ("source.id",),
+    _read_metadata: ("metadata",),
+    _describe_links: tuple(name for name in FIELDS if name.startswith("links.")),
+    _read_author: tuple(name for name in FIELDS if name.startswith("author.")),
+    _read_context: tuple(name for name in FIELDS if name.startswith("context.")),
+    _read_item: ("item.text", "item.length", "item.kind", "item.media_count"),
+}
+_READERS = {name: reader for reader, names in _GROUPS.items() for name in names}

@@ -5,70 +5,74 @@ from dataclasses import dataclass
 
 from veilleur.domain.rules.compile import CompiledRuleSet
 from veilleur.domain.rules.engine import Known
+from veilleur.domain.rules.expressions import Call
 from veilleur.domain.rules.facts import ItemFacts
-from veilleur.domain.rules.schema import FUNCTIONS, GATHERED_CALLS, PLACEHOLDERS, split_call, type_field
-from veilleur.domain.rules.signals.links import find_listed
+from veilleur.domain.rules.signals.links import MAX_LINKS, find_listed
 from veilleur.domain.rules.signals.mapped import Span
+from veilleur.domain.rules.signals.patterns import PatternHits
+from veilleur.domain.rules.signals.phrases import PhraseHits
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """`places`: where each call was found, `{("hits", "insults"): [(0, 4)]}`, in code points of the text as sent.
+    """`values` holds every variable of the engine; `unknown` those whose value is a placeholder."""
 
-    `values` holds every variable of the engine; `unknown` those whose value is a placeholder, and required fields.
-    """
-
-    places: Mapping[tuple[str, str], list[Span]]
+    hits: PhraseHits
+    patterns: PatternHits
+    linked: Mapping[str, list[Span]]
     values: Mapping[str, object]
     unknown: frozenset[str]
+
+    def list_spans(self, call: Call) -> list[Span]:
+        """Where a call that is true was found, in code points of the text as sent."""
+        if call.function == "hits":
+            return self.hits.list_spans(call.argument)
+        if call.function == "pattern":
+            return self.patterns.list_spans(call.argument)
+        return self.linked.get(call.argument, []) if call.function == "linked" else []
 
 
 def take_readings(compiled: CompiledRuleSet, facts: ItemFacts) -> Readings:
     hits = compiled.phrases.find_phrases(facts.keys)
     patterns = compiled.patterns.find_patterns(facts.keys)
     linked = {name: find_listed(facts.links, domains) for name, domains in compiled.domains.items()}
-    places: dict[tuple[str, str], list[Span]] = {("hits", name): spans for name, spans in hits.items()}
-    places |= {("pattern", name): spans for name, spans in patterns.spans.items()}
-    places |= {("linked", name): spans for name, spans in linked.items() if spans}
+    counts = dict.fromkeys(compiled.phrases.names, 0) | {name: hits.count(name) for name in hits.names}
     values: dict[str, object] = {
-        "_hits": [len(hits.get(name, ())) for name in compiled.phrases.names],
-        "_patterns": [name in patterns.spans for name in compiled.patterns.names],
+        "_hits": list(counts.values()),
+        "_patterns": [name in patterns.names for name in compiled.patterns.names],
         "_linked": [bool(spans) for spans in linked.values()],
     }
-    unknown = {slot for name in patterns.unknown if (slot := compiled.slots.get(("pattern", name)))}
+    unseen = [("hits", name) for name in hits.unknown] + [("pattern", name) for name in patterns.unknown]
+    if len(facts.links) >= MAX_LINKS:
+        unseen += [("linked", name) for name, spans in linked.items() if not spans]
+    unknown = {slot for call in unseen if (slot := compiled.slots.get(call))}
     _read_fields(compiled, facts, values, unknown)
     _read_slots(compiled, facts, values, unknown)
-    return Readings(places, values, frozenset(unknown))
+    return Readings(hits, patterns, linked, values, frozenset(unknown))
 
 
-def answer_required(compiled: CompiledRuleSet, facts: ItemFacts, readings: Readings) -> list[Known]:
+def answer_required(compiled: CompiledRuleSet, readings: Readings) -> list[Known]:
     """For each field or call that rules require: true, or unknown."""
-    calls = [split_call(name) for name in compiled.required]
-    return [
-        True if (name in facts.fields if call is None else compiled.slots[call] not in readings.unknown) else None
-        for name, call in zip(compiled.required, calls, strict=True)
-    ]
+    return [None if name in readings.unknown else True for name in compiled.required_slots]
 
 
 def _read_fields(compiled: CompiledRuleSet, facts: ItemFacts, values: dict[str, object], unknown: set[str]) -> None:
-    for name in compiled.fields:
-        value = facts.fields.get(name)
+    known = facts.read_fields(compiled.readers)
+    for name, placeholder in compiled.placeholders.items():
+        value = known.get(name)
         if value is None:
             unknown.add(name)
-            value = PLACEHOLDERS[type_field(name)]
+            value = placeholder
         values[name] = value
 
 
 def _read_slots(compiled: CompiledRuleSet, facts: ItemFacts, values: dict[str, object], unknown: set[str]) -> None:
     """Counters and media: handed in, media else by the hashes that came with the item."""
-    lists = {("media", hashes.name): hashes for hashes in compiled.hashes}
-    for (function, name), slot in compiled.slots.items():
-        if function not in GATHERED_CALLS:
-            continue
-        value = facts.fields.get(f"{function}('{name}')")
-        if value is None and function == "media":
-            value = lists[function, name].find_media(facts.media)
+    for name, slot, hashes in compiled.gathered_slots:
+        value = facts.given.get(name)
+        if value is None and hashes is not None:
+            value = hashes.find_media(facts.media)
         if value is None:
             unknown.add(slot)
-            value = PLACEHOLDERS[FUNCTIONS[function]]
+            value = False if hashes is not None else 0
         values[slot] = value

@@ -68,6 +68,9 @@ AUTHOR_HISTORY = frozenset({"author.prior_approved", "author.prior_removed", "au
 GATHERED = AUTHOR_HISTORY | {name for name in FIELDS if name.startswith("provider.")}
 """Fields that are not read from the item but handed in; unknown without."""
 
+UNTOLD = frozenset({"item.text", "context.parent_text", "context.title", "metadata", "client.languages"})
+"""What a trace does not repeat: the item has it, or the client."""
+
 FUNCTIONS = {
     "hits": FieldType.INT,
     "pattern": FieldType.BOOL,

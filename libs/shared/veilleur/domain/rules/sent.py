@@ -7,21 +7,15 @@ from datetime import datetime
 from veilleur.domain.rules.expressions import MAX_LOOP_ITEMS
 from veilleur.domain.rules.signals.hashes import MediaHashes
 from veilleur.domain.rules.signals.language import UNDETERMINED
-from veilleur.domain.rules.signals.shape import measure_shape
 
 MAX_MEDIA = 50
 """Media of one item whose hashes are compared."""
 
 
-def describe_item(item: Mapping[str, object], text: str) -> dict[str, object]:
-    shape = measure_shape(text)
+def describe_item(item: Mapping[str, object]) -> dict[str, object]:
     media = item.get("media")
     return {
         "item.kind": read_text(item.get("kind")),
-        "item.length": shape.length,
-        "item.letters": shape.letters,
-        "item.words": shape.words,
-        "item.upper_ratio": shape.upper_ratio,
         "item.media_count": len(media) if isinstance(media, list) else 0,
     }
 

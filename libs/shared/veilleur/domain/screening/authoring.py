@@ -18,6 +18,7 @@ from veilleur.domain.rules.findings import Finding
 from veilleur.domain.rules.language import parse_rule_set, refuse_rule_set
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.domain.rules.publish import find_version, publish_version, save_version
+from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import show_id
 
 
@@ -82,4 +83,5 @@ async def put_in_force(
     subject = show_id("cli", version.client_id)
     deed = Deed(approver or actor, "rule_set.published", subject, version.client_id, details)
     await record_deeds(session, version.agency_id, [deed])
+    await hint_work(session, version.agency_id, "counters")
     return published

@@ -10,6 +10,10 @@ from sqlalchemy import Row, Select, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.intake.models import Item, ItemRevision
+from veilleur.domain.rules.compile import CompiledRuleSet
+from veilleur.domain.rules.evaluate import Evaluation, evaluate
+from veilleur.domain.rules.facts import item_facts
+from veilleur.domain.screening.judge import show_as_sent
 from veilleur.domain.screening.models import StoredEvaluation
 
 Place = tuple[datetime, UUID]
@@ -20,14 +24,14 @@ Place = tuple[datetime, UUID]
 class StoredContext:
     """One screening: `item` is the content of that revision in the shape of the contract.
 
-    `evaluate(compiled, item_facts(item, evaluated_at, gathered))` does it again; `facts`, `trace` and `outcome` are as
-    they were kept.
+    `replay_context` does it again; `facts`, `trace` and `outcome` are as they were kept.
     """
 
     evaluation_id: UUID
     item_id: UUID
     revision: int
     item: Mapping[str, Any]
+    received_at: datetime
     evaluated_at: datetime
     rule_set_version: int | None
     facts: Mapping[str, Any]
@@ -42,6 +46,17 @@ class StoredContext:
     def gathered(self) -> Mapping[str, object]:
         gathered: Mapping[str, object] = self.facts.get("gathered", {})
         return gathered
+
+    @property
+    def exhausted(self) -> frozenset[str]:
+        """The rules that were at their daily cap."""
+        return frozenset(self.facts.get("exhausted", ()))
+
+
+def replay_context(compiled: CompiledRuleSet, context: StoredContext) -> Evaluation:
+    """The evaluation once more: bit for bit the same by the same rules, what others would have said by others."""
+    facts = item_facts(context.item, context.evaluated_at, context.gathered)
+    return evaluate(compiled, facts, context.exhausted)
 
 
 async def read_contexts(
@@ -81,7 +96,13 @@ def _select_contexts() -> Select[Any]:
         ItemRevision.revision == kept.item_revision,
     )
     return (
-        select(kept.__table__, Item.external_id, func.coalesce(ItemRevision.body, Item.body).label("body"))
+        select(
+            kept.__table__,
+            Item.external_id,
+            Item.source_id,
+            Item.received_at,
+            func.coalesce(ItemRevision.body, Item.body).label("body"),
+        )
         .join(Item, of_item)
         .outerjoin(ItemRevision, replaced)
     )
@@ -92,7 +113,8 @@ def _to_context(row: Row[Any]) -> StoredContext:
         evaluation_id=row.id,
         item_id=row.item_id,
         revision=row.item_revision,
-        item={**row.body, "external_id": row.external_id, "revision": row.item_revision},
+        item=show_as_sent(row.body, row.external_id, row.item_revision, row.source_id),
+        received_at=row.received_at,
         evaluated_at=row.evaluated_at,
         rule_set_version=row.rule_set_version,
         facts=row.facts,

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.catalogue.queries import load_catalogue
@@ -34,7 +34,12 @@ async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
     catalogue = await load_catalogue(session, item.agency_id, item.client_id)
     mine = {"agency_id": item.agency_id, "item_id": item.id}
     newest_last = (Decision.item_revision, Decision.sequence)
-    decisions = list(await session.scalars(select(Decision).filter_by(**mine).order_by(*newest_last)))
+    told = or_(Decision.leaves_at.is_(None), Decision.leaves_at <= func.app_now()).label("told")
+    of_item = (Decision.agency_id == item.agency_id, Decision.item_id == item.id)
+    made = (await session.execute(select(Decision, told).where(*of_item).order_by(*newest_last))).all()
+    decisions = [row.Decision for row in made if row.told]
+    # What a person has just decided and may still correct: for the client the question is open until it is told.
+    held_back = item.state == "decided" and bool(made) and not made[-1].told
     cases = list(await session.scalars(select(Case).filter_by(**mine).order_by(Case.opened_at)))
     clocks = await session.scalars(select(Clock).filter_by(**mine).order_by(Clock.cycle))
     edits = list(await session.scalars(select(ItemRevision).filter_by(**mine).order_by(ItemRevision.revision)))
@@ -46,11 +51,11 @@ async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
         "external_id": item.external_id,
         "revision": item.revision,
         "source_id": show_id("src", item.source_id),
-        "state": "deleted" if item.deleted_at is not None else item.state,
+        "state": "deleted" if item.deleted_at is not None else "in_review" if held_back else item.state,
         "mode": item.mode,
         "interim": item.interim,
         "received_at": item.received_at,
-        "decision": shown[-1] if shown and item.state == "decided" else None,
+        "decision": shown[-1] if shown and item.state == "decided" and not held_back else None,
         "case": _describe_case(cases[-1]) if cases else None,
         "clocks": [_describe_clock(clock) for clock in clocks],
         "observed": item.observed,
@@ -82,10 +87,12 @@ def _describe_clock(clock: Clock) -> dict[str, Any]:
 def _tell_history(item: Item, cases: list[Case], decisions: list[Decision]) -> list[dict[str, Any]]:
     events = [{"type": "item.received", "at": item.received_at}]
     events += [{"type": "case.opened", "at": case.opened_at, "case": show_id("cas", case.id)} for case in cases]
-    return events + [_tell_decision(decision) for decision in decisions]
+    known = {decision.id for decision in decisions}
+    return events + [_tell_decision(decision, known) for decision in decisions]
 
 
-def _tell_decision(decision: Decision) -> dict[str, Any]:
+def _tell_decision(decision: Decision, known: set[UUID]) -> dict[str, Any]:
+    """What takes back a decision that never left is for the client the first word."""
     told = {
         "type": "decision.made",
         "at": decision.made_at,
@@ -94,7 +101,7 @@ def _tell_decision(decision: Decision) -> dict[str, Any]:
         "verdict": decision.verdict,
         "automated": decision.automated,
     }
-    if decision.reverses is None:
+    if decision.reverses is None or decision.reverses not in known:
         return told
     return told | {
         "type": "decision.reversed",

@@ -1,8 +1,7 @@
 """What becomes of one item; pure. Deleted, rehearsed, observed or judged for real."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +10,17 @@ from veilleur.domain.decisions.record import Detection, Verdict
 from veilleur.domain.intake.models import Item
 from veilleur.domain.review.open import Opening, Reason
 from veilleur.domain.rules.evaluate import Evaluation, Match, evaluate
-from veilleur.domain.rules.facts import item_facts
+from veilleur.domain.rules.facts import ItemFacts, item_facts
 from veilleur.domain.rules.outcome import Decide, Escalate, Outcome, show_action, show_outcome
 from veilleur.domain.screening.automation import Automation
 from veilleur.domain.screening.borrowing import borrow_facts
 from veilleur.domain.screening.rule_sets import Published
 from veilleur.domain.screening.standing import Standing
 from veilleur.domain.sla.policy import Priority
+from veilleur.kernel.ids import show_id
+
+MAX_ATTEMPTS = 5
+"""How often an item's screening is begun before a person gets it, without its client's rules: they may be the fault."""
 
 REPORT_PRIORITY: Mapping[str, Priority] = {"authority": "urgent", "trusted_flagger": "high"}
 """Trusted flaggers come first (DSA art. 22), authorities before them; members and the platform as usual."""
@@ -57,19 +60,18 @@ Judgement = Verdict | Opening | Closed | Settled | Held | Observed
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An item that is to be judged at `present`, and all there is to know for it.
+    """An item that is to be judged, and all there is to know for it.
 
-    `gathered` is what the item itself does not tell, by the names of the rules' schema; what could not be had is
-    absent. `evaluation_id` is the name under which the rules' answer will be kept.
+    `evaluation_id` is the name under which the rules' answer will be kept; `exhausted` are rules at their daily cap.
     """
 
     item: Item
     evaluation_id: UUID
-    present: datetime
+    facts: ItemFacts
     published: Published | None = None
     automation: Automation = "act"
     standing: Standing | None = None
-    gathered: Mapping[str, object] = field(default_factory=dict)
+    exhausted: frozenset[str] = frozenset()
     shadow: Published | None = None
     """A version that is asked as well, and never acts."""
 
@@ -104,8 +106,9 @@ def judge(question: Question) -> Judged:
         return Judged(question, _rehearse(item))
     if not needs_rules(item, question.standing):
         return Judged(question, Settled(item))
-    facts = item_facts(as_sent(item), question.present, question.gathered)
-    evaluation = None if question.published is None else evaluate(question.published.compiled, facts)
+    evaluation = None
+    if question.published is not None:
+        evaluation = evaluate(question.published.compiled, question.facts, question.exhausted)
     conclude = _observe if item.mode == "observe" else _judge_live
     return Judged(question, conclude(question, evaluation), evaluation, _ask_shadow(question))
 
@@ -114,8 +117,9 @@ def _ask_shadow(question: Question) -> Evaluation | None:
     if question.shadow is None:
         return None
     source = None if question.published is None else question.published.compiled
-    gathered = borrow_facts(question.gathered, source, question.shadow.compiled)
-    return evaluate(question.shadow.compiled, item_facts(as_sent(question.item), question.present, gathered))
+    facts = question.facts
+    gathered = borrow_facts(facts.given, source, question.shadow.compiled)
+    return evaluate(question.shadow.compiled, item_facts(facts.item, facts.now, gathered))
 
 
 def show_answer(evaluation: Evaluation | None) -> dict[str, Any]:
@@ -142,7 +146,12 @@ def show_shadow(judged: Judged) -> dict[str, Any] | None:
 
 def as_sent(item: Item) -> dict[str, Any]:
     """An item in the shape of the contract, as rules read it."""
-    return item.body | {"external_id": item.external_id, "revision": item.revision}
+    return show_as_sent(item.body, item.external_id, item.revision, item.source_id)
+
+
+def show_as_sent(body: Mapping[str, Any], external_id: str, revision: int, source_id: UUID) -> dict[str, Any]:
+    """A body as it is kept, with what is kept beside it."""
+    return {**body, "external_id": external_id, "revision": revision, "source_id": show_id("src", source_id)}
 
 
 def _judge_live(question: Question, evaluation: Evaluation | None) -> Judgement:

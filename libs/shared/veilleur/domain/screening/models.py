@@ -1,12 +1,12 @@
-"""What the rules saw and answered: the table that decisions, cases and backtests look back into."""
+"""What the rules saw and answered, and the state behind their stateful signals."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Index
-from sqlalchemy.orm import Mapped
+from sqlalchemy import BigInteger, Index
+from sqlalchemy.orm import Mapped, mapped_column
 
-from veilleur.infra.db.base import JsonObject, Tenanted, reference
+from veilleur.infra.db.base import Base, JsonObject, Tenanted, reference
 
 
 class StoredEvaluation(Tenanted):
@@ -20,7 +20,8 @@ class StoredEvaluation(Tenanted):
     rule_set_version: Mapped[int | None]
     """None where the client had no rule set: there is no `trace` then."""
     facts: Mapped[JsonObject]
-    """What the item itself does not tell and the rules were given: `{"gathered": {name: value}}`, absent = unknown.
+    """What the item itself does not tell and the rules were given: `{"gathered": {name: value}, "exhausted": [rules at
+    their daily cap]}`, absent = unknown, none.
 
     With the revision's content and `evaluated_at` it replays the evaluation bit for bit.
     """
@@ -37,3 +38,30 @@ class StoredEvaluation(Tenanted):
         Index("ix_evaluations_newest", "agency_id", "client_id", "evaluated_at", "id"),
         Index(None, "agency_id", "item_id"),
     )
+
+
+class NearDupKey(Base):
+    """A key that an item's text shares with its copies; one of the text itself, more where rules read fuzzy ones."""
+
+    __tablename__ = "near_dup_keys"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    item_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+    __table_args__ = (reference("client_id", "clients"), reference("item_id", "items"))
+
+
+class RuleActs(Base):
+    """How often a rule with a daily cap acted, by the day of the client's zone."""
+
+    __tablename__ = "rule_acts"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    acts: Mapped[int]
+
+    __table_args__ = (reference("client_id", "clients"),)

@@ -19,17 +19,30 @@ from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.review.open import Opening, lock_open_cases, open_cases, withdraw_cases
 from veilleur.domain.review.routing import UNSCREENED
-from veilleur.domain.screening.automation import choose_rules, load_automation
-from veilleur.domain.screening.judge import Closed, Held, Judgement, Observed, Question, Settled, judge
+from veilleur.domain.screening.automation import Automation, choose_rules, load_automation
+from veilleur.domain.screening.caps import keep_acts
+from veilleur.domain.screening.count import note_counts
+from veilleur.domain.screening.gather import Gathered, gather_facts
+from veilleur.domain.screening.judge import (
+    MAX_ATTEMPTS,
+    Closed,
+    Held,
+    Judged,
+    Judgement,
+    Observed,
+    Question,
+    Settled,
+    judge,
+)
 from veilleur.domain.screening.keep import keep_evaluations
-from veilleur.domain.screening.rule_sets import RuleSetCache
+from veilleur.domain.screening.rule_sets import RuleSetCache, RuleSets
 from veilleur.domain.screening.standing import Standing, load_standings
+from veilleur.domain.screening.tally import NO_COUNTS, Counts
 from veilleur.domain.screening.windows import find_count_time
 from veilleur.domain.sla.clocks import cancel_clocks
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import new_id
 
-MAX_ATTEMPTS = 5
 RETRY_AFTER_MS = 500
 """An attempt younger than this may still be under way in another process."""
 
@@ -79,9 +92,16 @@ async def forgive_attempts(session: AsyncSession, agency_id: UUID, item_ids: Seq
 
 
 async def screen_marked(
-    session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID], rule_sets: RuleSetCache
+    session: AsyncSession,
+    agency_id: UUID,
+    item_ids: Sequence[UUID],
+    rule_sets: RuleSetCache,
+    counts: Counts = NO_COUNTS,
 ) -> None:
-    """Let what came take effect for each of these items that is still `received`, all in this transaction."""
+    """Let what came take effect for each of these items that is still `received`, all in this transaction.
+
+    `counts` is what the counters said about the batch before; what they did not say is unknown.
+    """
     items = await _lock_items(session, agency_id, item_ids)
     if not items:
         return
@@ -92,21 +112,11 @@ async def screen_marked(
     sound = [item for item in items if item.attempts <= MAX_ATTEMPTS]
     in_force = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
     modes = await load_automation(session, agency_id, {item.client_id for item in sound})
-    judged = [
-        judge(
-            Question(
-                item=item,
-                evaluation_id=new_id(),
-                present=present,
-                published=choose_rules(in_force.published.get(item.client_id), item, modes[item.client_id]),
-                automation=modes[item.client_id],
-                standing=standings.get(item.id),
-                shadow=in_force.shadows.get(item.client_id),
-            )
-        )
-        for item in sound
-    ]
+    gathered = await gather_facts(session, agency_id, sound, in_force.published, counts, present)
+    judged = _judge_all(sound, in_force, modes, standings, gathered)
     await keep_evaluations(session, agency_id, judged)
+    await keep_acts(session, agency_id, gathered.caps)
+    await note_counts(session, agency_id, counts)
     await hint_work(session, agency_id, "rates", due_at=find_count_time(present))
     judgements = [one.judgement for one in judged]
     judgements += [
@@ -126,6 +136,31 @@ def _name_reporters(opening: Opening, standings: Mapping[UUID, Standing]) -> Ope
     """A promise may depend on who reported the item."""
     standing = standings.get(opening.item.id)
     return replace(opening, reporters=tuple(sorted(standing.reports))) if standing else opening
+
+
+def _judge_all(
+    items: Sequence[Item],
+    in_force: RuleSets,
+    modes: Mapping[UUID, Automation],
+    standings: Mapping[UUID, Standing],
+    gathered: Gathered,
+) -> list[Judged]:
+    """One after the other: what a capped rule did to one item counts for the next."""
+    judged: list[Judged] = []
+    for item in items:
+        question = Question(
+            item=item,
+            evaluation_id=new_id(),
+            facts=gathered.facts_of(item),
+            published=choose_rules(in_force.published.get(item.client_id), item, modes[item.client_id]),
+            automation=modes[item.client_id],
+            standing=standings.get(item.id),
+            shadow=in_force.shadows.get(item.client_id),
+            exhausted=gathered.caps.find_exhausted(item.client_id),
+        )
+        judged.append(judge(question))
+        gathered.caps.note(judged[-1])
+    return judged
 
 
 async def _lock_items(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> list[Item]:

@@ -1,8 +1,9 @@
 """A client's connections: sources with their sealed secrets, and credentials known by hash."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -13,7 +14,6 @@ from veilleur.domain.tenancy.lookup import source_aad
 from veilleur.domain.tenancy.models import Client, Credential, Source, SourceSecret
 from veilleur.infra.security.api_keys import hash_secret, new_api_key, new_client_secret, show_prefix
 from veilleur.infra.security.sealing import Sealer
-from veilleur.infra.security.standard_webhooks import parse_webhook_secret
 from veilleur.kernel.errors import NotFound
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
@@ -24,6 +24,7 @@ class NewSource:
     kind: str
     name: str
     mode: str = "live"
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,21 @@ class NewCredential:
 
 
 async def add_source(
-    session: AsyncSession, sealer: Sealer, client: Client, new: NewSource, secret: str, actor: str
+    session: AsyncSession, sealer: Sealer, client: Client, new: NewSource, key: bytes, actor: str
 ) -> Source:
-    """Open a source with its first secret (`whsec_…`)."""
+    """Open a source with the first key that its deliveries are proven with."""
     source = Source(
-        agency_id=client.agency_id, id=new_id(), client_id=client.id, kind=new.kind, name=new.name, mode=new.mode
+        agency_id=client.agency_id,
+        id=new_id(),
+        client_id=client.id,
+        kind=new.kind,
+        name=new.name,
+        mode=new.mode,
+        settings=dict(new.settings),
     )
     session.add(source)
     await session.flush()
-    session.add(_seal(sealer, source, secret))
+    session.add(_seal(sealer, source, key))
     await session.flush()
     await session.refresh(source)
     deed = Deed(actor, "source.created", show_id("src", source.id), client.id, {"kind": new.kind})
@@ -54,15 +61,15 @@ async def add_source(
 
 
 async def rotate_source_secret(
-    session: AsyncSession, sealer: Sealer, source: Source, secret: str, overlap: timedelta, actor: str
+    session: AsyncSession, sealer: Sealer, source: Source, key: bytes, overlap: timedelta, actor: str
 ) -> None:
-    """Add a secret; those that stand end after `overlap`, or earlier if they already were to."""
+    """Add a key; those that stand end after `overlap`, or earlier if they already were to."""
     await session.execute(
         update(SourceSecret)
         .where(SourceSecret.agency_id == source.agency_id, SourceSecret.source_id == source.id)
         .values(expires_at=func.least(SourceSecret.expires_at, func.app_now() + overlap))
     )
-    session.add(_seal(sealer, source, secret))
+    session.add(_seal(sealer, source, key))
     await session.flush()
     deed = Deed(actor, "source.secret_rotated", show_id("src", source.id), source.client_id)
     await record_deeds(session, source.agency_id, [deed])
@@ -108,8 +115,7 @@ async def revoke_credential(session: AsyncSession, client: Client, credential_id
         await record_deeds(session, client.agency_id, [deed])
 
 
-def _seal(sealer: Sealer, source: Source, secret: str) -> SourceSecret:
-    key = parse_webhook_secret(secret, "/settings/secret")
+def _seal(sealer: Sealer, source: Source, key: bytes) -> SourceSecret:
     return SourceSecret(
         agency_id=source.agency_id,
         id=new_id(),

@@ -5,7 +5,7 @@ Answers are kept for at most five seconds, so that a revocation bites within fiv
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -37,6 +37,8 @@ class FoundSource:
     time_zone: str
     interim: str
     secrets: tuple[bytes, ...]
+    """The newest first."""
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Lookups:
             time_zone=row.time_zone,
             interim=row.interim,
             secrets=tuple(self._sealer.open(sealed, aad) for sealed in row.secrets),
+            settings=row.settings,
         )
 
     async def _load_credential(self, secret_hash: bytes) -> FoundCredential | None:

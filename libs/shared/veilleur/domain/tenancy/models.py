@@ -49,6 +49,8 @@ class Client(Tenanted):
     """Share of the traffic whose fate one person alone may change by publishing a rule set."""
     guaranteed_slots: Mapped[int | None]
     """How many cases of this client may always be in hand at once; None: an equal part of all."""
+    send_after_s: Mapped[int] = mapped_column(server_default="0")
+    """So long a person's decision waits before anybody is told: a correction meanwhile wins."""
     house_rules: Mapped[str] = mapped_column(server_default="")
     tone: Mapped[str] = mapped_column(server_default="")
     contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
@@ -59,12 +61,18 @@ class Client(Tenanted):
     """`{"reason", "by", "at"}` of the last change."""
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    strike_days: Mapped[int] = mapped_column(default=90, server_default="90")
+    """How long a restriction or removal counts against its author."""
+    counter_epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Grows when items were screened without being counted: the client's counters are then recounted."""
 
     __table_args__ = (
         _of_agency(),
         UniqueConstraint("agency_id", "slug"),
         CheckConstraint("automation IN ('act', 'advise', 'off')", name="automation"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
+        CheckConstraint("send_after_s BETWEEN 0 AND 3600", name="send_after_s"),
+        CheckConstraint("strike_days BETWEEN 1 AND 3650", name="strike_days"),
         CheckConstraint("blast_limit_percent BETWEEN 0 AND 100", name="blast_limit_percent"),
         CheckConstraint("guaranteed_slots BETWEEN 0 AND 10000", name="guaranteed_slots"),
         reference("calendar_id", "calendars"),

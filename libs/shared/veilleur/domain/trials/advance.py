@@ -123,6 +123,7 @@ def as_context(item: dict[str, Any], place: UUID, at: datetime) -> StoredContext
         item_id=place,
         revision=1,
         item=item,
+        received_at=at,
         evaluated_at=at,
         rule_set_version=None,
         facts={},

@@ -116,7 +116,7 @@ def _carry_over(plan: _Plan, context: Context, target: CompiledRuleSet) -> Answe
         facts = read_facts(context, source, target)
         readings = take_readings(plan.probe, facts)
         asked = plan.probe.program.evaluate(readings.values, readings.unknown)
-        fresh = pack_answers([*asked, *answer_required(plan.probe, facts, readings)])
+        fresh = pack_answers([*asked, *answer_required(plan.probe, readings)])
         true |= _move_bits(fresh.true, plan.placed)
         unknown |= _move_bits(fresh.unknown, plan.placed)
     return Answers(_count(target), true, unknown)

@@ -10,7 +10,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from string import ascii_lowercase
+from typing import NamedTuple
 
 import re2
 
@@ -18,8 +20,7 @@ from veilleur.domain.rules.signals.confusables import CONFUSABLES
 from veilleur.domain.rules.signals.mapped import Span
 
 
-@dataclass(frozen=True, slots=True)
-class HardWord:
+class HardWord(NamedTuple):
     """A word of the key: `written[i]` stands at `begin + i` of the light key; `key` is what it comes down to."""
 
     key: str
@@ -54,7 +55,7 @@ class HardKey:
 def harden(light: str) -> HardKey | None:
     """The hard key of a light key, or None when no word of it is disguised (nine texts of ten)."""
     lowered = light.lower()
-    if not _SUSPECT.search(lowered):
+    if not may_hide(lowered):
         return None
     words = tuple(word for match in _CHUNK.finditer(lowered) for word in _read_chunk(match) if word.key)
     if not any(word.undone for word in words):
@@ -65,6 +66,11 @@ def harden(light: str) -> HardKey | None:
         offsets.append(length)
         length += len(word.key) + 1
     return HardKey(f" {' '.join(word.key for word in words)} ", words, tuple(offsets))
+
+
+def may_hide(light: str) -> bool:
+    """False only for a text in which no word is disguised."""
+    return _SUSPECT.search(light.lower()) is not None
 
 
 def harden_phrase(soft: str) -> str:
@@ -106,7 +112,8 @@ def _read_chunk(chunk: re.Match[str]) -> Iterator[HardWord]:
     """The words of a stretch without spaces, disguises undone."""
     text = chunk.group()
     if text.isascii() and text.isalpha():
-        yield _make_word(text, chunk.start(), undone=bool(_ELONGATED.search(text)))
+        key, elongated = _read_plain(text)
+        yield HardWord(key, text, chunk.start(), elongated)
         return
     if chunk["spaced"]:
         yield _make_word(chunk["spaced"].translate(_LEET), chunk.start(), undone=True)
@@ -123,6 +130,12 @@ def _read_chunk(chunk: re.Match[str]) -> Iterator[HardWord]:
         joined = not part.isalnum() and sum(map(str.isalnum, part)) >= _LEAST_JOINED
         undone = plain != part or joined or bool(_ELONGATED.search(plain))
         yield _make_word(plain, begin, undone=undone)
+
+
+@lru_cache(maxsize=10_000)
+def _read_plain(word: str) -> tuple[str, bool]:
+    """The key of a word of ASCII letters and whether a letter was drawn out; the same few thousand make most texts."""
+    return _RUN.sub(r"\1", word.translate(_ONE_STROKE)), bool(_ELONGATED.search(word))
 
 
 def _make_word(written: str, begin: int, *, undone: bool) -> HardWord:

@@ -24,16 +24,17 @@ _COMMON = ("ar", "de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "tr", "uk
 
 def detect_language(text: str, languages: Sequence[str]) -> str:
     """One of `languages` (ISO 639-1), or `und`; always `und` where none are named."""
-    known = frozenset(languages) & _KNOWN
-    if not known:
+    detectors = _make_detectors(tuple(languages))
+    if detectors is None:
         return UNDETERMINED
+    known, wide, narrow = detectors
     seen = text[:REACH]
-    among_all: str = _make_detector(known | frozenset(_COMMON)).detect(seen)
-    if among_all in known:
-        return among_all
-    if among_all != UNDETERMINED and _count_letters(seen) >= _CERTAIN:
+    language = wide.detect(seen)
+    if language in known:
+        return language
+    if language != UNDETERMINED and sum(map(str.isalpha, seen)) >= _CERTAIN:
         return UNDETERMINED
-    return _make_detector(known).detect(seen)
+    return narrow.detect(seen)
 
 
 class _Detector(Protocol):
@@ -46,11 +47,13 @@ _KNOWN = frozenset(eldc.LANGUAGES)
 
 
 @lru_cache(maxsize=256)
+def _make_detectors(languages: tuple[str, ...]) -> tuple[frozenset[str], _Detector, _Detector] | None:
+    """What is known of these languages, who looks for any, and who for these alone."""
+    known = frozenset(languages) & _KNOWN
+    return (known, _make_detector(known | frozenset(_COMMON)), _make_detector(known)) if known else None
+
+
 def _make_detector(languages: frozenset[str]) -> _Detector:
     detector: _Detector = eldc.instance()
     detector.set_languages(sorted(languages))
     return detector
-
-
-def _count_letters(text: str) -> int:
-    return sum(map(str.isalpha, text))

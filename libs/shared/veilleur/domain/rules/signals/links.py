@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import re2
 from tldextract import TLDExtract
 
 from veilleur.domain.rules.document import DomainList
@@ -29,10 +30,10 @@ class Link:
 
 def find_links(text: str) -> tuple[Link, ...]:
     """The links of a text in order, with their places."""
-    if not any(mark in text for mark in _MARKS):
+    if not _MAYBE.search(text):
         return ()
     links: list[Link] = []
-    for match in _LINK.finditer(text.translate(_WIDTH)):
+    for match in _LINK.finditer(text if text.isascii() else text.translate(_WIDTH)):
         link = _read_link(match)
         if link is not None:
             links.append(link)
@@ -61,7 +62,8 @@ def collect_domains(domains: DomainList) -> frozenset[str]:
     return frozenset(host for host in map(read_domain, domains.entries) if host)
 
 
-_MARKS = (".", "．", "。", "dot", "DOT", "Dot", "point", "://")
+_MAYBE = re2.compile(r"(?i)[\pL\pN][.．。｡][\pL\pN]|[(\[（［]\s?(?:[.．。｡]|dot|point)|://|[Ａ-Ｚａ-ｚ０-９][^\s]")
+"""Cheap and generous: a text without has no link."""
 
 _WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("。"): ord("."), ord("｡"): ord(".")}
 

@@ -6,8 +6,6 @@ from struct import pack
 
 from rensa import RMinHash
 
-from veilleur.domain.rules.signals.soft import soften
-
 FUZZY_LETTERS = 25
 """Fewer letters say too little: many short texts are alike by chance."""
 
@@ -20,18 +18,20 @@ _SHINGLE = 4
 _SEED = 1
 
 
-def near_dup_key(light: str) -> str | None:
-    """16 hex digits of the letters alone, without case, accents, digits or signs; None without letters."""
-    letters = _keep_letters(light)
+def near_dup_key(soft: str) -> str | None:
+    """16 hex digits of the letters of a soft key, without digits or signs; None without letters."""
+    letters = _OTHER.sub("", soft)
     return blake2b(letters.encode(), digest_size=8).hexdigest() if letters else None
 
 
-def fuzzy_keys(light: str) -> list[str] | None:
-    """Bands of a MinHash over four-letter pieces: texts nine tenths alike share one almost surely, half alike seldom.
+def fuzzy_keys(soft: str) -> list[str] | None:
+    """Bands of a MinHash over four-letter pieces of a soft key.
+
+    Texts nine tenths alike share one almost surely, texts half alike seldom.
 
     None for texts of fewer than 25 letters.
     """
-    letters = _keep_letters(light)[:FUZZY_REACH]
+    letters = _OTHER.sub("", soft)[:FUZZY_REACH]
     if len(letters) < FUZZY_LETTERS:
         return None
     minhash = RMinHash(num_perm=_PERMUTATIONS, seed=_SEED)
@@ -43,7 +43,3 @@ def fuzzy_keys(light: str) -> list[str] | None:
 
 
 _OTHER = re.compile(r"[\W\d_]+")
-
-
-def _keep_letters(light: str) -> str:
-    return _OTHER.sub("", soften(light))

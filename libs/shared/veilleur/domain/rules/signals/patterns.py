@@ -4,7 +4,7 @@ A pattern is tried on the text as sent and, where that differs, on its light key
 and `ｃom` should be found by `com`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -17,19 +17,36 @@ from veilleur.domain.rules.signals.text import TextKeys
 MAX_PROGRAM = 1_000
 """RE2 instructions a pattern may compile to: `.{0,100}` takes 900."""
 
-MAX_PROGRAMS = 20_000
-"""…and all patterns of a rule set together."""
+MAX_PROGRAMS = 8_000
+"""…and all patterns of a rule set together: twenty ordinary ones take a thousand."""
 
 MAX_SPANS = 100
 """Places of one pattern that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
 class PatternHits:
-    """Where each pattern was found, by name; `unknown` were not found in as much of the text as was read."""
+    """`names` were found, `unknown` were not in as much of the text as was read."""
 
-    spans: dict[str, list[Span]]
-    unknown: frozenset[str]
+    def __init__(self, keys: TextKeys, plain: Mapping[str, "Pattern"], light: Mapping[str, "Pattern"]) -> None:
+        self._keys = keys
+        self._plain = plain
+        self._light = light
+        self.names = frozenset(plain) | frozenset(light)
+        self.unknown: frozenset[str] = frozenset()
+        self._work = _SPAN_WORK
+
+    def list_spans(self, name: str) -> list[Span]:
+        """Sorted spans of the text as sent; none once showing them has taken too long."""
+        spans = self._find_all(self._plain[name], self._keys.text) if name in self._plain else []
+        if name in self._light:
+            spans += [self._keys.trace_light(span) for span in self._find_all(self._light[name], self._keys.light)]
+        return merge_spans(spans)
+
+    def _find_all(self, pattern: "Pattern", text: str) -> list[Span]:
+        reach = self._work // pattern.programsize
+        self._work -= min(len(text), reach) * pattern.programsize
+        spans = (match.span() for match in islice(pattern.finditer(text[:reach]), MAX_SPANS))
+        return [(start, end) for start, end in spans if start < end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +60,16 @@ class PatternSet:
 
     def find_patterns(self, keys: TextKeys) -> PatternHits:
         if self.together is None:
-            return PatternHits({}, frozenset())
-        spans: dict[str, list[Span]] = {}
-        for index in self.together.Match(keys.text[: self.reach]) or ():
-            spans[self.names[index]] = _find_all(self.patterns[index], keys.text)
-        if keys.light != keys.text:
-            for index in self.together.Match(keys.light[: self.reach]) or ():
-                found = [keys.trace_light(span) for span in _find_all(self.patterns[index], keys.light)]
-                spans.setdefault(self.names[index], []).extend(found)
-        unread = len(keys.text) > self.reach
-        return PatternHits(
-            {name: merge_spans(spans[name]) for name in sorted(spans)},
-            frozenset(self.names) - spans.keys() if unread else frozenset(),
-        )
+            return PatternHits(keys, {}, {})
+        found = self.together.Match(keys.text[: self.reach]) or ()
+        light = self.together.Match(keys.light[: self.reach]) or () if keys.light != keys.text else ()
+        hits = PatternHits(keys, self._pick(found), self._pick(light))
+        if len(keys.text) > self.reach:
+            hits.unknown = frozenset(self.names) - hits.names
+        return hits
+
+    def _pick(self, indexes: Iterable[int]) -> dict[str, "Pattern"]:
+        return {self.names[index]: self.patterns[index] for index in indexes}
 
 
 class _Found(Protocol):
@@ -92,15 +106,20 @@ def index_patterns(patterns: Mapping[str, str]) -> PatternSet:
         names=tuple(patterns),
         patterns=compiled,
         together=_compile_set(list(patterns.values())) if patterns else None,
-        reach=max(_LEAST_REACH, _WORK // max(size, 1)),
+        reach=_WORK // max(size, 1),
     )
 
 
-_LEAST_REACH = 4_000
-_WORK = 50_000_000
-"""Instructions times characters. RE2's worst case is about 20 ns each: a second, and only for a text made for it."""
+_WORK = 15_000_000
+"""Instructions times characters of a text that all patterns may take, twice (as sent, and its light key).
 
-_SET_MEMORY = 32 << 20
+About 1 ns each at worst, when every character leads to a state that was not met before.
+"""
+
+_SPAN_WORK = 1_500_000
+"""The same for showing where patterns were found, one by one: 20 ns each at worst, without states to remember."""
+
+_MEMORY = 8 << 20
 
 
 class _Set(Protocol):
@@ -112,7 +131,7 @@ class _Set(Protocol):
 def _options() -> re2.Options:
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = _SET_MEMORY
+    options.max_mem = _MEMORY
     return options
 
 
@@ -125,11 +144,6 @@ def _compile_set(patterns: list[str]) -> _Set:
     except re2.error as error:
         raise PatternError(_read_error(error)) from error
     return together
-
-
-def _find_all(pattern: Pattern, text: str) -> list[Span]:
-    spans = (match.span() for match in islice(pattern.finditer(text), MAX_SPANS))
-    return [(start, end) for start, end in spans if start < end]
 
 
 def _read_error(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """Phrase lists: all phrases of a rule set in one Aho-Corasick automaton."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ahocorasick_rs import AhoCorasick
@@ -14,6 +14,41 @@ from veilleur.domain.rules.signals.text import TextKeys
 
 MAX_HITS = 1_000
 """Matches looked at in one text; `hits()` counts no further."""
+
+
+class PhraseHits:
+    """What was found of each list, by its name, in the soft and in the hard key of a text.
+
+    `unknown` are lists of which nothing was found in as much as was looked at.
+    """
+
+    def __init__(
+        self,
+        keys: TextKeys,
+        soft: Mapping[str, list[Span]],
+        hard: Mapping[str, list[Span]],
+        unknown: frozenset[str] = frozenset(),
+    ) -> None:
+        self._keys = keys
+        self._soft = soft
+        self._hard = hard
+        self.unknown = unknown - soft.keys() - hard.keys()
+
+    @property
+    def names(self) -> list[str]:
+        return [*self._soft, *(name for name in self._hard if name not in self._soft)]
+
+    def count(self, name: str) -> int:
+        """Places in the text, overlapping finds made one. The way back to it is taken only where both keys tell."""
+        if name not in self._hard:
+            return len(merge_spans(self._soft.get(name, [])))
+        return len(merge_spans(self._hard[name]) if name not in self._soft else self.list_spans(name))
+
+    def list_spans(self, name: str) -> list[Span]:
+        """Sorted spans of the text as sent."""
+        spans = [self._keys.trace_soft(span) for span in self._soft.get(name, ())]
+        spans += [self._keys.trace_hard(span) for span in self._hard.get(name, ())]
+        return merge_spans(spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +67,31 @@ class PhraseIndex:
     automaton: AhoCorasick | None
     soft_uses: tuple[tuple[_Use, ...], ...]
     hard_uses: tuple[tuple[_Use, ...], ...]
-    has_hard: bool
+    hard_names: frozenset[str]
     longest: int
 
-    def find_phrases(self, keys: TextKeys) -> dict[str, list[Span]]:
-        """Where each list is found, by its name: sorted spans of the text as sent, overlapping finds made one."""
+    def find_phrases(self, keys: TextKeys) -> PhraseHits:
         if self.automaton is None:
-            return {}
-        found = self._search(self.automaton, keys.soft, self.soft_uses, None)
-        spans = {index: [keys.trace_soft(span) for span in found[index]] for index in found}
-        if self.has_hard and keys.hard is not None:
-            found = self._search(self.automaton, keys.hard.text, self.hard_uses, keys.hard)
-            for index, more in found.items():
-                spans.setdefault(index, []).extend(keys.trace_hard(span) for span in more)
-        return {self.names[index]: merge_spans(spans[index]) for index in sorted(spans)}
+            return PhraseHits(keys, {}, {})
+        soft, whole = self._search(self.automaton, keys.soft, self.soft_uses, None)
+        hard: dict[str, list[Span]] = {}
+        unknown = frozenset() if whole else frozenset(self.names)
+        if self.hard_names and keys.hard is not None:
+            hard, whole = self._search(self.automaton, keys.hard.text, self.hard_uses, keys.hard)
+            unknown |= frozenset() if whole else self.hard_names
+        if self.hard_names and keys.hides_more:
+            unknown |= self.hard_names
+        return PhraseHits(keys, soft, hard, unknown)
 
     def _search(
         self, automaton: AhoCorasick, key: str, uses: tuple[tuple[_Use, ...], ...], disguises: HardKey | None
-    ) -> dict[int, list[Span]]:
+    ) -> tuple[dict[str, list[Span]], bool]:
+        """Finds by list, and whether the whole key was searched."""
         found: dict[int, list[Span]] = {}
         excepted: dict[int, list[Span]] = {}
+        seen = 0
         for string, start, end in _scan(automaton, key, self.longest):
+            seen += 1
             span = _trim(key, start, end)
             for use in uses[string]:
                 if use.exception:
@@ -61,7 +100,7 @@ class PhraseIndex:
                     found.setdefault(use.index, []).append(span)
         if excepted:
             found = {index: _drop_covered(spans, excepted.get(index, [])) for index, spans in found.items()}
-        return {index: spans for index, spans in found.items() if spans}
+        return {self.names[index]: spans for index, spans in found.items() if spans}, seen < MAX_HITS
 
 
 def index_phrases(lists: Sequence[PhraseList]) -> PhraseIndex:
@@ -85,7 +124,7 @@ def index_phrases(lists: Sequence[PhraseList]) -> PhraseIndex:
         automaton=AhoCorasick(strings) if strings else None,
         soft_uses=tuple(soft.get(string, ()) for string in strings),
         hard_uses=tuple(hard.get(string, ()) for string in strings),
-        has_hard=bool(hard),
+        hard_names=frozenset(phrases.name for phrases in lists if phrases.fold == "hard"),
         longest=max(map(len, strings), default=0),
     )
 

@@ -3,10 +3,13 @@
 import unicodedata
 from functools import cached_property
 
-from veilleur.domain.rules.signals.hard import HardKey, harden
+from veilleur.domain.rules.signals.hard import HardKey, harden, may_hide
 from veilleur.domain.rules.signals.light import lighten, lighten_mapped
 from veilleur.domain.rules.signals.mapped import MappedText, Span
 from veilleur.domain.rules.signals.soft import soften, soften_mapped
+
+HARD_REACH = 12_000
+"""Characters of a text in which disguises are undone: it takes a microsecond or two each."""
 
 
 class TextKeys:
@@ -27,7 +30,12 @@ class TextKeys:
 
     @cached_property
     def hard(self) -> HardKey | None:
-        return harden(self.light)
+        return harden(self.light[:HARD_REACH])
+
+    @cached_property
+    def hides_more(self) -> bool:
+        """Whether there are disguises beyond what was looked at."""
+        return len(self.light) > HARD_REACH and may_hide(self.light[HARD_REACH:])
 
     def trace_light(self, span: Span) -> Span:
         """A span of the light key as a span of the text as sent."""

@@ -11,7 +11,13 @@ revision = "0008"
 down_revision = "0007"
 
 UP = r"""
+ALTER TABLE events ADD COLUMN decision_id UUID, ADD COLUMN release_at TIMESTAMP WITH TIME ZONE;
+
+CREATE INDEX ix_events_held ON events (agency_id, decision_id) WHERE decision_id IS NOT NULL;
+
 ALTER TABLE clients
+  ADD COLUMN send_after_s INTEGER DEFAULT 0 NOT NULL,
+  ADD CONSTRAINT ck_clients_send_after_s CHECK (send_after_s BETWEEN 0 AND 3600),
   ADD COLUMN house_rules TEXT DEFAULT '' NOT NULL,
   ADD COLUMN tone TEXT DEFAULT '' NOT NULL,
   ADD COLUMN contacts JSONB DEFAULT '[]' NOT NULL;
@@ -42,24 +48,73 @@ CREATE INDEX ix_items_url ON items (agency_id, client_id, url_key) WHERE url_key
 
 CREATE INDEX ix_items_link ON items (agency_id, client_id, link_key) WHERE link_key IS NOT NULL;
 
-ALTER TABLE decisions ADD COLUMN bulk_of UUID;
+ALTER TABLE decisions ADD COLUMN bulk_of UUID, ADD COLUMN leaves_at TIMESTAMP WITH TIME ZONE;
 
-CREATE INDEX ix_decisions_bulk_of ON decisions (agency_id, bulk_of) WHERE bulk_of IS NOT NULL
+CREATE INDEX ix_decisions_member ON decisions (agency_id, member_id, made_at, id) WHERE member_id IS NOT NULL;
+
+CREATE INDEX ix_decisions_bulk_of ON decisions (agency_id, bulk_of) WHERE bulk_of IS NOT NULL;
+
+CREATE TABLE care_settings (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  member_id UUID,
+  limits JSONB NOT NULL,
+  blur BOOLEAN,
+  opt_outs TEXT[] NOT NULL,
+  changed_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  CONSTRAINT pk_care_settings PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_care_settings_agency_id_member_id FOREIGN KEY(agency_id, member_id) REFERENCES members (agency_id, id)
+);
+
+CREATE UNIQUE INDEX uq_care_settings_once ON care_settings (agency_id, member_id) NULLS NOT DISTINCT;
+
+GRANT SELECT, INSERT, UPDATE ON care_settings TO veilleur_app;
+
+GRANT SELECT ON care_settings TO veilleur_worker;
+
+CREATE TABLE exposures (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  member_id UUID NOT NULL,
+  client_id UUID NOT NULL,
+  case_id UUID NOT NULL,
+  item_id UUID NOT NULL,
+  kind TEXT NOT NULL,
+  severity INTEGER NOT NULL,
+  seconds INTEGER NOT NULL,
+  at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  CONSTRAINT pk_exposures PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_exposures_agency_id_member_id FOREIGN KEY(agency_id, member_id) REFERENCES members (agency_id, id),
+  CONSTRAINT fk_exposures_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
+  CONSTRAINT ck_exposures_kind CHECK (kind IN ('decision', 'view'))
+);
+
+CREATE INDEX ix_exposures_agency_id_member_id_at ON exposures (agency_id, member_id, at);
+
+GRANT SELECT, INSERT ON exposures TO veilleur_app;
+
+GRANT SELECT ON exposures TO veilleur_worker
 """
 
 DOWN = """
-DROP INDEX ix_decisions_bulk_of;
+DROP TABLE exposures;
 
-ALTER TABLE decisions DROP COLUMN bulk_of;
+DROP TABLE care_settings;
+
+ALTER TABLE events DROP COLUMN decision_id, DROP COLUMN release_at;
+
+DROP INDEX ix_decisions_member, ix_decisions_bulk_of;
+
+ALTER TABLE decisions DROP COLUMN bulk_of, DROP COLUMN leaves_at;
 
 ALTER TABLE items DROP COLUMN url_key, DROP COLUMN link_key;
 
 DROP TABLE macros;
 
-ALTER TABLE clients DROP COLUMN house_rules, DROP COLUMN tone, DROP COLUMN contacts
+ALTER TABLE clients DROP COLUMN send_after_s, DROP COLUMN house_rules, DROP COLUMN tone, DROP COLUMN contacts
 """
 
-TENANTED: tuple[str, ...] = ("macros",)
+TENANTED: tuple[str, ...] = ("macros", "care_settings", "exposures")
 
 
 def upgrade() -> None:
