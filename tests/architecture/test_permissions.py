@@ -36,6 +36,7 @@ SHAPES = {
     "reversal_id": "rev", "decision_id": "dec",
     "backtest_id": "bkt",
     "calendar_id": "cal",
+    "provider_id": "prv",
 }  # fmt: skip
 
 

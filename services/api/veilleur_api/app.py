@@ -55,6 +55,7 @@ def _running(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[No
         await parts.issuer.load_keys()
         yield
         await parts.bell.close()
+        await parts.http.aclose()
         await parts.database.close()
 
     return run

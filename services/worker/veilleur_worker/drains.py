@@ -16,6 +16,7 @@ from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_att
 from veilleur.domain.intake.retention import drop_old_receipts
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
+from veilleur.domain.providers.retention import drop_old_answers
 from veilleur.domain.review.retarget import retarget_batch
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
@@ -25,6 +26,7 @@ from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.asking import drain_providers
 from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.parts import Parts
 from veilleur_worker.send import send
@@ -168,7 +170,7 @@ async def drain_feed(parts: Parts, agency_id: UUID) -> None:
 
 async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
-    for drop in (drop_old_events, drop_old_receipts):
+    for drop in (drop_old_events, drop_old_receipts, drop_old_answers):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:
@@ -218,6 +220,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "counters": recount_counters,
     "backtest": drain_backtests,
     "rates": drain_rates,
+    "providers": drain_providers,
 }
 
 

@@ -26,6 +26,7 @@ WorkKind = Literal[
     "rates",
     "counters",
     "retarget",
+    "providers",
 ]
 
 GRACE_S = 30

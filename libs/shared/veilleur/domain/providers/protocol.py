@@ -1,6 +1,6 @@
 """What the file of a vendor offers. Everything in it is pure: texts in, a call out; an answer in, scores out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -64,6 +64,8 @@ class Vendor:
     read: Callable[[Any, Json], list[Scores]]
     """One entry a question, in their order; `UnreadableAnswerError` when that can't be told."""
     categories: Mapping[str, tuple[str, ...]]
+    narrow: Callable[[Any], Collection[str]] | None = None
+    """Where the owner's settings say which of the categories are served."""
 
 
 TOXIC = ("insult", "hate", "threat", "sexual", "violence")
@@ -91,6 +93,12 @@ def to_categories(vendor: Vendor, scores: Scores) -> dict[str, float]:
     }
     toxic = [known[category] for category in TOXIC if category in known]
     return {"toxicity": max(toxic)} | known if toxic else known
+
+
+def list_categories(vendor: Vendor, settings: VendorSettings) -> frozenset[str]:
+    """Which categories a provider of this kind, set like this, may say something about."""
+    served = frozenset(vendor.categories if vendor.narrow is None else vendor.narrow(settings))
+    return served if served.isdisjoint(TOXIC) else served | {"toxicity"}
 
 
 def read_number(value: Json, most: float = 1.0) -> float | None:

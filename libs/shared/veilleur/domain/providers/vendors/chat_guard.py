@@ -79,4 +79,11 @@ def _find_words(answer: Json) -> set[str]:
     return set(re.findall(r"[\w-]+", content.lower()))
 
 
-CHAT_GUARD = Vendor(ChatGuardSettings, 1, build, read, {category: (category,) for category in CATEGORIES})
+CHAT_GUARD = Vendor(
+    ChatGuardSettings,
+    1,
+    build,
+    read,
+    {category: (category,) for category in CATEGORIES},
+    lambda settings: settings.labels.values(),
+)

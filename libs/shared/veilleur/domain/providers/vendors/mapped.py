@@ -32,12 +32,10 @@ class MappedSettings(VendorSettings):
 
     url: Address
     body: dict[str, Any]
-    scores: Annotated[
-        dict[Category, Annotated[str, Field(pattern=r"^(/[^/]*)+$", max_length=300)]], Field(min_length=1)
-    ]
+    scores: Annotated[dict[Category, Pointer], Field(min_length=1)]
     most: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
     key_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")] = "authorization"
-    key_prefix: Annotated[str, Field(max_length=50)] = "Bearer "
+    key_prefix: Annotated[str, Field(pattern=r"^[ -~]*$", max_length=50)] = "Bearer "
 
     @field_validator("body")
     @classmethod
@@ -82,4 +80,11 @@ def _follow(value: Json, pointer: str) -> Json:
     return value
 
 
-MAPPED = Vendor(MappedSettings, 1, build, read, {category: (category,) for category in CATEGORIES})
+MAPPED = Vendor(
+    MappedSettings,
+    1,
+    build,
+    read,
+    {category: (category,) for category in CATEGORIES},
+    lambda settings: settings.scores.keys(),
+)
