@@ -111,8 +111,11 @@ class Machine:
         finally:
             await connection.close()
 
-    def start_client(self, rules: str | None = "videos-en") -> Client:
-        """A fresh agency with one client that publishes a rule set of the samples; no endpoint. Needs the API."""
+    def start_client(self, rules: str | None = "videos-en", *, versions: Sequence[Json] = ()) -> Client:
+        """A fresh agency with one client; no endpoint. Needs the API.
+
+        It publishes a rule set of the samples, or the first of `versions`, whose others stay drafts.
+        """
         operator = _caller(self.context.admin_url, OPERATOR_KEY)
         founded = {"name": "Bench", "time_zone": "Europe/Paris", "owner": {"email": "o@bench.example", "name": "O"}}
         agency = _post(operator, "/admin/v1/agencies", {"slug": f"bench-{time.monotonic_ns()}"} | founded)
@@ -122,10 +125,13 @@ class Machine:
         source = _post(owner, f"{base}/sources", {"kind": "standard", "name": "main"})
         scopes = ["ingest:write", "items:read"]
         key = _post(owner, f"{base}/credentials", {"kind": "api_key", "name": "server", "scopes": scopes})
-        if rules is not None:
-            document = (find_samples() / "rules" / f"{rules}.yaml").read_text(encoding="utf-8")
-            saved = _post(owner, f"{base}/rule-sets", {"rule_set": document, "note": "bench"})
-            _post(owner, f"{base}/rule-sets/{saved['version']}/publish", None)
+        documents: list[Any] = list(versions)
+        if rules is not None and not documents:
+            documents.append((find_samples() / "rules" / f"{rules}.yaml").read_text(encoding="utf-8"))
+        for document in documents:
+            _post(owner, f"{base}/rule-sets", {"rule_set": document, "note": "bench"})
+        if documents:
+            _post(owner, f"{base}/rule-sets/1/publish", None)
         return Client(client["id"], source["id"], parse_webhook_secret(source["secret"], ""), key["api_key"])
 
 

@@ -53,7 +53,7 @@ FROM clients c JOIN queues q ON q.agency_id = c.agency_id AND q.code = 'default'
 INSERT INTO cases (agency_id, id, client_id, source_id, item_id, item_revision, queue_id, priority, reason, why,
                    state, due_at, fence)
 SELECT agency_id, gen_random_uuid(), client_id, source_id, gen_random_uuid(), 1, queue_id, 'normal', 'rule', '[]',
-       'ready', now() + make_interval(secs => n), 0
+       'ready', now() + make_interval(hours => 1, secs => n), 0
 FROM generate_series(1, {cases}) AS n JOIN piles ON pile = n % {clients};
 
 INSERT INTO items (agency_id, id, client_id, source_id, external_id, revision, kind, body, digest, state, interim, mode,

@@ -32,8 +32,8 @@ SCOPES_OF_LATER_CALLS = {"endpoints:write", "billing:read", "erasure:write"}
 
 SHAPES = {
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
-    "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que",
-    "reversal_id": "rev", "decision_id": "dec",
+    "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que", "case_id": "cas", "shift_id": "shf",
+    "absence_id": "abs", "reversal_id": "rev", "decision_id": "dec",
     "backtest_id": "bkt",
     "calendar_id": "cal",
     "provider_id": "prv",

@@ -24,6 +24,8 @@ APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
     ("routing_rules", "veilleur_app"): "the list is replaced whole",
+    ("shifts", "veilleur_app"): "a shift is over; who worked stands in the assignments",
+    ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
@@ -31,6 +33,8 @@ DELETABLE = {
     ("events", "veilleur_worker"): "the feed is kept for 30 days",
     ("deliveries", "veilleur_worker"): "go with their event",
     ("webhook_receipts", "veilleur_worker"): "told apart for 30 days",
+    ("source_polls", "veilleur_app"): "a source that is no longer asked keeps no key",
+    ("unstored_deliveries", "veilleur_worker"): "notes of deliveries are kept for a week",
     ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",
     ("backtest_items", "veilleur_worker"): "and when it is done",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",

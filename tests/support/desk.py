@@ -73,6 +73,18 @@ class Moderator:
         path = f"/moderator/v1/assignments/{held['id']}/release"
         return await self.caller.ask("POST", path, {"fence": held["fence"]})
 
+    async def move(self, held: Json, how: str, **body: Any) -> httpx.Response:
+        """`skip`, `handover`, `escalate` or `ask`."""
+        path = f"/moderator/v1/assignments/{held['id']}/{how}"
+        return await self.caller.ask("POST", path, {"fence": held["fence"]} | body)
+
+    async def get_id(self) -> str:
+        identifier: str = (await self.caller.call("GET", "/moderator/v1/me"))["id"]
+        return identifier
+
+    async def set_status(self, status: str) -> Json:
+        return await self.caller.call("PUT", "/moderator/v1/me/status", {"status": status}, 200)
+
     async def beat(self, *held: Json) -> list[Json]:
         pairs = [{"id": one["id"], "fence": one["fence"]} for one in held]
         answer = await self.caller.call("POST", "/moderator/v1/heartbeat", {"assignments": pairs}, 200)

@@ -54,6 +54,7 @@ def _running(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[No
     async def run(_app: FastAPI) -> AsyncIterator[None]:
         await parts.issuer.load_keys()
         yield
+        await parts.unstored.settle()
         await parts.bell.close()
         await parts.http.aclose()
         await parts.database.close()

@@ -3,14 +3,15 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
-from veilleur_api.ingest import account, feed, items, webhooks
+from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
-from veilleur_api.moderator import assignments, decisions
+from veilleur_api.moderator import assignments, decisions, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
     calendars,
     care,
+    cases,
     catalogue,
     clients,
     config,
@@ -18,7 +19,9 @@ from veilleur_api.owner import (
     deliveries,
     macros,
     members,
+    near_duplicates,
     packs,
+    polls,
     providers,
     queues,
     rate_plans,
@@ -26,19 +29,38 @@ from veilleur_api.owner import (
     routing,
     rule_sets,
     rule_trials,
+    shifts,
     sla_policies,
+    source_checks,
     usage,
 )
 
-INGEST: tuple[APIRouter, ...] = (webhooks.router, items.router, feed.router, ingest_decisions.router, account.router)
-MODERATOR: tuple[APIRouter, ...] = (assignments.router, decisions.router, moderator_desk.router)
+INGEST: tuple[APIRouter, ...] = (
+    webhooks.router,
+    items.router,
+    receipts.router,
+    feed.router,
+    ingest_decisions.router,
+    answers.router,
+    account.router,
+)
+MODERATOR: tuple[APIRouter, ...] = (
+    assignments.router,
+    moves.router,
+    decisions.router,
+    presence.router,
+    moderator_desk.router,
+)
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
     config.router,
     connections.router,
+    source_checks.router,
+    polls.router,
     catalogue.router,
     macros.router,
     rule_sets.router,
+    near_duplicates.router,
     reversals.router,
     packs.router,
     rule_trials.router,
@@ -47,6 +69,8 @@ OWNER: tuple[APIRouter, ...] = (
     care.router,
     queues.router,
     routing.router,
+    shifts.router,
+    cases.router,
     calendars.router,
     sla_policies.router,
     usage.router,

@@ -147,10 +147,29 @@ CALLBACKS: dict[str, Any] = {
             "An item waits for a person; show it or not, as `interim` says",
             {"item": {"$ref": "#/components/schemas/Item"}, "interim": _INTERIM},
         ),
+        "item.emergency": _callback(
+            "item.emergency",
+            "Severe content: hide the item at once, keep it, and do what your law asks for; media are never sent",
+            {
+                "item": {"$ref": "#/components/schemas/Item"},
+                "class": {"enum": ["csam", "threat_to_life", "terror"]},
+                "interim": _INTERIM,
+            },
+        ),
         "catalogue.changed": _callback(
             "catalogue.changed",
             "Decisions may name other policies or actions from now on: GET /ingest/v1/catalogue has them all",
             {"changed": {"type": "array", "items": {"$ref": "#/components/schemas/CatalogueChange"}}},
+        ),
+        "case.question": _callback(
+            "case.question",
+            "A moderator asks you something: POST /ingest/v1/cases/{case}/answers; the deadline waits meanwhile",
+            {
+                "case": _TEXT,
+                "item": {"$ref": "#/components/schemas/Item"},
+                "question": _TEXT,
+                "choices": {"type": "array", "items": _TEXT, "description": "suggestions; any text answers"},
+            },
         ),
         "sla.warning": _callback(
             "sla.warning",

@@ -13,6 +13,7 @@ from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
 from veilleur_api.ingest.group_commit import GroupCommit
+from veilleur_api.ingest.unstored import UnstoredLog
 
 CALL_TIMEOUT_S = 10.0
 
@@ -29,6 +30,7 @@ class Parts:
     http: httpx.AsyncClient
     """For addresses that somebody else chose."""
     intake: GroupCommit
+    unstored: UnstoredLog
 
 
 def build_parts(settings: Settings) -> Parts:
@@ -47,4 +49,5 @@ def build_parts(settings: Settings) -> Parts:
         egress=egress,
         http=build_client(egress, CALL_TIMEOUT_S),
         intake=GroupCommit(database),
+        unstored=UnstoredLog(database),
     )

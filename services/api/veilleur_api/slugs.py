@@ -1,6 +1,7 @@
 """Every problem slug there is; an architecture test holds this list against the code."""
 
 SLUGS = (
+    "already-answered",
     "already-decided",
     "already-reversed",
     "bad-signature",

@@ -13,7 +13,7 @@ import structlog
 
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
-from veilleur.domain.intake.retention import drop_old_receipts
+from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.providers.retention import drop_old_answers
@@ -26,6 +26,7 @@ from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.ask import drain_polls
 from veilleur_worker.asking import drain_providers
 from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.parts import Parts
@@ -170,7 +171,7 @@ async def drain_feed(parts: Parts, agency_id: UUID) -> None:
 
 async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
-    for drop in (drop_old_events, drop_old_receipts, drop_old_answers):
+    for drop in (drop_old_events, drop_old_receipts, drop_old_unstored, drop_old_answers):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:
@@ -216,6 +217,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "retarget": drain_retargets,
     "feed": drain_feed,
     "retention": drain_retention,
+    "poll": drain_polls,
     "reversal": drain_reversals,
     "counters": recount_counters,
     "backtest": drain_backtests,

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.support.desk import ASK_RULES, open_desk
+from tests.support.desk import ASK_RULES, open_desk, slug
 from veilleur.domain.onboarding.config_diff import diff_sections
 
 
@@ -109,6 +109,19 @@ async def test_a_change_that_fails_late_leaves_nothing_behind(world):
         assert (await put(desk, wanted)).status_code == 500
     finally:
         await world.fetch(f"DROP FUNCTION {name} CASCADE")
+    assert (await get(desk))[0] == document
+
+
+async def test_rules_that_need_a_second_person_are_not_slipped_in_with_the_rest(world):
+    desk = await open_desk(world, ASK_RULES)
+    for _ in range(30):
+        await desk.receive(text="fine")
+    document, _ = await get(desk)
+    wanted = copy.deepcopy(document)
+    wanted["settings"]["tone"] = "cool"
+    wanted["rule_set"]["lists"]["bad"]["entries"].append("fine")
+    answer = await put(desk, wanted)
+    assert (answer.status_code, slug(answer)) == (409, "second-person")
     assert (await get(desk))[0] == document
 
 

@@ -81,6 +81,31 @@ def test_what_no_rule_uses_is_a_warning_at_its_name():
     ]
 
 
+def reach(*rules):
+    return [(path, text) for path, text in warnings(document(*rules)) if "never" in text or "same" in text]
+
+
+def test_rules_that_could_as_well_not_be_there_are_warned_of():
+    link, young = "links.count > 0", "author.account_age_days < 7"
+    first, second = rule(link, id="a", severity=60), rule({"all": [young, link]}, id="b", severity=40)
+    assert reach(first, second) == [("rules[b]", "never decides: a comes first whenever it fires")]
+    assert reach(second, first | {"severity": 40}) == []
+    assert reach(first | {"severity": 40}, second) == [("rules[b]", "never decides: a comes first whenever it fires")]
+    for other in (
+        {"mode": "shadow"},
+        {"daily_cap": 5},
+        {"requires": ["provider.spam"]},
+        {"severity": 30},
+        {"when": {"any": [link, young]}},
+    ):
+        assert reach(first | other, second) == [], other
+    assert reach(first, second | {"on_unknown": ESCALATE}) == []
+    assert reach(rule({"all": [link, {"none": [young, link]}]})) == [
+        ("rules[r].when", "never fires: links.count > 0 is both demanded and excluded")
+    ]
+    assert reach(rule({"any": [link, "1 < 2"]})) == [("rules[r].when.any[1]", "is the same for every item")]
+
+
 def use(pattern):
     return document(rule("pattern('p')", HIDE), patterns={"p": pattern})
 

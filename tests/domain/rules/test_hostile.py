@@ -4,6 +4,7 @@ import json
 import random
 import sys
 import time
+import unicodedata
 
 import pytest
 import yaml
@@ -190,3 +191,88 @@ def test_the_slowest_texts_are_bounded(capsys):
     with capsys.disabled():
         sys.stdout.write(f"\nms for 50,000 characters: {slowest}\n")
     assert max(slowest.values()) < 3_000
+
+
+def spend(run, text):
+    """Milliseconds of this thread that one item takes."""
+    started = time.thread_time()
+    evaluation = evaluate(run, item_facts({"text": text}, NOW))
+    return evaluation, (time.thread_time() - started) * 1_000
+
+
+def test_patterns_made_to_be_slow_are_cut_and_the_cut_is_unknown():
+    heavy = {f"p{number}": f"a[ab]{{{40 + number}}}c{number}" for number in range(60)}
+    heavy["found"] = "zz"
+    names = [f"pattern('{name}')" for name in heavy]
+    run = compiled(document(rule({"any": names}, {"escalate": {"queue": "default"}}), patterns=heavy))
+    assert run.patterns.reach < 50_000
+    chance = random.Random(5)
+    text = "".join(chance.choice("ab") for _ in range(50_000))
+    evaluation, took = spend(run, text)
+    assert evaluation.matched == ()
+    assert evaluation.signals["pattern('p0')"] is None
+    assert took < 400, "50 on an idle machine"
+    found, _ = spend(run, "zz" + text)
+    assert found.matched[0].spans == ((0, 2),)
+    short, _ = spend(run, text[:1_000])
+    assert "pattern('p0')" not in short.signals
+
+
+def test_more_finds_than_are_looked_at_leave_the_other_lists_unknown():
+    lists = {"a": {"entries": ["x"]}, "b": {"entries": ["y"]}, "d": {"kind": "domains", "entries": ["last.example"]}}
+    source = document(
+        rule("hits('b') > 0", {"escalate": {"queue": "default"}}, id="b", on_unknown={"verdict": "allow"}),
+        rule("linked('d')", {"escalate": {"queue": "default"}}, id="d", on_unknown={"verdict": "allow"}),
+        rule("hits('a') > 0", id="a"),
+        lists=lists,
+    )
+    run = compiled(source)
+
+    def unknown(text):
+        return {match.rule for match in evaluate(run, item_facts({"text": text}, NOW)).matched if match.unknown}
+
+    assert unknown("x " * 900) == set()
+    assert unknown("x " * 1_100 + "y") == {"b"}
+    assert unknown("t.me/a " * 60 + "last.example/x") == {"d"}
+    assert unknown("last.example/x " + "t.me/a " * 60) == set()
+
+
+def test_disguises_beyond_what_is_undone_leave_a_hard_list_unknown():
+    lists = {"h": {"entries": ["connard"], "fold": "hard"}, "s": {"entries": ["connard"]}}
+    source = document(
+        rule("hits('h') > 0", id="h", on_unknown={"verdict": "allow"}),
+        rule("hits('s') > 0", id="s", on_unknown={"verdict": "allow"}),
+        lists=lists,
+    )
+    run = compiled(source)
+
+    def matched(text):
+        return {(one.rule, one.unknown) for one in evaluate(run, item_facts({"text": text}, NOW)).matched}
+
+    plain = "bonjour " * 2_000
+    assert matched(plain) == set()
+    assert matched(plain + "c0nn4rd") == {("h", True)}
+    assert matched(plain + "connard") == {("h", False), ("s", False)}
+    assert matched("c0nn4rd " + plain) == {("h", False)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["👨\u200d👩\u200d👧 connard 👍🏽", "\u202eمرحبا connard\u202c", "שלום connard مرحبا", "e\u0301te\u0301 CONNARD\u0301 ß", "🇫🇷connard🇫🇷", "ｃｏｎｎａｒｄ c\u200bonnard"],
+)  # fmt: skip
+def test_spans_point_at_the_characters_of_the_text_as_sent(text):
+    run = compiled(document(rule("hits('a') > 0"), lists={"a": {"entries": ["connard"], "fold": "hard"}}))
+    (match,) = evaluate(run, item_facts({"text": text}, NOW)).matched
+    for start, end in match.spans:
+        shown = unicodedata.normalize("NFKD", text[start:end]).casefold()
+        assert "".join(letter for letter in shown if letter.isascii() and letter.isalpha()) == "connard"
+
+
+def test_a_document_of_ten_megabytes_is_answered():
+    lists = {f"l{number}": {"entries": [f"{number} " + "x" * 195] * 500} for number in range(100)}
+    text = json.dumps(document(rule("links.count > 0"), lists=lists))
+    assert len(text) > 9_000_000
+    started = time.process_time()
+    judge(text)
+    assert time.process_time() - started < 20
+    assert [error.slug for error in judge("[" * 10_000_000).errors] != []

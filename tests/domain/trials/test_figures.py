@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from veilleur.domain.rules.outcome import Decide, Escalate
 from veilleur.domain.trials.blast import ENOUGH, Blast, measure_blast
 from veilleur.domain.trials.intervals import Confusion, Share
-from veilleur.domain.trials.standpoint import KINDS, Standpoint, read_kind, take_standpoint
+from veilleur.domain.trials.standpoint import KINDS, Standpoint, read_standpoint, take_standpoint
 from veilleur.domain.trials.tally import MAX_SAMPLES, Compared, Tally, read_tally
 from veilleur.domain.trials.tuning import Point, Target, pick_thresholds, suggest_threshold
 from veilleur.domain.trials.workload import Load, Span, weigh_load
@@ -55,7 +55,9 @@ def test_precision_and_recall_are_of_acting_against_people():
 def test_outcomes_stand_between_allowing_and_removing():
     assert take_standpoint(Escalate("doubt", "high"), "r") == Standpoint("escalate", "r", "doubt", "high")
     assert take_standpoint(Decide("remove"), None) == Standpoint("remove", None)
-    assert (read_kind({"verdict": "allow"}), read_kind({"escalate": {"queue": None}})) == ("allow", "escalate")
+    assert read_standpoint({"verdict": "remove"}, "r") == Standpoint("remove", "r")
+    stored = {"escalate": {"queue": "doubt", "priority": "high"}}
+    assert read_standpoint(stored, None) == Standpoint("escalate", None, "doubt", "high")
 
 
 @pytest.mark.parametrize(

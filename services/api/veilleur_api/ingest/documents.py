@@ -68,6 +68,23 @@ class ClockOut(BaseModel):
     stopped_at: datetime | None
 
 
+class DeliveryOut(BaseModel):
+    """A delivery as its source saw it. `id` is the platform's own where it has one; why one was not kept is said."""
+
+    id: str
+    outcome: Literal["accepted", "refused", "ignored"]
+    received_at: datetime
+    problem: str | None
+    detail: str | None
+    size: int | None
+    headers: list[str] | None
+
+
+class DeliveriesOut(BaseModel):
+    data: list[DeliveryOut]
+    next: str | None
+
+
 class ItemOut(BaseModel):
     """An item as its client sees it."""
 

@@ -48,7 +48,9 @@ async def receive_webhook(source_id: str, request: Request) -> Response:
     delivery = Delivery("POST", request.query_params, request.headers, raw)
     try:
         return await _take(parts, source, delivery)
-    except Problem:
+    except Problem as problem:
+        if problem.status < 500:
+            parts.unstored.note_refused(source, delivery, problem)
         raise
     except Exception as error:
         if not PLATFORMS[source.kind].forgiving:
@@ -92,7 +94,11 @@ async def _take(parts: Parts, source: FoundSource, delivery: Delivery) -> Respon
     arrival = read_delivery(source, delivery, now())
     if isinstance(arrival, Reply):
         return _answer(arrival)
-    receipts = await parts.intake.submit(arrival) if arrival.events else []
+    if arrival.events:
+        receipts = await parts.intake.submit(arrival)
+    else:
+        receipts = []
+        parts.unstored.note_ignored(source, delivery)
     accepted = PLATFORMS[source.kind].accepted
     return _answer(accepted) if accepted is not None else answer_receipts(receipts)
 

@@ -19,6 +19,7 @@ from veilleur.domain.review.decide_alike import ApplyTo
 from veilleur.domain.review.lease import beat, find_assignment, release
 from veilleur.domain.review.models import Case
 from veilleur.domain.review.notes import add_note
+from veilleur.domain.review.quarantine import QUARANTINE, Finding, quarantine_case
 from veilleur.domain.review.similar import SimilarBy, find_similar
 from veilleur.domain.review.surroundings import SHOWN, list_others
 from veilleur.kernel.ids import read_id, show_id
@@ -35,6 +36,8 @@ from veilleur_api.moderator.documents import (
     HeartbeatIn,
     InHandOut,
     NoteIn,
+    QuarantinedOut,
+    QuarantineIn,
     SimilarOut,
 )
 from veilleur_api.parts import Parts
@@ -53,7 +56,8 @@ async def claim_assignments(claim: ClaimIn, caller: Member, parts: PartsOf, requ
     until = time.monotonic() + claim.wait
     while True:
         answer = await _claim(parts, caller, claim.hold, claim.queues)
-        if answer["assignments"] or time.monotonic() >= until or await request.is_disconnected():
+        waits = not answer["assignments"] and answer["reason"] == "empty"
+        if not waits or time.monotonic() >= until or await request.is_disconnected():
             return JsonAnswer(answer)
         await asyncio.sleep(min(random.uniform(*POLL_S), max(0.0, until - time.monotonic())))  # noqa: S311 - jitter
 
@@ -111,6 +115,19 @@ async def write_note(assignment_id: str, note: NoteIn, caller: Member, session: 
     identifier = read_id("asg", assignment_id)
     written = await add_note(session, caller.agency_id, caller.member_id, identifier, note.text, note.pin)
     return JsonAnswer({"text": written.text, "pin": note.pin, "by": caller.name, "at": written.created_at}, 201)
+
+
+@router.post(
+    "/assignments/{assignment_id}/quarantine", responses={200: {"model": QuarantinedOut}}, **needs("cases:work")
+)
+async def quarantine_assignment(assignment_id: str, wanted: QuarantineIn, caller: Member, session: Tx) -> Response:
+    """Child abuse, threat to life, terror: out of my hands into the restricted queue, under a legal hold."""
+    identifier = read_id("asg", assignment_id)
+    case = await quarantine_case(
+        session, caller.agency_id, caller.member_id, identifier, Finding(wanted.fence, wanted.hold_class)
+    )
+    shown = {"case_id": show_id("cas", case.id), "item_id": show_id("itm", case.item_id)}
+    return JsonAnswer(shown | {"queue": QUARANTINE, "break_offered": True})
 
 
 @router.get("/assignments/{assignment_id}/similar", responses={200: {"model": SimilarOut}}, **needs("cases:work"))

@@ -1,6 +1,6 @@
 """Who I am, and the guides of the clients I serve."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Request
 from starlette.responses import Response
@@ -8,6 +8,7 @@ from starlette.responses import Response
 from veilleur.domain.review.claim import list_held
 from veilleur.domain.review.guide import describe_guide, load_guides
 from veilleur.domain.review.search import Wanted, search_items
+from veilleur.domain.review.staff import load_person
 from veilleur.domain.review.wellbeing import CareChange, change_care, load_care
 from veilleur.domain.tenancy.members import find_member, list_grants, require_service
 from veilleur.kernel.ids import read_id, show_id
@@ -24,23 +25,30 @@ router = guarded_router("/moderator/v1", authorise_member, "desk")
 
 @router.get("/me", responses={200: {"model": MeOut}}, **needs("cases:work"))
 async def get_me(caller: Member, session: Tx) -> Response:
-    """My own record and how many cases I hold."""
+    """My own record, how many cases I hold, and whether I am on duty."""
+    return JsonAnswer(await describe_me(session, caller))
+
+
+async def describe_me(session: Tx, caller: Member) -> dict[str, Any]:
     member = await find_member(session, caller.agency_id, caller.member_id)
     grants = await list_grants(session, caller.agency_id, caller.member_id)
     held = await list_held(session, caller.agency_id, caller.member_id)
-    return JsonAnswer(
-        {
-            "id": caller.name,
-            "name": member.name,
-            "email": member.email,
-            "roles": member.roles,
-            "languages": member.languages,
-            "skills": member.skills,
-            "capacity": member.capacity,
-            "clients": "all" if member.serves_all else [show_id("cli", client_id) for client_id in grants],
-            "held": len(held),
-        }
-    )
+    person, present = await load_person(session, member)
+    return {
+        "id": caller.name,
+        "name": member.name,
+        "email": member.email,
+        "roles": member.roles,
+        "languages": member.languages,
+        "skills": member.skills,
+        "tier": member.tier,
+        "capacity": member.capacity,
+        "clients": "all" if member.serves_all else [show_id("cli", client_id) for client_id in grants],
+        "held": len(held),
+        "status": member.status,
+        "status_since": member.status_since,
+        "on_duty": person.is_on_duty(present),
+    }
 
 
 @router.get("/me/care", responses={200: {"model": CareOut}}, **needs("cases:work"))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from veilleur.domain.review.presence import IdleReason
+from veilleur.domain.review.presence import IdleReason, Status
 from veilleur.domain.review.similar import MOST, SimilarBy
 from veilleur_api.rulings import Reason, RulingIn, Words
 
@@ -88,6 +88,19 @@ class FenceIn(Shape):
     fence: int
 
 
+class QuarantineIn(FenceIn):
+    hold_class: Literal["csam", "threat_to_life", "terror"] = Field(alias="class")
+
+
+class QuarantinedOut(BaseModel):
+    """The case is out of my hands. A break is offered: `PUT /moderator/v1/me/status` takes it."""
+
+    case_id: str
+    item_id: str
+    queue: str
+    break_offered: bool
+
+
 class NoteIn(Shape):
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
     pin: Literal["case", "author"] = "case"
@@ -160,5 +173,9 @@ class MeOut(BaseModel):
     languages: list[str]
     skills: list[str]
     capacity: int
+    tier: int
     clients: list[str] | Literal["all"]
     held: int
+    status: Status
+    status_since: datetime
+    on_duty: bool

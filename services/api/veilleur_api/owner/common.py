@@ -8,7 +8,7 @@ from fastapi import Request
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.tenancy.models import Client
+from veilleur.domain.tenancy.models import Client, Source
 from veilleur.kernel.errors import NotFound, PreconditionFailed
 from veilleur.kernel.ids import read_id
 from veilleur.kernel.messages import msg
@@ -22,6 +22,14 @@ async def find_client(session: AsyncSession, agency_id: UUID, shown: str) -> Cli
     if client is None:
         raise NotFound(msg("There is no {id} here", id=shown[:64]))
     return client
+
+
+async def find_client_source(session: AsyncSession, agency_id: UUID, client: str, shown: str) -> Source:
+    client_id = (await find_client(session, agency_id, client)).id
+    source = await session.get(Source, (agency_id, read_id("src", shown)))
+    if source is None or source.client_id != client_id:
+        raise NotFound(msg("There is no {id} here", id=shown[:64]))
+    return source
 
 
 def require_match(request: Request, etag: str) -> None:

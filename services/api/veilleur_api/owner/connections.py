@@ -30,7 +30,7 @@ from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
-from veilleur_api.owner.common import find_client, page_by_id
+from veilleur_api.owner.common import find_client, find_client_source, page_by_id
 from veilleur_api.owner.documents import CredentialIn, EndpointIn, SecretIn, SourceIn, SourcePatch
 from veilleur_api.parts import Parts
 from veilleur_api.principals import authorise_member
@@ -75,7 +75,7 @@ async def change_source(
     client_id: str, source_id: str, patch: SourcePatch, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
     """Change a source's name, mode or settings; what was received keeps the mode it came in."""
-    source = await _find_source(session, caller, client_id, source_id)
+    source = await find_client_source(session, caller.agency_id, client_id, source_id)
     changes = patch.model_dump(exclude_unset=True, exclude_none=True)
     if "settings" in changes:
         changes["settings"] = amend(PLATFORMS[source.kind], source.settings, changes["settings"])
@@ -92,7 +92,7 @@ async def rotate_secret(
     client_id: str, source_id: str, new: SecretIn, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
     """Issue a new secret; the old ones go on holding for `overlap_s`."""
-    source = await _find_source(session, caller, client_id, source_id)
+    source = await find_client_source(session, caller.agency_id, client_id, source_id)
     secret, key = agree_on_secret(PLATFORMS[source.kind], new.secret)
     overlap = timedelta(seconds=new.overlap_s)
     await rotate_source_secret(session, parts.sealer, source, key, overlap, caller.name)
@@ -209,14 +209,6 @@ def describe_credential(credential: Credential) -> dict[str, Any]:
         "created_at": credential.created_at,
         "revoked_at": credential.revoked_at,
     }
-
-
-async def _find_source(session: Tx, caller: Member, client_id: str, source_id: str) -> Source:
-    client = await find_client(session, caller.agency_id, client_id)
-    source = await session.get(Source, (caller.agency_id, read_id("src", source_id)))
-    if source is None or source.client_id != client.id:
-        raise NotFound(msg("There is no {id} here", id=source_id[:64]))
-    return source
 
 
 async def _find_endpoint(session: Tx, caller: Member, client_id: str, endpoint_id: str) -> Endpoint:

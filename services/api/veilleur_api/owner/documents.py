@@ -97,6 +97,15 @@ class SourcePatch(Shape):
     settings: dict[str, Any] | None = None
 
 
+class PollIn(Shape):
+    """The forum's own address, and an API key that may read its posts."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2_048)]
+    username: Annotated[str, Field(pattern=r"^[!-~]{1,100}$")] = "system"
+    api_key: Annotated[str, Field(pattern=r"^[!-~]{8,256}$")]
+    every_s: int = Field(default=300, ge=60, le=86_400)
+
+
 class SecretIn(Shape):
     """The old secrets go on holding for `overlap_s` seconds."""
 

@@ -12,7 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.alarms.models import Alarm
 from veilleur.kernel.ids import new_id
 
-AlarmKind = Literal["rule.anomaly", "source.silent", "queue.uncovered", "endpoint.failing", "usage.threshold"]
+AlarmKind = Literal[
+    "rule.anomaly",
+    "source.silent",
+    "queue.uncovered",
+    "endpoint.failing",
+    "usage.threshold",
+    "case.escalated",
+    "case.flagged",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ class Item(Tenanted):
     deleted_at: Mapped[datetime | None]
     """When the client said it is gone; the worker then closes what is open."""
     closed_at: Mapped[datetime | None]
+    hold_class: Mapped[str | None]
+    """Why the item is under a legal hold: kept, and its media shown in restricted queues only."""
 
     __table_args__ = (
         reference("client_id", "clients"),
@@ -76,6 +78,7 @@ class Item(Tenanted):
         CheckConstraint("state IN ('received', 'in_review', 'decided', 'deleted')", name="state"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
         CheckConstraint("mode IN ('live', 'test', 'observe')", name="mode"),
+        CheckConstraint("hold_class IN ('csam', 'threat_to_life', 'terror')", name="hold_class"),
         Index("ix_items_unscreened", "agency_id", "asked_at", postgresql_where="state = 'received'"),
         Index("ix_items_author", "agency_id", "client_id", "author_external_id", "received_at"),
         Index(
@@ -147,4 +150,75 @@ class WebhookReceipt(Base):
     __table_args__ = (
         ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
         reference("client_id", "clients"),
+        Index(None, "agency_id", "source_id", "received_at"),
+    )
+
+
+class SourcePoll(Base):
+    """Where a source is asked for what its webhooks missed, with the key for it sealed, and how far that went."""
+
+    __tablename__ = "source_polls"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID]
+    url: Mapped[str]
+    username: Mapped[str]
+    sealed: Mapped[bytes]
+    every_s: Mapped[int]
+    fence: Mapped[int]
+    cursor: Mapped[int | None] = mapped_column(BigInteger)
+    due_at: Mapped[datetime]
+    polled_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
+        reference("client_id", "clients"),
+    )
+
+
+class UnstoredDelivery(Tenanted):
+    """A delivery that stored nothing: `refused`, or `ignored` because it holds no case. Never its body."""
+
+    __tablename__ = "unstored_deliveries"
+
+    source_id: Mapped[UUID]
+    client_id: Mapped[UUID]
+    outcome: Mapped[str]
+    slug: Mapped[str | None]
+    detail: Mapped[JsonObject | None]
+    """Why, by language."""
+    size: Mapped[int]
+    headers: Mapped[list[str]]
+    """Names only."""
+    received_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("source_id", "sources"),
+        reference("client_id", "clients"),
+        Index(None, "agency_id", "source_id", "received_at"),
+        CheckConstraint("outcome IN ('refused', 'ignored')", name="outcome"),
+    )
+
+
+class LegalHold(Tenanted):
+    """An item is kept, whoever asks for its erasure, from `placed_at` until somebody lifts it."""
+
+    __tablename__ = "legal_holds"
+
+    client_id: Mapped[UUID]
+    item_id: Mapped[UUID]
+    hold_class: Mapped[str]
+    member_id: Mapped[UUID]
+    """Who placed it."""
+    placed_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    lifted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("item_id", "items"),
+        reference("member_id", "members"),
+        CheckConstraint("hold_class IN ('csam', 'threat_to_life', 'terror')", name="hold_class"),
+        Index("uq_legal_holds_standing", "agency_id", "item_id", unique=True, postgresql_where="lifted_at IS NULL"),
     )

@@ -21,12 +21,14 @@ def item_reference(item: Item) -> dict[str, Any]:
     }
 
 
-def item_content(item: Item) -> dict[str, Any]:
-    """The whole item, for those who judge it."""
+def item_content(item: Item, *, restricted: bool = False) -> dict[str, Any]:
+    """The whole item, for those who judge it. Under a legal hold its media are there in restricted queues only."""
+    shown = item.hold_class is None or restricted
     return item_reference(item) | {
         "text": item.body.get("text"),
         "language": item.language,
         "created_at": item.body.get("created_at"),
-        "media": item.body.get("media"),
+        "media": item.body.get("media") if shown else [],
+        "quarantined": item.hold_class,
         "received_at": item.received_at,
     }

@@ -18,11 +18,14 @@ from veilleur.domain.onboarding.announce_changes import CatalogueChange, announc
 from veilleur.domain.outbox.models import Endpoint
 from veilleur.domain.review.models import Queue
 from veilleur.domain.rules.models import RuleSetVersion
-from veilleur.domain.screening.authoring import publish_rule_set, save_rule_set
+from veilleur.domain.screening.authoring import save_rule_set
 from veilleur.domain.sla.adopt import Application, NewPolicy, adopt_policy
 from veilleur.domain.sla.models import SlaPolicyVersion
 from veilleur.domain.tenancy.models import Client
+from veilleur.domain.trials.publish import request_publication
+from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, read_id, show_id
+from veilleur.kernel.messages import msg
 
 Json = Any
 
@@ -138,7 +141,12 @@ async def _read_rule_set(session: AsyncSession, client: Client) -> Json:
 async def _apply_rule_set(session: AsyncSession, change: Change) -> None:
     client = change.client
     saved = await save_rule_set(session, client.agency_id, client.id, change.after, "configuration", change.actor)
-    await publish_rule_set(session, client.agency_id, client.id, saved.version.version, change.actor)
+    asked = await request_publication(session, client, saved.version.version, change.actor)
+    if asked.pending:
+        raise Conflict(
+            msg("These rules would treat too much of the traffic otherwise: publish them by themselves, with approval"),
+            slug="second-person",
+        )
 
 
 async def _read_sla(session: AsyncSession, client: Client) -> Json:

@@ -17,7 +17,8 @@ from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.ids import new_id
 
 EventType = Literal[
-    "decision.made", "decision.reversed", "item.held", "catalogue.changed", "sla.warning", "sla.breached", "ping",
+    "decision.made", "decision.reversed", "item.held", "item.emergency", "catalogue.changed", "case.question",
+    "sla.warning", "sla.breached", "ping",
 ]  # fmt: skip
 KEPT_S = 30 * 86_400
 """How long events are kept, in seconds: the client's time to pull them."""

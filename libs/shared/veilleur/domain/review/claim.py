@@ -131,7 +131,9 @@ async def _fill(session: AsyncSession, member: Member, hunt: _Hunt, wanted: int)
             await flag_expired(session, member.agency_id, hopeless)
         ranked = _rank(seen, floor, hunt, wanted - claimed, late_first=late_first)
         claimed += await _take(session, member, [one.id for one in ranked], wanted - claimed)
-        if claimed == wanted or not ranked:
+        # What this person is spared must not hide what lies below it.
+        spared = any(not hunt.is_bearable(one) for one in seen)
+        if claimed == wanted or not (ranked or spared):
             break
     return claimed
 

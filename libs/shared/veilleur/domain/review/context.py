@@ -63,7 +63,7 @@ def _describe(case: Case, gathered: _Gathered) -> dict[str, Any]:
             "reports": gathered.reports.get(case.item_id, []),
             "suggestion": case.suggestion,
         },
-        "item": item_content(gathered.items[case.item_id]),
+        "item": item_content(gathered.items[case.item_id], restricted=gathered.queues[case.queue_id].restricted),
         "context": gathered.contexts[case.id],
         "why": [{"rule": why["rule"], "spans": why["spans"]} for why in case.why],
         "guide": summarise_guide(guide),

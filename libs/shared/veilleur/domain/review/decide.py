@@ -14,6 +14,7 @@ from veilleur.domain.decisions.record import Detection, Verdict, record_decision
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_content
 from veilleur.domain.review.decide_alike import Alike, ApplyTo, decide_alike, find_alike, list_applied, lock_alike
+from veilleur.domain.review.flag import settle_alarms
 from veilleur.domain.review.guide import Guide, load_guides
 from veilleur.domain.review.lease import find_assignment, lock_held, lock_member, require_lease
 from veilleur.domain.review.models import Assignment, Case, CaseState
@@ -171,3 +172,5 @@ async def _close(
         .where(Member.agency_id == agency_id, Member.id == assignment.member_id)
         .values(attentive_since=func.app_now())
     )
+    if case.flag is not None or case.passed_by:
+        await settle_alarms(session, case)

@@ -51,11 +51,25 @@ async def beat(session: AsyncSession, agency_id: UUID, member_id: UUID, held: Se
 async def release(session: AsyncSession, agency_id: UUID, member_id: UUID, assignment_id: UUID, fence: int) -> None:
     """Give a case back to its queue; repeating it changes nothing."""
     assignment, case = await lock_held(session, agency_id, member_id, assignment_id)
-    if assignment.outcome == "released" and assignment.fence == fence:
+    if is_repeated(assignment, "released", fence):
         return
     require_lease(assignment, case, fence)
-    case.state, case.holder_id, case.lease_expires_at = CaseState.READY, None, None
-    await end_assignment(session, assignment, "released")
+    await let_go(session, assignment, case, "released")
+
+
+def is_repeated(assignment: Assignment, outcome: str, fence: int) -> bool:
+    """The same was asked before, and done."""
+    return assignment.outcome == outcome and assignment.fence == fence
+
+
+async def let_go(
+    session: AsyncSession, assignment: Assignment, case: Case, outcome: str, *, reason: str | None = None
+) -> None:
+    """Take a locked case out of its holder's hands, with all that was changed about it on the way."""
+    if case.state == CaseState.LEASED:
+        case.state = CaseState.READY
+    case.holder_id, case.lease_expires_at = None, None
+    await end_assignment(session, assignment, outcome, reason=reason)
     await session.flush()
 
 
@@ -98,14 +112,18 @@ def require_lease(assignment: Assignment, case: Case, fence: int) -> None:
         raise Conflict(msg("The item was withdrawn; there is nothing left to decide"), slug="item-withdrawn")
     if case.state == CaseState.DECIDED:
         raise Conflict(msg("This case is already decided"), slug="already-decided")
+    if case.state == CaseState.CLOSED:
+        raise Conflict(msg("A lead has closed this case; there is nothing left to decide"), slug="lease-lost")
     raise Conflict(msg("The lease is lost: the case was released or somebody else has claimed it"), slug="lease-lost")
 
 
-async def end_assignment(session: AsyncSession, assignment: Assignment, outcome: str) -> None:
+async def end_assignment(
+    session: AsyncSession, assignment: Assignment, outcome: str, *, reason: str | None = None
+) -> None:
     await session.execute(
         update(Assignment)
         .where(Assignment.agency_id == assignment.agency_id, Assignment.id == assignment.id)
-        .values(outcome=outcome, ended_at=func.app_now())
+        .values(outcome=outcome, reason=reason, ended_at=func.app_now())
     )
 
 

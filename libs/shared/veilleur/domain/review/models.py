@@ -28,6 +28,8 @@ class Queue(Tenanted):
     tier: Mapped[int] = mapped_column(server_default=text("1"))
     relax_percent: Mapped[int] = mapped_column(server_default=text("50"))
     """Below this share of the target left, a case's own skills are no longer asked for; 0: they always are."""
+    restricted: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Who has its skills is shown what nobody else is: the media of items under a legal hold."""
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
@@ -174,7 +176,7 @@ class Assignment(Tenanted):
         UniqueConstraint("agency_id", "case_id", "fence"),
         CheckConstraint(
             "outcome IN ('decided', 'released', 'expired', 'withdrawn', 'skipped', 'handed_over', 'escalated',"
-            " 'asked', 'freed', 'taken', 'closed')",
+            " 'asked', 'freed', 'taken', 'closed', 'quarantined')",
             name="outcome",
         ),
     )
@@ -198,6 +200,60 @@ class Note(Tenanted):
         reference("member_id", "members"),
         Index(None, "agency_id", "case_id"),
         Index(None, "agency_id", "client_id", "author_external_id"),
+    )
+
+
+class Question(Tenanted):
+    """What a moderator asked the client about a case, and what came back."""
+
+    __tablename__ = "questions"
+
+    client_id: Mapped[UUID]
+    case_id: Mapped[UUID]
+    member_id: Mapped[UUID]
+    question: Mapped[str]
+    choices: Mapped[list[str]]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    answer: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("case_id", "cases"),
+        reference("member_id", "members"),
+        Index(None, "agency_id", "case_id"),
+    )
+
+
+class Shift(Tenanted):
+    """When a member works. Who has no shift at all is always on."""
+
+    __tablename__ = "shifts"
+
+    member_id: Mapped[UUID]
+    document: Mapped[JsonObject]
+    """A calendar: `{"time_zone", "weekly", "overrides"}`."""
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (reference("member_id", "members"), Index(None, "agency_id", "member_id"))
+
+
+class Absence(Tenanted):
+    """A stretch of time in which a member is away, whatever the shifts say; half-open."""
+
+    __tablename__ = "absences"
+
+    member_id: Mapped[UUID]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    reason: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("member_id", "members"),
+        CheckConstraint("starts_at < ends_at", name="order"),
+        Index(None, "agency_id", "member_id", "ends_at"),
     )
 
 

@@ -45,12 +45,19 @@ class Abilities:
     def serves(self, client_id: UUID) -> bool:
         return self.clients is None or client_id in self.clients
 
+    def may_enter(self, queue: QueueTerms) -> bool:
+        """Skills, tier and languages of the queue itself; whatever the case."""
+        if not queue.skills <= self.skills or (queue.tier > self.tier and not self.supervises):
+            return False
+        return not (queue.languages and self.languages) or bool(queue.languages & self.languages)
+
+    def speaks(self, language: str | None) -> bool:
+        return language is None or not self.languages or language in self.languages
+
 
 def find_fit(able: Abilities, client_id: UUID, queue: QueueTerms, needs: Needs) -> Fit | None:
     """Whether this person may decide such cases: always, only when time runs short, or never."""
-    if not able.serves(client_id) or (queue.tier > able.tier and not able.supervises):
-        return None
-    if not queue.skills <= able.skills or not _speaks(able, queue, needs):
+    if not (able.serves(client_id) and able.may_enter(queue) and able.speaks(needs.language)):
         return None
     if needs.skills <= able.skills:
         return "primary"
@@ -78,11 +85,3 @@ def primary_language(tag: str | None) -> str | None:
     """`fr` of `fr-CA`; None for no tag and for the ones that name no language."""
     primary = (tag or "").split("-")[0].lower()
     return primary if primary not in ("", "und", "zxx", "mul") else None
-
-
-def _speaks(able: Abilities, queue: QueueTerms, needs: Needs) -> bool:
-    if not able.languages:
-        return True
-    if queue.languages and not queue.languages & able.languages:
-        return False
-    return needs.language is None or needs.language in able.languages

@@ -188,6 +188,6 @@ SELECT piles.place, top.ready, top.next_due_at FROM piles CROSS JOIN LATERAL (
   SELECT count(*) AS ready, min(due_at) AS next_due_at FROM (
     SELECT due_at FROM cases WHERE agency_id = :agency_id AND {_READY}
       AND client_id = piles.client_id AND queue_id = piles.queue_id AND needs = piles.needs
-    ORDER BY due_at, id LIMIT {COUNT_CAP}) AS some) AS top
+    ORDER BY due_at, id LIMIT {COUNT_CAP}) AS heads) AS top
 ORDER BY piles.place
 """)

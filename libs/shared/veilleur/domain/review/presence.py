@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from veilleur.domain.sla.calendar import is_open
+from veilleur.domain.sla.calendar import Period, is_open
 from veilleur.domain.sla.calendar_hours import Calendar
 
 Status = Literal["available", "break", "off"]
@@ -18,7 +18,8 @@ class Presence:
 
     status: Status
     shifts: Sequence[Calendar] = ()
-    absent: bool = False
+    absences: Sequence[Period] = ()
+    """Half-open, in any order."""
 
 
 def why_not(presence: Presence, present: datetime) -> IdleReason | None:
@@ -30,6 +31,6 @@ def why_not(presence: Presence, present: datetime) -> IdleReason | None:
 
 def is_on_duty(presence: Presence, present: datetime) -> bool:
     """On shift, not absent and not gone home; a break is taken on duty."""
-    if presence.status == "off" or presence.absent:
+    if presence.status == "off" or any(start <= present < stop for start, stop in presence.absences):
         return False
     return not presence.shifts or any(is_open(shift, present) for shift in presence.shifts)

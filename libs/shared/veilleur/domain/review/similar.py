@@ -42,6 +42,7 @@ async def find_similar(session: AsyncSession, agency_id: UUID, item: Item, by: S
             key == wanted,
             Item.id != item.id,
             Item.deleted_at.is_(None),
+            Item.hold_class.is_(None),
             Item.mode == "live",
         )
         .order_by(Case.due_at, Case.id)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from veilleur.domain.decisions.models import Decision
 from veilleur.domain.intake.models import Item
+from veilleur.domain.review.ask import load_questions
 from veilleur.domain.review.models import Case, Note
 from veilleur.kernel.ids import show_id
 
@@ -36,6 +37,7 @@ async def describe_surroundings(
     decisions = await _list_decisions(session, asked)
     similar = await _count_similar(session, asked)
     notes = await _list_notes(session, agency_id, cases)
+    questions = await load_questions(session, agency_id, [case.id for case in cases])
     return {
         case.id: {
             "parent": (items[case.item_id].body.get("context") or {}).get("parent"),
@@ -46,6 +48,7 @@ async def describe_surroundings(
                 "latest_decisions": decisions.get(case.item_id, []),
             },
             "notes": notes.get(case.id, []),
+            "questions": questions.get(case.id, []),
             "similar": similar.get(case.item_id, 0),
         }
         for case in cases

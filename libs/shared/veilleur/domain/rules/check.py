@@ -11,6 +11,7 @@ from veilleur.domain.rules.catalogue_view import Catalogue
 from veilleur.domain.rules.check_clauses import check_clauses
 from veilleur.domain.rules.check_conditions import check_conditions
 from veilleur.domain.rules.check_patterns import check_patterns
+from veilleur.domain.rules.check_reach import check_reach
 from veilleur.domain.rules.check_references import check_references
 from veilleur.domain.rules.compile import CompiledRule, CompiledRuleSet, compile_rule_set
 from veilleur.domain.rules.document import Path, RuleSet, RuleTest, digest_document, list_leaves
@@ -58,6 +59,7 @@ def check_rule_set(
     mistakes += check_references(rule_set, catalogue)
     mistakes += check_clauses(rule_set, catalogue)
     mistakes += _find_unused(rule_set)
+    mistakes += check_reach(rule_set)
     if all(mistake.level == "warning" for mistake in mistakes):
         mistakes += run_tests(rule_set, catalogue.gathered if catalogue else {})
     findings = locate_mistakes(read, mistakes[:MAX_FINDINGS])

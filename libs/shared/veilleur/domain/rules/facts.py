@@ -29,8 +29,9 @@ from veilleur.domain.rules.sent import (
     read_object,
     read_text,
 )
+from veilleur.domain.rules.signals.detector import UNDETERMINED
 from veilleur.domain.rules.signals.hashes import MediaHashes
-from veilleur.domain.rules.signals.language import UNDETERMINED, detect_language
+from veilleur.domain.rules.signals.language import detect_language
 from veilleur.domain.rules.signals.links import Link, count_shorteners, find_links
 from veilleur.domain.rules.signals.near_dup import fuzzy_keys, near_dup_key
 from veilleur.domain.rules.signals.pii import count_emails, count_ibans, count_phones

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from veilleur.domain.rules.expressions import MAX_LOOP_ITEMS
+from veilleur.domain.rules.signals.detector import UNDETERMINED
 from veilleur.domain.rules.signals.hashes import MediaHashes
-from veilleur.domain.rules.signals.language import UNDETERMINED
 
 MAX_MEDIA = 50
 """Media of one item whose hashes are compared."""

@@ -107,6 +107,12 @@ def next_periods(calendar: Calendar, start: datetime, count: int) -> list[Period
     return [(_to_datetime(opens), _to_datetime(closes)) for opens, closes in periods]
 
 
+def open_periods_between(calendar: Calendar, start: datetime, stop: datetime) -> list[Period]:
+    """Open time in `[start, stop)` as `(start, end)` in UTC; one may end where the next one begins."""
+    spans = _spans_between(calendar, _to_microseconds(start), _to_microseconds(stop))
+    return [(_to_datetime(opens), _to_datetime(closes)) for opens, closes in spans]
+
+
 def _spend(spans: Iterable[Span], budget: int) -> int:
     for opens, closes in spans:
         if closes - opens >= budget:

@@ -76,23 +76,10 @@ async def start_clocks(session: AsyncSession, agency_id: UUID, starts: Sequence[
     rows = await lock_clocks(session, agency_id, [start.item_id for start in starts], ended=True)
     newest = {(row["item_id"], row["metric"]): row for row in sorted(rows, key=lambda row: int(row["cycle"]))}
     pairs = [(start, newest.get((start.item_id, start.metric))) for start in starts]
-    continued = [(start, row) for start, row in pairs if row is not None and _is_same_question(start, row, present)]
-    calendars = await load_calendars(session, agency_id, {row["calendar_id"] for _, row in continued})
-    reopened = [
-        Change(row, *reopen_run(read_run(row), calendars[row["calendar_id"]], present), {"case_id": start.case_id})
-        for start, row in continued
-    ]
+    known = [(start, row) for start, row in pairs if row is not None and _is_same_question(start, row, present)]
     new = [(start, row) for start, row in pairs if row is None or not _is_same_question(start, row, present)]
-    asks = [Ask(start.client_id, start.terms, start.facts, _asked_at(start, row, present)) for start, row in new]
-    facts = await admit_volume(session, agency_id, asks, [start.metric for start, _ in new])
-    begun = [
-        _begin(agency_id, replace(start, facts=fact, started_at=ask.asked_at), row, present)
-        for (start, row), ask, fact in zip(new, asks, facts, strict=True)
-    ]
-    fresh = [change for change in begun if change is not None]
-    await insert_clocks(session, agency_id, fresh)
-    await write_changes(session, agency_id, reopened)
-    return _list_due([*reopened, *fresh])
+    reopened = await _reopen(session, agency_id, known, present)
+    return _list_due([*reopened, *await _begin_all(session, agency_id, new, present)])
 
 
 async def stop_clocks(
@@ -150,6 +137,32 @@ async def retarget_clocks(
             changes.append(Change(row, *step, _pin(row, terms, facts, promise), _note(retarget)))
     await write_changes(session, agency_id, changes)
     return _list_due(changes)
+
+
+async def _reopen(
+    session: AsyncSession, agency_id: UUID, known: Sequence[tuple[ClockStart, RowMapping]], present: datetime
+) -> list[Change]:
+    calendars = await load_calendars(session, agency_id, {row["calendar_id"] for _, row in known})
+    changes = [
+        Change(row, *reopen_run(read_run(row), calendars[row["calendar_id"]], present), {"case_id": start.case_id})
+        for start, row in known
+    ]
+    await write_changes(session, agency_id, changes)
+    return changes
+
+
+async def _begin_all(
+    session: AsyncSession, agency_id: UUID, new: Sequence[tuple[ClockStart, RowMapping | None]], present: datetime
+) -> list[Change]:
+    asks = [Ask(start.client_id, start.terms, start.facts, _asked_at(start, row, present)) for start, row in new]
+    facts = await admit_volume(session, agency_id, asks, [start.metric for start, _ in new])
+    begun = [
+        _begin(agency_id, replace(start, facts=fact, started_at=ask.asked_at), row, present)
+        for (start, row), ask, fact in zip(new, asks, facts, strict=True)
+    ]
+    fresh = [change for change in begun if change is not None]
+    await insert_clocks(session, agency_id, fresh)
+    return fresh
 
 
 Move = Callable[[RowMapping, Calendar, datetime], Change]

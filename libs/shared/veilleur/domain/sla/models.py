@@ -153,7 +153,7 @@ class Clock(Tenanted):
             postgresql_where="state = 'running' AND next_event_at IS NOT NULL",
         ),
         Index(
-            "ix_sla_clocks_open", "agency_id", "client_id", "due_at",
+            "ix_sla_clocks_open", "agency_id", "client_id", "id",
             postgresql_where="state IN ('running', 'paused')",
         ),
     )  # fmt: skip

@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, any_, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import Uuid
 
 from veilleur.domain.decisions.models import Decision
 from veilleur.domain.screening.contexts import StoredContext
 from veilleur.domain.trials.replay import Replayer
 from veilleur.domain.trials.shelf import Shelf
-from veilleur.domain.trials.standpoint import Standpoint, read_kind, take_standpoint
+from veilleur.domain.trials.standpoint import Standpoint, read_standpoint, take_standpoint
 from veilleur.domain.trials.tally import Compared
 from veilleur.kernel.ids import show_id
 
@@ -38,6 +39,8 @@ class Bench:
 
     before: Replayer | None
     after: Replayer
+    in_force: str | None = None
+    """The digest in traces of the version in force: what it answered stands beside them."""
 
     def compare(self, contexts: Sequence[StoredContext], people: People) -> list[Compared]:
         return [self._compare_one(context, people) for context in contexts]
@@ -45,11 +48,16 @@ class Bench:
     def _compare_one(self, context: StoredContext, people: People) -> Compared:
         return Compared(
             name=show_id("itm", context.item_id) + f"/{context.revision}/{context.evaluation_id}",
-            before=_read_stored(context) if self.before is None else take_standpoint(*self.before.answer(context)),
+            before=self._take_before(context),
             after=take_standpoint(*self.after.answer(context)),
             at=context.evaluated_at,
             people=people.get((context.item_id, context.revision)),
         )
+
+    def _take_before(self, context: StoredContext) -> Standpoint:
+        if self.before is None or context.trace.get("digest") == self.in_force:
+            return read_standpoint(context.outcome, context.trace.get("decided_by"))
+        return take_standpoint(*self.before.answer(context))
 
 
 async def set_up_bench(
@@ -59,7 +67,8 @@ async def set_up_bench(
     after = await shelf.find_replayer(session, agency_id, (trial.client_id, trial.version), met)
     if trial.against is None:
         return Bench(None, after)
-    return Bench(await shelf.find_replayer(session, agency_id, (trial.client_id, trial.against), met), after)
+    before = await shelf.find_replayer(session, agency_id, (trial.client_id, trial.against), met)
+    return Bench(before, after, before.digest)
 
 
 async def compare_contexts(bench: Bench, contexts: Sequence[StoredContext], people: People) -> list[Compared]:
@@ -76,14 +85,9 @@ async def load_people(session: AsyncSession, agency_id: UUID, contexts: Sequence
         select(Decision.item_id, Decision.item_revision, Decision.verdict)
         .where(
             Decision.agency_id == agency_id,
-            Decision.item_id.in_({context.item_id for context in contexts}),
+            Decision.item_id == any_(cast([context.item_id for context in contexts], ARRAY(Uuid))),
             Decision.member_id.is_not(None),
         )
         .order_by(Decision.sequence)
     )
     return {(row.item_id, row.item_revision): row.verdict for row in rows}
-
-
-def _read_stored(context: StoredContext) -> Standpoint:
-    decided_by = context.trace.get("decided_by")
-    return Standpoint(read_kind(context.outcome), None if decided_by is None else str(decided_by))

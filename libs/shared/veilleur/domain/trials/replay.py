@@ -68,6 +68,10 @@ class Replayer:
         self._known = {target.compiled.digest: target}
         self._plans: dict[str, _Plan] = {}
 
+    @property
+    def digest(self) -> str:
+        return self._target.compiled.digest
+
     def learn(self, known: Ready) -> None:
         """Traces of this rule set may be met."""
         self._known.setdefault(known.compiled.digest, known)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from veilleur.domain.rules.outcome import Escalate, Outcome, show_outcome
 
@@ -35,9 +35,12 @@ def take_standpoint(outcome: Outcome, rule: str | None) -> Standpoint:
     return Standpoint(outcome.verdict, rule)
 
 
-def read_kind(outcome: Mapping[str, Any]) -> Kind:
+def read_standpoint(outcome: Mapping[str, Any], rule: str | None) -> Standpoint:
     """Of an outcome as it is stored: `{"verdict"}` or `{"escalate"}`."""
-    return "escalate" if "escalate" in outcome else cast("Kind", outcome["verdict"])
+    escalate = outcome.get("escalate")
+    if escalate is None:
+        return Standpoint(outcome["verdict"], rule)
+    return Standpoint("escalate", rule, escalate.get("queue"), escalate.get("priority"))
 
 
 def is_harsher(before: Standpoint, after: Standpoint) -> bool:

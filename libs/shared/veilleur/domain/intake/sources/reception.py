@@ -17,15 +17,20 @@ def greet(source: FoundSource, delivery: Delivery) -> Reply | None:
     return shake(delivery, Known(source.secrets, source.settings)) if shake is not None else None
 
 
-def read_delivery(source: FoundSource, delivery: Delivery, now: datetime, *, test: bool = False) -> Arrival | Reply:
+def read_delivery(source: FoundSource, delivery: Delivery, now: datetime) -> Arrival | Reply:
     """What a delivery brings, or the answer to a handshake.
 
     Raises `Unauthenticated` for a forged one, `Malformed` for what is no JSON, `Unavailable` when the source is paused
     and, where the sender can be told, `Invalid` with every mistake.
     """
+    PLATFORMS[source.kind].verify(delivery, Known(source.secrets, source.settings), now)
+    return read_proven(source, delivery)
+
+
+def read_proven(source: FoundSource, delivery: Delivery) -> Arrival | Reply:
+    """The same for a delivery whose proof was seen."""
     platform = PLATFORMS[source.kind]
     known = Known(source.secrets, source.settings)
-    platform.verify(delivery, known, now)
     payload = mended_loads(delivery.raw) if platform.forgiving else strict_loads(delivery.raw)
     if platform.shake_signed is not None:
         reply = platform.shake_signed(delivery, payload)
@@ -36,4 +41,4 @@ def read_delivery(source: FoundSource, delivery: Delivery, now: datetime, *, tes
     key = platform.delivery_key(delivery, payload) if platform.delivery_key is not None else None
     key = key or f"sha256:{sha256(delivery.raw).hexdigest()}"
     digest = platform.digest(payload, events) if platform.digest is not None else sha256(key.encode()).digest()
-    return Arrival(source, tuple(events), key, digest, test=test, lenient=platform.forgiving)
+    return Arrival(source, tuple(events), key, digest, lenient=platform.forgiving)

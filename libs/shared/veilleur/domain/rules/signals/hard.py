@@ -112,7 +112,7 @@ def _read_chunk(chunk: re.Match[str]) -> Iterator[HardWord]:
     """The words of a stretch without spaces, disguises undone."""
     text = chunk.group()
     if text.isascii() and text.isalpha():
-        key, elongated = _read_plain(text)
+        key, elongated = _read_known(text) if len(text) <= _ORDINARY else _read_plain(text)
         yield HardWord(key, text, chunk.start(), elongated)
         return
     if chunk["spaced"]:
@@ -132,10 +132,15 @@ def _read_chunk(chunk: re.Match[str]) -> Iterator[HardWord]:
         yield _make_word(plain, begin, undone=undone)
 
 
-@lru_cache(maxsize=10_000)
 def _read_plain(word: str) -> tuple[str, bool]:
-    """The key of a word of ASCII letters and whether a letter was drawn out; the same few thousand make most texts."""
+    """The key of a word of ASCII letters, and whether a letter was drawn out."""
     return _RUN.sub(r"\1", word.translate(_ONE_STROKE)), bool(_ELONGATED.search(word))
+
+
+_ORDINARY = 20
+"""Letters of words that are worth remembering: the same few thousand make most texts."""
+
+_read_known = lru_cache(maxsize=10_000)(_read_plain)
 
 
 def _make_word(written: str, begin: int, *, undone: bool) -> HardWord:

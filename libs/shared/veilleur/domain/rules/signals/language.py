@@ -6,11 +6,8 @@ could be. A longer one that is clearly in another language is `und`, as is a tex
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
 
-import eldc
-
-UNDETERMINED = "und"
+from veilleur.domain.rules.signals.detector import UNDETERMINED, Detector, list_languages, make_detector
 
 REACH = 2_000
 """Characters that are looked at: a language does not hide behind them."""
@@ -37,23 +34,8 @@ def detect_language(text: str, languages: Sequence[str]) -> str:
     return narrow.detect(seen)
 
 
-class _Detector(Protocol):
-    def set_languages(self, codes: list[str]) -> list[str]: ...
-    def detect(self, text: str) -> str: ...
-
-
-eldc.init()
-_KNOWN = frozenset(eldc.LANGUAGES)
-
-
 @lru_cache(maxsize=256)
-def _make_detectors(languages: tuple[str, ...]) -> tuple[frozenset[str], _Detector, _Detector] | None:
+def _make_detectors(languages: tuple[str, ...]) -> tuple[frozenset[str], Detector, Detector] | None:
     """What is known of these languages, who looks for any, and who for these alone."""
-    known = frozenset(languages) & _KNOWN
-    return (known, _make_detector(known | frozenset(_COMMON)), _make_detector(known)) if known else None
-
-
-def _make_detector(languages: frozenset[str]) -> _Detector:
-    detector: _Detector = eldc.instance()
-    detector.set_languages(sorted(languages))
-    return detector
+    known = frozenset(languages) & list_languages()
+    return (known, make_detector(known | frozenset(_COMMON)), make_detector(known)) if known else None

@@ -55,7 +55,7 @@ ALTER TABLE sla_clocks
 """
 
 OPEN_CLOCKS = """
-CREATE INDEX ix_sla_clocks_open ON sla_clocks (agency_id, client_id, due_at) WHERE state IN ('running', 'paused')
+CREATE INDEX ix_sla_clocks_open ON sla_clocks (agency_id, client_id, id) WHERE state IN ('running', 'paused')
 """
 
 EVENTS = """

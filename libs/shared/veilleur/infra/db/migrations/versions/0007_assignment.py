@@ -82,9 +82,58 @@ ALTER TABLE assignments
   ADD COLUMN reason TEXT,
   DROP CONSTRAINT ck_assignments_outcome,
   ADD CONSTRAINT ck_assignments_outcome CHECK (outcome IN ({OUTCOMES}));
+
+CREATE TABLE questions (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  client_id UUID NOT NULL,
+  case_id UUID NOT NULL,
+  member_id UUID NOT NULL,
+  question TEXT NOT NULL,
+  choices TEXT[] NOT NULL,
+  asked_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  answer TEXT,
+  answered_at TIMESTAMP WITH TIME ZONE,
+  CONSTRAINT pk_questions PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_questions_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
+  CONSTRAINT fk_questions_agency_id_case_id FOREIGN KEY(agency_id, case_id) REFERENCES cases (agency_id, id),
+  CONSTRAINT fk_questions_agency_id_member_id FOREIGN KEY(agency_id, member_id) REFERENCES members (agency_id, id)
+);
+
+CREATE INDEX ix_questions_agency_id_case_id ON questions (agency_id, case_id);
+
+CREATE TABLE shifts (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  member_id UUID NOT NULL,
+  document JSONB NOT NULL,
+  version INTEGER NOT NULL,
+  created_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  CONSTRAINT pk_shifts PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_shifts_agency_id_member_id FOREIGN KEY(agency_id, member_id) REFERENCES members (agency_id, id)
+);
+
+CREATE INDEX ix_shifts_agency_id_member_id ON shifts (agency_id, member_id);
+
+CREATE TABLE absences (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  member_id UUID NOT NULL,
+  starts_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  ends_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  reason TEXT NOT NULL,
+  created_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  CONSTRAINT pk_absences PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_absences_agency_id_member_id FOREIGN KEY(agency_id, member_id) REFERENCES members (agency_id, id),
+  CONSTRAINT ck_absences_order CHECK (starts_at < ends_at)
+);
+
+CREATE INDEX ix_absences_agency_id_member_id_ends_at ON absences (agency_id, member_id, ends_at);
 """
 
 DOWN = """
+DROP TABLE absences, shifts, questions;
+
 ALTER TABLE assignments
   DROP COLUMN reason,
   DROP CONSTRAINT ck_assignments_outcome,
@@ -114,7 +163,12 @@ ALTER TABLE clients DROP COLUMN guaranteed_slots;
 """
 
 # Table → the column that names a client's own rows; None keeps clients out altogether.
-TENANTED: dict[str, str | None] = {"routing_rules": None}
+TENANTED: dict[str, str | None] = {
+    "routing_rules": None,
+    "questions": None,
+    "shifts": None,
+    "absences": None,
+}
 
 
 def upgrade() -> None:
@@ -123,8 +177,10 @@ def upgrade() -> None:
     for table, client_column in TENANTED.items():
         for statement in tenant_statements(table, client_column=client_column):
             op.execute(statement)
-    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON routing_rules TO veilleur_app")
-    op.execute("GRANT SELECT ON routing_rules TO veilleur_worker")
+    op.execute("GRANT SELECT, INSERT, DELETE ON routing_rules, shifts, absences TO veilleur_app")
+    op.execute("GRANT UPDATE ON routing_rules, shifts, questions TO veilleur_app")
+    op.execute("GRANT SELECT, INSERT ON questions TO veilleur_app, veilleur_worker")
+    op.execute("GRANT SELECT ON routing_rules, shifts, absences TO veilleur_worker")
 
 
 def downgrade() -> None:

@@ -93,10 +93,51 @@ CREATE INDEX ix_exposures_agency_id_member_id_at ON exposures (agency_id, member
 
 GRANT SELECT, INSERT ON exposures TO veilleur_app;
 
-GRANT SELECT ON exposures TO veilleur_worker
+GRANT SELECT ON exposures TO veilleur_worker;
+
+ALTER TABLE items ADD COLUMN hold_class TEXT,
+  ADD CONSTRAINT ck_items_hold_class CHECK (hold_class IN ('csam', 'threat_to_life', 'terror'));
+
+ALTER TABLE queues ADD COLUMN restricted BOOLEAN DEFAULT false NOT NULL;
+
+ALTER TABLE assignments DROP CONSTRAINT ck_assignments_outcome,
+  ADD CONSTRAINT ck_assignments_outcome CHECK (outcome IN ('decided', 'released', 'expired', 'withdrawn', 'skipped',
+    'handed_over', 'escalated', 'asked', 'freed', 'taken', 'closed', 'quarantined'));
+
+CREATE TABLE legal_holds (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  client_id UUID NOT NULL,
+  item_id UUID NOT NULL,
+  hold_class TEXT NOT NULL,
+  member_id UUID NOT NULL,
+  placed_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  lifted_at TIMESTAMP WITH TIME ZONE,
+  CONSTRAINT pk_legal_holds PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_legal_holds_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
+  CONSTRAINT fk_legal_holds_agency_id_item_id FOREIGN KEY(agency_id, item_id) REFERENCES items (agency_id, id),
+  CONSTRAINT fk_legal_holds_agency_id_member_id FOREIGN KEY(agency_id, member_id) REFERENCES members (agency_id, id),
+  CONSTRAINT ck_legal_holds_hold_class CHECK (hold_class IN ('csam', 'threat_to_life', 'terror'))
+);
+
+CREATE UNIQUE INDEX uq_legal_holds_standing ON legal_holds (agency_id, item_id) WHERE lifted_at IS NULL;
+
+GRANT SELECT, INSERT, UPDATE ON legal_holds TO veilleur_app;
+
+GRANT SELECT ON legal_holds TO veilleur_worker
 """
 
 DOWN = """
+DROP TABLE legal_holds;
+
+ALTER TABLE assignments DROP CONSTRAINT ck_assignments_outcome,
+  ADD CONSTRAINT ck_assignments_outcome CHECK (outcome IN ('decided', 'released', 'expired', 'withdrawn', 'skipped',
+    'handed_over', 'escalated', 'asked', 'freed', 'taken', 'closed'));
+
+ALTER TABLE queues DROP COLUMN restricted;
+
+ALTER TABLE items DROP COLUMN hold_class;
+
 DROP TABLE exposures;
 
 DROP TABLE care_settings;
@@ -114,7 +155,7 @@ DROP TABLE macros;
 ALTER TABLE clients DROP COLUMN send_after_s, DROP COLUMN house_rules, DROP COLUMN tone, DROP COLUMN contacts
 """
 
-TENANTED: tuple[str, ...] = ("macros", "care_settings", "exposures")
+TENANTED: tuple[str, ...] = ("macros", "care_settings", "exposures", "legal_holds")
 
 
 def upgrade() -> None:

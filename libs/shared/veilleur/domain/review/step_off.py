@@ -1,0 +1,39 @@
+"""Coming, pausing and going: a member's status, and what happens to what is in hand."""
+
+from uuid import UUID
+
+from sqlalchemy import func, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.review.hand_over import drop_reservations
+from veilleur.domain.review.lease import lock_member
+from veilleur.domain.review.presence import Status
+from veilleur.domain.tenancy.models import Member
+from veilleur.kernel.ids import show_id
+
+_FREE = text("""
+WITH mine AS MATERIALIZED (
+  SELECT id, assignment_id FROM cases
+  WHERE agency_id = :agency_id AND holder_id = :member_id AND state = 'leased' ORDER BY id FOR NO KEY UPDATE),
+ended AS (
+  UPDATE assignments SET outcome = 'freed', ended_at = app_now() FROM mine
+  WHERE assignments.agency_id = :agency_id AND assignments.id = mine.assignment_id AND ended_at IS NULL)
+UPDATE cases SET state = 'ready', holder_id = NULL, lease_expires_at = NULL
+FROM mine WHERE cases.agency_id = :agency_id AND cases.id = mine.id
+""")
+
+
+async def set_status(session: AsyncSession, agency_id: UUID, member_id: UUID, status: Status) -> Member:
+    """`off` frees everything in hand at once, and it counts against nobody; `break` keeps it and brings nothing new."""
+    member = await lock_member(session, agency_id, member_id)
+    if member.status != status:
+        member.status, member.status_since = status, func.app_now()
+        await session.flush()
+        await session.refresh(member)
+        shown = show_id("mem", member_id)
+        await record_deeds(session, agency_id, [Deed(shown, "member.status_set", shown, None, {"status": status})])
+    if status == "off":
+        await session.execute(_FREE, {"agency_id": agency_id, "member_id": member_id})
+        await drop_reservations(session, agency_id, member_id)
+    return member
