@@ -27,9 +27,9 @@ from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.ask import drain_polls
-from veilleur_worker.asking import drain_providers
 from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.parts import Parts
+from veilleur_worker.provider_calls import drain_providers
 from veilleur_worker.send import send
 
 SCREEN_BATCH = 200

@@ -3,7 +3,8 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, Double, Index, LargeBinary, UniqueConstraint, Uuid, func
+from sqlalchemy import CheckConstraint, Double, Index, LargeBinary, UniqueConstraint, Uuid, func
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base, JsonObject, Small, Tenanted, reference

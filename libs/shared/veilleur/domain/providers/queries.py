@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.providers.models import Provider, ProviderQuestion
@@ -39,7 +38,7 @@ async def load_open_providers(session: AsyncSession, agency_id: UUID, client_ids
     query = select(Provider).where(
         Provider.agency_id == agency_id,
         Provider.disabled_at.is_(None),
-        Provider.clients.overlap(array(sorted(client_ids))),
+        Provider.clients.overlap(sorted(client_ids)),
     )
     return list(await session.scalars(query.order_by(Provider.id).execution_options(populate_existing=True)))
 

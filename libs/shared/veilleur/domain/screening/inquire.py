@@ -52,7 +52,7 @@ async def load_inquiry(
 async def inquire(
     session: AsyncSession, agency_id: UUID, inquiry: Inquiry, judged: Sequence[Judged], present: datetime
 ) -> None:
-    """Have providers asked about what is open; of all others no answer is waited for any more."""
+    """Have providers asked about what is open; no answer is waited for about the rest of the batch."""
     opened = [
         Open(
             client_id=one.question.item.client_id,
@@ -64,6 +64,7 @@ async def inquire(
         for one in judged
         if one.evaluation is not None and (offers := inquiry.find_asked(one))
     ]
-    await ask_providers(session, agency_id, opened, present)
+    # Of items that are judged now, and of revisions that are no more.
     late = [item_id for (item_id, _), told in inquiry.told.items() if told.open]
     await do_without(session, agency_id, late)
+    await ask_providers(session, agency_id, opened, present)
