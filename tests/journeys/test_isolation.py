@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from tests.support.people import Agency, Caller, Client, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
+from veilleur.domain.providers.models import CachedScores, ProviderCalls, ProviderQuestion
 from veilleur.domain.screening.windows import find_count_time
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import parse_id, show_id
@@ -79,7 +80,7 @@ class Tenant:
     @property
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
-        named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id")}
+        named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id", "provider_id")}
         return self.homes[0].ids | named | {"member_id": self.ids["member"], "calendar_id": self.ids["calendar"]}
 
 
@@ -111,8 +112,9 @@ async def settle(world, name: str) -> Tenant:
         "POST", "/owner/v1/shifts", SHIFT | {"member": (await owner.call("GET", "/moderator/v1/me"))["id"]}, 201
     )
     absence = await owner.call("POST", f"/owner/v1/members/{me['id']}/absence", ABSENCE, 201)
+    provider_id = await set_up_provider(world, agency, homes)
     ids = {
-        "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
+        "provider_id": provider_id, "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
         "shift_id": shift["id"], "absence_id": absence["id"],
     }  # fmt: skip
     return Tenant(agency, moderator, tuple(homes), ids)
@@ -211,6 +213,24 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
             await raise_alarm(session, agency_id, Trouble("rule.anomaly", home.mark, parse_id("cli", home.client.id)))
 
 
+async def set_up_provider(world, agency: Agency, homes: list[Household]) -> str:
+    """A provider, and what asking it leaves behind; its id."""
+    provider = {"kind": "openai", "name": unique("p").replace("-", "_"), "clients": [one.client.id for one in homes]}
+    made: str = (await agency.owner.call("POST", "/owner/v1/providers", provider, 201))["id"]
+    agency_id, provider_id = parse_id("agc", agency.id), parse_id("prv", made)
+    mine = {"agency_id": agency_id, "provider_id": provider_id}
+    present = datetime.now(UTC)
+    async with world.worker.database.transaction(Scope(agency_id)) as session:
+        session.add(CachedScores(**mine, digest=b"x", scores={}))
+        for home in homes:
+            client_id, item_id = parse_id("cli", home.client.id), parse_id("itm", home.ids["item_id"])
+            of_client = {"agency_id": agency_id, "client_id": client_id}
+            asked = {"item_id": item_id, "item_revision": 1, "fields": [home.mark], "give_up_at": present}
+            session.add(ProviderQuestion(**of_client, **asked, state="answered"))
+            session.add(ProviderCalls(**of_client, provider_id=provider_id, day=present.date()))
+    return made
+
+
 async def screen(world, client: Client) -> None:
     """What the worker would do with what this client's agency received."""
     (row,) = await world.fetch("SELECT agency_id FROM clients WHERE id = $1", parse_id("cli", client.id))
@@ -270,6 +290,8 @@ BODIES: dict[str, Callable[[], Json]] = {
     "start_backtest_run": dict,
     "roll_back_rules": lambda: {"reason": "x"},
     "tune_rules": lambda: {"param": "x"},
+    "change_provider_settings": lambda: {"timeout_s": 1.0},
+    "test_provider": lambda: {"text": "x"},
     "change_queue": lambda: {"name": "Mine now"},
     "create_absence": lambda: ABSENCE,
     "replace_shift": lambda: SHIFT | {"member": "mem_x"},
@@ -299,6 +321,10 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
         lambda tenant, _: {"rules": [{"name": "x", "queue": tenant.ids["queue"]}]}, "/rules/0/queue",
     ),
     "preview_routing": (lambda _, home: {"client": home.client.id}, "/client"),
+    "create_provider": (
+        lambda _, home: {"kind": "openai", "name": unique("p").replace("-", "_"), "clients": [home.client.id]},
+        "/clients/0",
+    ),
     "check_rules": (lambda _, home: {"client": home.client.id, "rule_set": RULES}, "/client"),
     "preview_rules": (
         lambda _, home: {"client": home.client.id, "rule_set": RULES, "items": [{"external_id": "x", "text": "x"}]},

@@ -96,7 +96,9 @@ GRANT SELECT, UPDATE ON providers TO veilleur_worker;
 
 GRANT SELECT ON provider_questions, provider_cache, provider_calls TO veilleur_app;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON provider_questions, provider_cache, provider_calls TO veilleur_worker
+GRANT SELECT, INSERT, UPDATE ON provider_questions, provider_cache, provider_calls TO veilleur_worker;
+
+GRANT DELETE ON provider_questions, provider_cache TO veilleur_worker
 """
 
 DOWN = """
