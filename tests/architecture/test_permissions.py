@@ -37,6 +37,7 @@ SHAPES = {
     "backtest_id": "bkt",
     "calendar_id": "cal",
     "provider_id": "prv",
+    "agency_endpoint_id": "end",
 }  # fmt: skip
 
 

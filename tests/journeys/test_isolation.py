@@ -80,8 +80,13 @@ class Tenant:
     @property
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
+        own = {
+            "member_id": self.ids["member"],
+            "calendar_id": self.ids["calendar"],
+            "agency_endpoint_id": self.ids["agency_endpoint"],
+        }
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id", "provider_id")}
-        return self.homes[0].ids | named | {"member_id": self.ids["member"], "calendar_id": self.ids["calendar"]}
+        return self.homes[0].ids | named | own
 
 
 SHIFT: Json = {
@@ -100,6 +105,8 @@ async def settle(world, name: str) -> Tenant:
     await owner.call("POST", "/owner/v1/routing-rules", rule, 201)
     always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
     calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
+    told = {"kind": "standard", "url": "http://127.0.0.1:9/agency"}
+    endpoint = await owner.call("POST", "/owner/v1/endpoints", told, 201)
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
@@ -114,8 +121,9 @@ async def settle(world, name: str) -> Tenant:
     absence = await owner.call("POST", f"/owner/v1/members/{me['id']}/absence", ABSENCE, 201)
     provider_id = await set_up_provider(world, agency, homes)
     ids = {
-        "provider_id": provider_id, "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
-        "shift_id": shift["id"], "absence_id": absence["id"],
+        "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
+        "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
+        "provider_id": provider_id,
     }  # fmt: skip
     return Tenant(agency, moderator, tuple(homes), ids)
 
@@ -351,6 +359,7 @@ ALONE = {
     "set_care": "names no id",
     "set_own_care": "names no id",
     "create_queue": "names no id",
+    "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
@@ -461,7 +470,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
+        "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run",
     }  # fmt: skip
 

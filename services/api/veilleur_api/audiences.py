@@ -17,6 +17,7 @@ from veilleur_api.owner import (
     config,
     connections,
     deliveries,
+    endpoints,
     macros,
     members,
     near_duplicates,
@@ -76,6 +77,7 @@ OWNER: tuple[APIRouter, ...] = (
     usage.router,
     rate_plans.router,
     deliveries.router,
+    endpoints.router,
     alarms.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)
