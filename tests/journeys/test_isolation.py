@@ -144,6 +144,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     )
     reply = {"code": code, "title": mark, "texts": {"fr": mark}}
     macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
+    own_list = {"code": code, "title": mark, "list": {"entries": [mark]}}
+    shared = await owner.call("POST", f"{client.base}/lists", own_list, 201)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -200,6 +202,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "item_id": decided["id"],
         "backtest_id": backtest["id"],
         "macro_id": macro["id"],
+        "list_id": shared["id"],
         "case_id": case_id,
         "decision_id": made["id"],
     }
@@ -289,6 +292,9 @@ BODIES: dict[str, Callable[[], Json]] = {
     "quarantine_assignment": lambda: {"fence": 1, "class": "terror"},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
+    "replace_agency_list": lambda: {"title": "Mine now", "list": {"entries": ["x"]}},
+    "create_client_list": lambda: {"code": unique("l"), "title": "x", "list": {"entries": ["x"]}},
+    "replace_client_list": lambda: {"title": "Mine now", "list": {"entries": ["x"]}},
     "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
     "change_calendar": lambda: {"name": "Mine now", "calendar": CALENDAR, "apply_to": "open"},
     "create_rule_set": lambda: {"rule_set": RULES},
@@ -359,6 +365,7 @@ ALONE = {
     "set_care": "names no id",
     "set_own_care": "names no id",
     "create_queue": "names no id",
+    "create_agency_list": "names no id",
     "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",

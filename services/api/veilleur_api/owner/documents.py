@@ -213,6 +213,20 @@ class RuleSetIn(Shape):
     note: Annotated[str, Field(max_length=2_000)] = ""
 
 
+class ListChange(Shape):
+    """`list` is what a rule set would write under `lists`: `{"kind": "phrases", "entries": […], …}`."""
+
+    title: Name
+    list: dict[str, Any]
+    note: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class ListIn(ListChange):
+    """Rule sets refer to it by its code: `{"kind": "shared", "list": code}`."""
+
+    code: Code
+
+
 class RuleCheckIn(Shape):
     """`client` gives the catalogue to check against."""
 

@@ -15,6 +15,7 @@ from veilleur.kernel.ids import new_id
 
 AlarmKind = Literal[
     "rule.anomaly",
+    "rule.capped",
     "source.silent",
     "queue.uncovered",
     "endpoint.failing",
@@ -57,8 +58,8 @@ async def raise_alarm(session: AsyncSession, agency_id: UUID, trouble: Trouble) 
     row = (await session.execute(renewed)).one()
     if row.times > 1:
         return False
-    if trouble.kind == "case.flagged":
-        return True  # for the lead's list alone
+    if trouble.kind == "case.flagged" or trouble.kind == "rule.capped":  # noqa: PLR1714 - narrows the type
+        return True  # for whoever reads the list alone
     data = {"subject": trouble.subject, "figures": trouble.figures}
     await notify_agency(session, agency_id, [Notice(trouble.kind, trouble.client_id, data, row.noticed_at)])
     return True

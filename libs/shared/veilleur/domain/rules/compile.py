@@ -66,15 +66,16 @@ class Triggers:
 class CompiledRuleSet:
     """Bit `i` of a trace is condition `i` of `conditions`; behind them those for what rules require.
 
-    `digest` covers the agency's lists that the document refers to. `slots` is where the value of a call stands,
-    `called` the other way round, `gathered_slots` for calls whose value may be handed in (with the list of hashes it is
-    about).
+    `digest` covers the shared lists that the document refers to, `lists` are theirs by code. `slots` is where the value
+    of a call stands, `called` the other way round, `gathered_slots` for calls whose value may be handed in (with the
+    list of hashes it is about).
     `placeholders` are the fields any condition reads with what stands for them while unknown, `readers` find them out;
     `shown` are those that a trace tells. `expiring` rules have an end, `asking` ones are live and ask providers.
     `counting` answers the counters' `where`, in the order of `counting_names`.
     """
 
     digest: str
+    lists: Mapping[str, str]
     rules: tuple[CompiledRule, ...]
     fallback: Clause
     conditions: tuple[Expression, ...]
@@ -127,6 +128,7 @@ def compile_rule_set(
     needs = find_needs(conditions, tuple(filters.values()), required, counted)
     return CompiledRuleSet(
         digest=identify_rule_set(rule_set),
+        lists=rule_set.shared,
         rules=compiled_rules,
         fallback=rule_set.fallback,
         conditions=conditions,

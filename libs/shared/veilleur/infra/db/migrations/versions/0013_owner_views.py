@@ -6,7 +6,7 @@ Kind: expand.
 from alembic import op
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 
 # No policy of a client matches a row without a client: what is the agency's stays hidden from all of them.
 AGENCY_ENDPOINTS = (
