@@ -37,8 +37,8 @@ SHAPES = {
     "backtest_id": "bkt",
     "list_id": "lst",
     "calendar_id": "cal",
+    "agency_endpoint_id": "end", "breach_id": "clk",
     "provider_id": "prv",
-    "agency_endpoint_id": "end",
 }  # fmt: skip
 
 

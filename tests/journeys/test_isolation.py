@@ -83,6 +83,7 @@ class Tenant:
         own = {
             "member_id": self.ids["member"],
             "calendar_id": self.ids["calendar"],
+            "breach_id": self.ids["clock"],
             "agency_endpoint_id": self.ids["agency_endpoint"],
         }
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id", "provider_id")}
@@ -125,6 +126,10 @@ async def settle(world, name: str) -> Tenant:
         "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
         "provider_id": provider_id,
     }  # fmt: skip
+    [clock] = await world.fetch(
+        "SELECT id FROM sla_clocks WHERE agency_id = $1 ORDER BY id LIMIT 1", parse_id("agc", agency.id)
+    )
+    ids["clock"] = show_id("clk", clock["id"])
     return Tenant(agency, moderator, tuple(homes), ids)
 
 
@@ -306,6 +311,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "tune_rules": lambda: {"param": "x"},
     "change_provider_settings": lambda: {"timeout_s": 1.0},
     "test_provider": lambda: {"text": "x"},
+    "waive_sla_breach": lambda: {"reason": "x"},
     "change_queue": lambda: {"name": "Mine now"},
     "create_absence": lambda: ABSENCE,
     "replace_shift": lambda: SHIFT | {"member": "mem_x"},
@@ -353,6 +359,10 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
+    "get_compliance": lambda home: f"?client={home.client.id}",
+    "list_at_risk": lambda home: f"?client={home.client.id}",
+    "list_sla_breaches": lambda home: f"?client={home.client.id}",
+    "get_forecast": lambda home: f"?client={home.client.id}",
     "list_alarms": lambda home: f"?client={home.client.id}",
 }
 
