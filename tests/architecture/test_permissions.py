@@ -39,6 +39,7 @@ SHAPES = {
     "calendar_id": "cal",
     "hold_id": "hld", "media_id": "med",
     "agency_endpoint_id": "end", "breach_id": "clk",
+    "provider_id": "prv",
 }  # fmt: skip
 
 

@@ -40,6 +40,8 @@ DELETABLE = {
     ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",
     ("backtest_items", "veilleur_worker"): "and when it is done",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",
+    ("provider_cache", "veilleur_worker"): "what providers said is remembered for thirty days",
+    ("provider_questions", "veilleur_worker"): "as long; what rules were told stands in the evaluation",
 }
 
 NOT_AGENCY_FIRST = {

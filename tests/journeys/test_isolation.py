@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from tests.support.people import Agency, Caller, Client, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
+from veilleur.domain.providers.models import CachedScores, ProviderCalls, ProviderQuestion
 from veilleur.domain.screening.windows import find_count_time
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import parse_id, show_id
@@ -85,7 +86,7 @@ class Tenant:
             "breach_id": self.ids["clock"],
             "agency_endpoint_id": self.ids["agency_endpoint"],
         }
-        named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id")}
+        named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id", "provider_id")}
         return self.homes[0].ids | named | own
 
 
@@ -120,9 +121,11 @@ async def settle(world, name: str) -> Tenant:
         "POST", "/owner/v1/shifts", SHIFT | {"member": (await owner.call("GET", "/moderator/v1/me"))["id"]}, 201
     )
     absence = await owner.call("POST", f"/owner/v1/members/{me['id']}/absence", ABSENCE, 201)
+    provider_id = await set_up_provider(world, agency, homes)
     ids = {
         "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
         "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
+        "provider_id": provider_id,
     }  # fmt: skip
     [clock] = await world.fetch(
         "SELECT id FROM sla_clocks WHERE agency_id = $1 ORDER BY id LIMIT 1", parse_id("agc", agency.id)
@@ -230,6 +233,24 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
             await raise_alarm(session, agency_id, Trouble("rule.anomaly", home.mark, parse_id("cli", home.client.id)))
 
 
+async def set_up_provider(world, agency: Agency, homes: list[Household]) -> str:
+    """A provider, and what asking it leaves behind; its id."""
+    provider = {"kind": "openai", "name": unique("p").replace("-", "_"), "clients": [one.client.id for one in homes]}
+    made: str = (await agency.owner.call("POST", "/owner/v1/providers", provider, 201))["id"]
+    agency_id, provider_id = parse_id("agc", agency.id), parse_id("prv", made)
+    mine = {"agency_id": agency_id, "provider_id": provider_id}
+    present = datetime.now(UTC)
+    async with world.worker.database.transaction(Scope(agency_id)) as session:
+        session.add(CachedScores(**mine, digest=b"x", scores={}))
+        for home in homes:
+            client_id, item_id = parse_id("cli", home.client.id), parse_id("itm", home.ids["item_id"])
+            of_client = {"agency_id": agency_id, "client_id": client_id}
+            asked = {"item_id": item_id, "item_revision": 1, "fields": [home.mark], "give_up_at": present}
+            session.add(ProviderQuestion(**of_client, **asked, state="answered"))
+            session.add(ProviderCalls(**of_client, provider_id=provider_id, day=present.date()))
+    return made
+
+
 async def screen(world, client: Client) -> None:
     """What the worker would do with what this client's agency received."""
     (row,) = await world.fetch("SELECT agency_id FROM clients WHERE id = $1", parse_id("cli", client.id))
@@ -292,6 +313,8 @@ BODIES: dict[str, Callable[[], Json]] = {
     "start_backtest_run": dict,
     "roll_back_rules": lambda: {"reason": "x"},
     "tune_rules": lambda: {"param": "x"},
+    "change_provider_settings": lambda: {"timeout_s": 1.0},
+    "test_provider": lambda: {"text": "x"},
     "waive_sla_breach": lambda: {"reason": "x"},
     "change_queue": lambda: {"name": "Mine now"},
     "create_absence": lambda: ABSENCE,
@@ -323,6 +346,10 @@ BODY_IDS: dict[str, tuple[Callable[[Tenant, Household], Json], str]] = {
         lambda tenant, _: {"rules": [{"name": "x", "queue": tenant.ids["queue"]}]}, "/rules/0/queue",
     ),
     "preview_routing": (lambda _, home: {"client": home.client.id}, "/client"),
+    "create_provider": (
+        lambda _, home: {"kind": "openai", "name": unique("p").replace("-", "_"), "clients": [home.client.id]},
+        "/clients/0",
+    ),
     "check_rules": (lambda _, home: {"client": home.client.id, "rule_set": RULES}, "/client"),
     "preview_rules": (
         lambda _, home: {"client": home.client.id, "rule_set": RULES, "items": [{"external_id": "x", "text": "x"}]},

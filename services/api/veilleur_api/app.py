@@ -56,6 +56,7 @@ def _running(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[No
         yield
         await parts.unstored.settle()
         await parts.bell.close()
+        await parts.http.aclose()
         await parts.database.close()
 
     return run

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 
+import httpx
+
 from veilleur.domain.tenancy.issuer import Issuer
 from veilleur.domain.tenancy.lookup import Lookups
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
 from veilleur.infra.outbound.egress import EgressPolicy
+from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
 from veilleur_api.ingest.group_commit import GroupCommit
 from veilleur_api.ingest.unstored import UnstoredLog
+
+CALL_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,8 @@ class Parts:
     issuer: Issuer
     lookups: Lookups
     egress: EgressPolicy
+    http: httpx.AsyncClient
+    """For addresses that somebody else chose."""
     intake: GroupCommit
     unstored: UnstoredLog
 
@@ -30,6 +37,7 @@ def build_parts(settings: Settings) -> Parts:
     """Wire the parts; nothing is connected yet."""
     bell = ArqBell(settings.redis_url.get_secret_value())
     database = Database(settings.database_url.get_secret_value(), bell=bell, pool_size=settings.pool_size)
+    egress = EgressPolicy(settings.egress_allow)
     sealer = Sealer.from_master_key(settings.master_key.get_secret_value())
     return Parts(
         settings=settings,
@@ -38,7 +46,8 @@ def build_parts(settings: Settings) -> Parts:
         sealer=sealer,
         issuer=Issuer(database, sealer, settings.issuer),
         lookups=Lookups(database, sealer),
-        egress=EgressPolicy(settings.egress_allow),
+        egress=egress,
+        http=build_client(egress, CALL_TIMEOUT_S),
         intake=GroupCommit(database),
         unstored=UnstoredLog(database),
     )

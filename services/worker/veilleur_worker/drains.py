@@ -16,6 +16,7 @@ from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_att
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
+from veilleur.domain.providers.retention import drop_old_answers
 from veilleur.domain.review.retarget import retarget_batch
 from veilleur.domain.review.snapshot_media import Fetch, begin_fetches, drop_old_snapshots, finish_fetch
 from veilleur.domain.screening.overdue import raise_overdue
@@ -30,6 +31,7 @@ from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
+from veilleur_worker.provider_calls import drain_providers
 from veilleur_worker.send import send
 
 SCREEN_BATCH = 200
@@ -183,7 +185,7 @@ async def drain_feed(parts: Parts, agency_id: UUID) -> None:
 
 async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
-    for drop in (drop_old_events, drop_old_receipts, drop_old_unstored, drop_old_snapshots):
+    for drop in (drop_old_events, drop_old_receipts, drop_old_unstored, drop_old_snapshots, drop_old_answers):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:
@@ -235,6 +237,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "counters": recount_counters,
     "backtest": drain_backtests,
     "rates": drain_rates,
+    "providers": drain_providers,
 }
 
 

@@ -10,6 +10,7 @@ from arq.worker import Worker
 from veilleur.infra.doorbell import read_redis_settings
 from veilleur_worker.drains import Drains, finish_deliveries
 from veilleur_worker.parts import Parts
+from veilleur_worker.provider_calls import finish_asking
 from veilleur_worker.schedule import sweep_forever
 from veilleur_worker.settings import build_worker
 
@@ -40,7 +41,7 @@ async def run_worker(parts: Parts) -> None:
         async with asyncio.timeout(STOP_WITHIN_S):
             await drains.stop(BATCH_WITHIN_S)
             await asyncio.gather(*tasks, return_exceptions=True)
-            await finish_deliveries()
+            await asyncio.gather(finish_deliveries(), finish_asking())
             await parts.close()
     _log.info("worker_stopped")
 

@@ -7,6 +7,7 @@ from veilleur.domain.decisions import models as decisions
 from veilleur.domain.intake import models as intake
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
+from veilleur.domain.providers import models as providers
 from veilleur.domain.review import models as review
 from veilleur.domain.review import snapshot_models as snapshots
 from veilleur.domain.rules import models as rules
@@ -24,6 +25,7 @@ __all__ = [
     "intake",
     "metering",
     "outbox",
+    "providers",
     "review",
     "rules",
     "screening",

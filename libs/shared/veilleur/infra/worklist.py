@@ -28,6 +28,7 @@ WorkKind = Literal[
     "counters",
     "retarget",
     "media",
+    "providers",
 ]
 
 GRACE_S = 30

@@ -18,6 +18,7 @@ AGAIN: dict[str, Any] = {
     "state": ItemState.RECEIVED,
     "attempts": 0,
     "attempted_at": None,
+    "screen_after": None,
     "asked_at": func.app_now(),
 }
 """The worker is to look at the item once more, and the clock counts from now."""

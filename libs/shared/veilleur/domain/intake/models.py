@@ -58,6 +58,8 @@ class Item(Tenanted):
     attempts: Mapped[int] = mapped_column(Small, default=0)
     """How often screening was begun; counted apart from its transaction, so that a crash is counted too."""
     attempted_at: Mapped[datetime | None]
+    screen_after: Mapped[datetime | None]
+    """Not screened before: until then its answer from a provider is waited for. None: at once."""
     observed: Mapped[JsonObject | None]
     """In `observe` mode: what would have been decided."""
     received_at: Mapped[datetime] = mapped_column(server_default=func.app_now())

@@ -23,6 +23,7 @@ from veilleur.domain.screening.automation import Automation, choose_rules, load_
 from veilleur.domain.screening.caps import keep_acts
 from veilleur.domain.screening.count import note_counts
 from veilleur.domain.screening.gather import Gathered, gather_facts
+from veilleur.domain.screening.inquire import inquire
 from veilleur.domain.screening.judge import (
     MAX_ATTEMPTS,
     Closed,
@@ -51,6 +52,7 @@ RETRY_AFTER_MS = 500
 _MARK = """
 WITH chosen AS MATERIALIZED (
   SELECT id FROM items WHERE agency_id = :agency_id AND state = 'received' AND {condition}
+    AND (screen_after IS NULL OR screen_after <= app_now())
   ORDER BY {order} LIMIT :wanted FOR UPDATE SKIP LOCKED)
 UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
 FROM chosen WHERE items.agency_id = :agency_id AND items.id = chosen.id
@@ -114,7 +116,9 @@ async def screen_marked(
     in_force = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
     modes = await load_automation(session, agency_id, {item.client_id for item in sound})
     gathered = await gather_facts(session, agency_id, sound, in_force.published, counts, present)
-    judged = _judge_all(sound, in_force, modes, standings, gathered)
+    answers = _judge_all(sound, in_force, modes, standings, gathered)
+    judged = [one for one in answers if not gathered.inquiry.is_open(one)]
+    await inquire(session, agency_id, gathered.inquiry, answers, present)
     await keep_evaluations(session, agency_id, judged)
     await keep_acts(session, agency_id, gathered.caps)
     await note_counts(session, agency_id, counts)
@@ -161,7 +165,8 @@ def _judge_all(
             exhausted=gathered.caps.find_exhausted(item.client_id),
         )
         judged.append(judge(question))
-        gathered.caps.note(judged[-1])
+        if not gathered.inquiry.is_open(judged[-1]):
+            gathered.caps.note(judged[-1])
     return judged
 
 
