@@ -35,7 +35,9 @@ SHAPES = {
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que", "case_id": "cas", "shift_id": "shf",
     "absence_id": "abs", "reversal_id": "rev", "decision_id": "dec",
     "backtest_id": "bkt",
+    "list_id": "lst",
     "calendar_id": "cal",
+    "agency_endpoint_id": "end",
 }  # fmt: skip
 
 

@@ -79,8 +79,13 @@ class Tenant:
     @property
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
+        own = {
+            "member_id": self.ids["member"],
+            "calendar_id": self.ids["calendar"],
+            "agency_endpoint_id": self.ids["agency_endpoint"],
+        }
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id")}
-        return self.homes[0].ids | named | {"member_id": self.ids["member"], "calendar_id": self.ids["calendar"]}
+        return self.homes[0].ids | named | own
 
 
 SHIFT: Json = {
@@ -99,6 +104,8 @@ async def settle(world, name: str) -> Tenant:
     await owner.call("POST", "/owner/v1/routing-rules", rule, 201)
     always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
     calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
+    told = {"kind": "standard", "url": "http://127.0.0.1:9/agency"}
+    endpoint = await owner.call("POST", "/owner/v1/endpoints", told, 201)
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
@@ -113,7 +120,7 @@ async def settle(world, name: str) -> Tenant:
     absence = await owner.call("POST", f"/owner/v1/members/{me['id']}/absence", ABSENCE, 201)
     ids = {
         "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
-        "shift_id": shift["id"], "absence_id": absence["id"],
+        "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
     }  # fmt: skip
     return Tenant(agency, moderator, tuple(homes), ids)
 
@@ -134,6 +141,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     )
     reply = {"code": code, "title": mark, "texts": {"fr": mark}}
     macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
+    own_list = {"code": code, "title": mark, "list": {"entries": [mark]}}
+    shared = await owner.call("POST", f"{client.base}/lists", own_list, 201)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -175,6 +184,9 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     backtest = await owner.call("POST", f"{client.base}/rule-sets/1/backtest", labelled, 202)
     assert (await client.post(b"{}", {"webhook-id": "forged"})).status_code == 401
     await world.parts.unstored.settle()
+    forum = {"kind": "discourse", "name": mark}
+    forum = await owner.call("POST", f"{client.base}/sources", forum, 201)
+    await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
     wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
@@ -187,6 +199,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "item_id": decided["id"],
         "backtest_id": backtest["id"],
         "macro_id": macro["id"],
+        "list_id": shared["id"],
         "case_id": case_id,
         "decision_id": made["id"],
     }
@@ -233,6 +246,7 @@ async def seized(world):
 # --- what is asked ---------------------------------------------------------------------------------------------------
 
 CALENDAR = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
+POLL = {"url": "http://127.0.0.1:9", "api_key": "0123456789"}
 BODIES: dict[str, Callable[[], Json]] = {
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
@@ -246,6 +260,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "create_source": lambda: {"kind": "standard", "name": unique("s")},
     "change_source": lambda: {"mode": "paused"},
     "rotate_secret": lambda: {"overlap_s": 0},
+    "put_poll": lambda: POLL,
     "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
@@ -256,6 +271,9 @@ BODIES: dict[str, Callable[[], Json]] = {
     "quarantine_assignment": lambda: {"fence": 1, "class": "terror"},
     "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},
     "replace_macro": lambda: {"code": unique("m"), "title": "Mine now", "texts": {"fr": "x"}},
+    "replace_agency_list": lambda: {"title": "Mine now", "list": {"entries": ["x"]}},
+    "create_client_list": lambda: {"code": unique("l"), "title": "x", "list": {"entries": ["x"]}},
+    "replace_client_list": lambda: {"title": "Mine now", "list": {"entries": ["x"]}},
     "create_sla_policy": lambda: {"policy": SLA_POLICY, "apply_to": "open"},
     "change_calendar": lambda: {"name": "Mine now", "calendar": CALENDAR, "apply_to": "open"},
     "create_rule_set": lambda: {"rule_set": RULES},
@@ -320,6 +338,8 @@ ALONE = {
     "set_care": "names no id",
     "set_own_care": "names no id",
     "create_queue": "names no id",
+    "create_agency_list": "names no id",
+    "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
@@ -430,7 +450,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
+        "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run",
     }  # fmt: skip
 

@@ -25,6 +25,7 @@ from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.parts import Parts
 from veilleur_worker.send import send
@@ -216,6 +217,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "retarget": drain_retargets,
     "feed": drain_feed,
     "retention": drain_retention,
+    "poll": drain_polls,
     "reversal": drain_reversals,
     "counters": recount_counters,
     "backtest": drain_backtests,

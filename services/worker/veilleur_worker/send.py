@@ -4,20 +4,25 @@ from uuid import UUID
 
 from veilleur.domain.delivery.attempt import Attempt, Result
 from veilleur.domain.delivery.backoff import read_retry_after
-from veilleur.domain.delivery.payload import sign_attempt
+from veilleur.domain.delivery.payload import write_mail, write_post
 from veilleur.infra.outbound.dial import EgressBlocked, OutboundError
 from veilleur.infra.outbound.http import post_capped
+from veilleur.infra.outbound.mail import send_mail
 from veilleur.kernel.clock import now
 from veilleur_worker.parts import Parts
 
 TIMEOUT_S = 15.0
 """For the whole exchange; half of the lease, so that a sender never outlives its own."""
+MAIL_STEP_S = 4.0
+"""For each step of an SMTP exchange."""
 
 
 async def send(parts: Parts, agency_id: UUID, attempt: Attempt) -> Result:
-    """POST one callback; whatever happens becomes a result."""
+    """POST one callback, or mail one notice; whatever happens becomes a result."""
+    if attempt.kind == "email":
+        return await _mail(parts, attempt)
     present = now()
-    body, headers = sign_attempt(parts.sealer, agency_id, attempt, present)
+    body, headers = write_post(parts.sealer, agency_id, attempt, present)
     try:
         reply = await post_capped(parts.http, attempt.url, body, headers, TIMEOUT_S)
     except EgressBlocked as blocked:
@@ -25,3 +30,12 @@ async def send(parts: Parts, agency_id: UUID, attempt: Attempt) -> Result:
     except OutboundError as error:
         return Result(error=error.reason)
     return Result(status=reply.status, retry_after_s=read_retry_after(reply.headers.get("retry-after"), present))
+
+
+async def _mail(parts: Parts, attempt: Attempt) -> Result:
+    settings = parts.settings
+    if settings.smtp_url is None:
+        return Result(error="no_smtp")
+    mail = write_mail(attempt, settings.smtp_from)
+    reply = await send_mail(settings.smtp_url.get_secret_value(), mail, MAIL_STEP_S)
+    return Result(status=reply.status, error=reply.error, permanent=reply.permanent)

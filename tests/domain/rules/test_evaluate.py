@@ -205,3 +205,8 @@ def test_five_hundred_rules_with_long_conditions_run():
         rule(f"item.text != '{'x' * 950}{number}'", id=f"r{number}", severity=number % 100) for number in range(500)
     ]
     assert decided(*rules)[1] == "r99"
+
+
+def test_a_rule_is_looked_at_only_where_a_condition_it_needs_may_be_true():
+    rules = [rule({"all": [f"item.length > {n}", f"item.words > {n}"]}, id=f"r{n}") for n in range(5)]
+    assert compiled(document(*rules)).triggers.always == ()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from veilleur.domain.rules.signals.hard import harden, harden_phrase
 from veilleur.domain.rules.signals.light import lighten, lighten_mapped
-from veilleur.domain.rules.signals.soft import soften, soften_mapped
+from veilleur.domain.rules.signals.soft import soften, soften_lines, soften_mapped
 from veilleur.domain.rules.signals.text import TextKeys
 
 NATIVE = [
@@ -194,3 +194,16 @@ def test_no_text_takes_more_than_linear_time(text):
     if keys.hard is not None:
         keys.hard.trace_back((1, 2))
     assert time.process_time() - started < 2, "a quadratic step takes minutes"
+
+
+@given(st.lists(MIXED_TEXT, min_size=1, max_size=6))
+@settings(max_examples=200, deadline=None)
+def test_phrases_folded_together_are_folded_as_they_are_one_by_one(phrases):
+    alone = [soften(lighten(phrase)) for phrase in phrases]
+    together = soften_lines(phrases)
+    assert together.split("\n") == [key.strip() for key in alone]
+    assert harden_phrase(together).split("\n") == [harden_phrase(key).strip() for key in alone]
+
+
+def test_a_phrase_of_two_lines_stays_one_phrase():
+    assert soften_lines(["casse\ntoi", "pauvre\r\ncon"]) == "casse toi\npauvre con"

@@ -1,8 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veilleur.domain.rules.compile import Gate
-from veilleur.domain.rules.logic import pack_answers, resolve_gate
+from veilleur.domain.rules.logic import Gate, pack_answers, resolve_gate
 
 ANSWERS = st.lists(st.sampled_from([True, False, None]), min_size=6, max_size=6)
 TREES = st.recursive(

@@ -52,6 +52,23 @@ async def test_it_begins_anew_at_the_clients_midnight(world):
     assert await desk.count("decisions", "verdict = 'remove'") == 4
 
 
+async def test_an_alarm_stands_from_the_cap_to_the_rules_next_day(world):
+    desk = await open_desk(world, CAPPED)
+
+    async def alarms(state):
+        path = f"/owner/v1/alarms?kind=rule.capped&state={state}&client={desk.client.id}"
+        found = await desk.agency.owner.call("GET", path)
+        return [(one["rule"], one["figures"]["cap"], one["times"]) for one in found["data"]]
+
+    await send_bad(desk, 2)
+    assert await alarms("open") == []
+    await send_bad(desk, 3)
+    assert await alarms("open") == [("bad", 3, 1)]
+    await world.move_clock(timedelta(days=1, minutes=1))
+    await desk.receive(text="bad")
+    assert (await alarms("open"), await alarms("closed")) == ([], [("bad", 3, 1)])
+
+
 async def test_what_is_only_observed_uses_nothing_up(world):
     desk = await open_desk(world, CAPPED)
     path = f"{desk.client.base}/sources/{desk.client.source['id']}"

@@ -42,6 +42,10 @@ class Settings(DatabaseSettings):
     pool_size: int = Field(default=10, ge=1, le=100)
     token_lifetime_s: int = Field(default=900, ge=60, le=86_400)
     egress_allow: Annotated[tuple[Network, ...], NoDecode] = ()
+    smtp_url: SecretStr | None = Field(
+        default=None, description="smtp://user:password@host:587 or smtps://…; without it nothing is sent by e-mail"
+    )
+    smtp_from: str = Field(default="veilleur@localhost", description="the sender of e-mails")
     log_format: Literal["console", "json"] = "json"
 
     @field_validator("egress_allow", mode="before")

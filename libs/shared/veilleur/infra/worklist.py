@@ -21,6 +21,7 @@ WorkKind = Literal[
     "sla",
     "feed",
     "retention",
+    "poll",
     "reversal",
     "backtest",
     "rates",

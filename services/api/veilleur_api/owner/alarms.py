@@ -44,7 +44,7 @@ def _describe(alarm: Alarm) -> dict[str, Any]:
         "state": "open" if alarm.closed_at is None else "closed",
         "client": None if alarm.client_id is None else show_id("cli", alarm.client_id),
         "subject": alarm.subject,
-        "rule": alarm.subject if alarm.kind == "rule.anomaly" else None,
+        "rule": alarm.subject if alarm.kind.startswith("rule.") else None,
         "figures": alarm.figures,
         "times": alarm.times,
         "opened_at": alarm.opened_at,

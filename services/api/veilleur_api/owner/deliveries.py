@@ -42,7 +42,7 @@ async def list_deliveries(
 def _describe(delivery: Delivery) -> dict[str, Any]:
     return {
         "id": show_id("dlv", delivery.id),
-        "client": show_id("cli", delivery.client_id),
+        "client": None if delivery.client_id is None else show_id("cli", delivery.client_id),
         "endpoint": show_id("end", delivery.endpoint_id),
         "event": delivery.event_id,
         "state": delivery.state,

@@ -1,12 +1,13 @@
 """Shapes of the owner audience."""
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
 from veilleur.domain.intake.envelope import Timestamp
-from veilleur.domain.outbox.announce import EventType
+from veilleur.domain.outbox.announce import AgencyEventType, EventType
 from veilleur.domain.screening.automation import Automation
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
@@ -24,6 +25,7 @@ Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_require_zone)]
 LanguageTag = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$")]
+_MAILTO = re.compile(r"mailto:[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 Email = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
 Verdict = Literal["allow", "restrict", "remove"]
 ApplyTo = Literal["new_only", "open", "open_since"]
@@ -97,6 +99,15 @@ class SourcePatch(Shape):
     settings: dict[str, Any] | None = None
 
 
+class PollIn(Shape):
+    """The forum's own address, and an API key that may read its posts."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2_048)]
+    username: Annotated[str, Field(pattern=r"^[!-~]{1,100}$")] = "system"
+    api_key: Annotated[str, Field(pattern=r"^[!-~]{8,256}$")]
+    every_s: int = Field(default=300, ge=60, le=86_400)
+
+
 class SecretIn(Shape):
     """The old secrets go on holding for `overlap_s` seconds."""
 
@@ -107,6 +118,21 @@ class SecretIn(Shape):
 class EndpointIn(Shape):
     url: Annotated[str, Field(min_length=1, max_length=2_048)]
     events: list[EventType] | None = None
+
+
+class AgencyEndpointIn(Shape):
+    """`slack` is any chat that reads Slack's `{"text"}`; the `url` of `email` is `mailto:` and an address.
+
+    `language` of the sentences; the request's own without it.
+    """
+
+    kind: Literal["standard", "slack", "email"]
+    url: Annotated[str, Field(min_length=1, max_length=2_048)]
+    events: list[AgencyEventType] | None = None
+    language: Literal["en", "fr"] | None = None
+
+    def is_mail_address(self) -> bool:
+        return _MAILTO.fullmatch(self.url) is not None
 
 
 class CredentialIn(Shape):
@@ -185,6 +211,20 @@ class ReversalIn(Shape):
 class RuleSetIn(Shape):
     rule_set: dict[str, Any] | str
     note: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class ListChange(Shape):
+    """`list` is what a rule set would write under `lists`: `{"kind": "phrases", "entries": […], …}`."""
+
+    title: Name
+    list: dict[str, Any]
+    note: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class ListIn(ListChange):
+    """Rule sets refer to it by its code: `{"kind": "shared", "list": code}`."""
+
+    code: Code
 
 
 class RuleCheckIn(Shape):

@@ -12,10 +12,11 @@ from veilleur.domain.intake.envelope import read_item
 from veilleur.domain.rules.catalogue_view import Catalogue
 from veilleur.domain.rules.check import check_rule_set
 from veilleur.domain.rules.findings import Finding
+from veilleur.domain.rules.lists import SharedLists
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.domain.rules.preview import preview_rule_set
 from veilleur.domain.rules.publish import find_version
-from veilleur.domain.screening.authoring import load_rule_catalogue, save_rule_set
+from veilleur.domain.screening.authoring import find_shared_lists, load_rule_catalogue, save_rule_set
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.ids import parse_id
 from veilleur.kernel.messages import Language, choose_language, msg
@@ -35,8 +36,8 @@ RULES_DEPTH = 50
 @router.post("/rule-sets/check", **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH))
 async def check_rules(wanted: RuleCheckIn, caller: Member, session: Tx, request: Request) -> Response:
     """Every mistake of a rule set at once, with path, line, column and hint; nothing is kept."""
-    catalogue = await _find_catalogue(session, caller, wanted.client)
-    checked = await asyncio.to_thread(check_rule_set, wanted.rule_set, catalogue)
+    catalogue, shared = await _find_surroundings(session, caller, wanted)
+    checked = await asyncio.to_thread(check_rule_set, wanted.rule_set, catalogue, shared)
     language = choose_language(request.headers.get("accept-language"))
     return JsonAnswer(
         {
@@ -51,10 +52,10 @@ async def check_rules(wanted: RuleCheckIn, caller: Member, session: Tx, request:
 @router.post("/rule-sets/preview", **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH))
 async def preview_rules(wanted: RulePreviewIn, caller: Member, session: Tx) -> Response:
     """What a rule set would do with these items; nothing is kept."""
-    catalogue = await _find_catalogue(session, caller, wanted.client)
+    catalogue, shared = await _find_surroundings(session, caller, wanted)
     _check_items(wanted.items)
     present = (await session.execute(select(func.app_now()))).scalar_one()
-    results = await asyncio.to_thread(preview_rule_set, wanted.rule_set, wanted.items, catalogue, present)
+    results = await asyncio.to_thread(preview_rule_set, wanted.rule_set, wanted.items, catalogue, present, shared)
     return JsonAnswer({"results": results})
 
 
@@ -123,14 +124,17 @@ def show_finding(finding: Finding, language: Language) -> dict[str, Any]:
     }
 
 
-async def _find_catalogue(session: AsyncSession, caller: MemberCaller, client: str | None) -> Catalogue | None:
-    if client is None:
-        return None
-    client_id = parse_id("cli", client)
-    if client_id is None:
+async def _find_surroundings(
+    session: AsyncSession, caller: MemberCaller, wanted: RuleCheckIn
+) -> tuple[Catalogue | None, SharedLists]:
+    """What a rule set may name: of the client where one is given, else the agency's lists alone."""
+    if wanted.client is None:
+        return None, await find_shared_lists(session, caller.agency_id, None, wanted.rule_set)
+    if parse_id("cli", wanted.client) is None:
         raise Invalid(msg("The client is unknown"), errors=[InputError("/client", msg("there is no such client"))])
-    found = await find_client(session, caller.agency_id, client)
-    return await load_rule_catalogue(session, caller.agency_id, found.id)
+    found = await find_client(session, caller.agency_id, wanted.client)
+    catalogue = await load_rule_catalogue(session, caller.agency_id, found.id)
+    return catalogue, await find_shared_lists(session, caller.agency_id, found.id, wanted.rule_set)
 
 
 def _check_items(items: list[dict[str, Any]]) -> None:

@@ -10,10 +10,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.alarms.models import Alarm
+from veilleur.domain.outbox.notify import Notice, notify_agency
 from veilleur.kernel.ids import new_id
 
 AlarmKind = Literal[
     "rule.anomaly",
+    "rule.capped",
     "source.silent",
     "queue.uncovered",
     "endpoint.failing",
@@ -34,7 +36,7 @@ class Trouble:
 
 
 async def raise_alarm(session: AsyncSession, agency_id: UUID, trouble: Trouble) -> bool:
-    """Open an alarm, or renew the figures of the one that is open; whether it is new."""
+    """Open an alarm and tell the agency, or renew the figures of the one that is open; whether it is new."""
     values = {
         "agency_id": agency_id,
         "id": new_id(),
@@ -52,8 +54,15 @@ async def raise_alarm(session: AsyncSession, agency_id: UUID, trouble: Trouble) 
             "times": Alarm.times + 1,
             "noticed_at": func.app_now(),
         },
-    ).returning(Alarm.times)
-    return (await session.execute(renewed)).scalar_one() == 1
+    ).returning(Alarm.times, Alarm.noticed_at)
+    row = (await session.execute(renewed)).one()
+    if row.times > 1:
+        return False
+    if trouble.kind == "case.flagged" or trouble.kind == "rule.capped":  # noqa: PLR1714 - narrows the type
+        return True  # for whoever reads the list alone
+    data = {"subject": trouble.subject, "figures": trouble.figures}
+    await notify_agency(session, agency_id, [Notice(trouble.kind, trouble.client_id, data, row.noticed_at)])
+    return True
 
 
 async def close_alarms(

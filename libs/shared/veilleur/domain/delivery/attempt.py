@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.delivery.backoff import OVERLOADED, ReplyOutcome, judge_reply, next_attempt
 from veilleur.domain.outbox.models import Delivery, EndpointSecret
 from veilleur.infra.worklist import hint_work
+from veilleur.kernel.messages import Language
 
 LEASE_S = 30
 ENDPOINT_LIMIT = 10
@@ -33,6 +34,8 @@ class Attempt:
     body: str
     endpoint_id: UUID
     sealed_secrets: tuple[bytes, ...]
+    kind: str = "standard"
+    language: Language = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,8 @@ FROM chosen, endpoints e, events v
 WHERE deliveries.agency_id = :agency_id AND deliveries.id = chosen.id
   AND e.agency_id = deliveries.agency_id AND e.id = deliveries.endpoint_id
   AND v.agency_id = deliveries.agency_id AND v.id = deliveries.event_id
-RETURNING deliveries.id, deliveries.fence, deliveries.attempts, deliveries.endpoint_id, e.url, v.id AS event_id, v.body,
-  deliveries.due_at
+RETURNING deliveries.id, deliveries.fence, deliveries.attempts, deliveries.endpoint_id, e.url, e.kind, e.language,
+  v.id AS event_id, v.body, deliveries.due_at
 """)
 
 
@@ -81,6 +84,8 @@ async def begin_attempts(session: AsyncSession, agency_id: UUID, limit: int) -> 
             row.body,
             row.endpoint_id,
             tuple(secrets.get(row.endpoint_id, ())),
+            row.kind,
+            row.language,
         )
         for row in rows
     ]

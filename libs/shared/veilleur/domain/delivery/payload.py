@@ -1,19 +1,40 @@
-"""What goes out in an attempt: the event's own bytes, signed anew; pure."""
+"""What goes out in an attempt: the event's own bytes, signed anew, or a sentence about it; pure."""
 
+import json
 from datetime import datetime
 from uuid import UUID
 
 from veilleur.domain.delivery.attempt import Attempt
+from veilleur.domain.delivery.notice import write_notice
 from veilleur.domain.outbox.endpoints import endpoint_aad
+from veilleur.infra.outbound.mail import Mail
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.security.standard_webhooks import sign_webhook
 from veilleur.kernel.ids import show_id
 
 
-def sign_attempt(sealer: Sealer, agency_id: UUID, attempt: Attempt, present: datetime) -> tuple[bytes, dict[str, str]]:
-    """Body and headers: `webhook-id` and body are the same at every attempt, the timestamp is of this one."""
+def write_post(sealer: Sealer, agency_id: UUID, attempt: Attempt, present: datetime) -> tuple[bytes, dict[str, str]]:
+    """Body and headers: `webhook-id` and body are the same at every attempt, the timestamp is of this one.
+
+    A chat is sent `{"text": …}`, as Slack and those compatible with it read: their URL is the secret.
+    """
+    if attempt.kind == "slack":
+        chat = {"text": _escape(write_notice(attempt.body, attempt.language)[1])}
+        return json.dumps(chat, ensure_ascii=False).encode(), {"content-type": "application/json"}
     aad = endpoint_aad(agency_id, attempt.endpoint_id)
     secrets = [sealer.open(sealed, aad) for sealed in attempt.sealed_secrets]
     body = attempt.body.encode()
     signed = sign_webhook(body, show_id("evt", attempt.event_id), int(present.timestamp()), secrets)
     return body, {**signed, "content-type": "application/json"}
+
+
+def write_mail(attempt: Attempt, sender: str) -> Mail:
+    """The `Message-ID` is of the event: a mail sent twice can be told."""
+    subject, text = write_notice(attempt.body, attempt.language)
+    name = f"<{show_id('evt', attempt.event_id)}@{sender.rpartition('@')[2]}>"
+    return Mail(sender, attempt.url.removeprefix("mailto:"), subject, text, name)
+
+
+def _escape(text: str) -> str:
+    """Slack's three characters: a client's name makes no link and calls no channel."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

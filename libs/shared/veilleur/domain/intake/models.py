@@ -152,6 +152,30 @@ class WebhookReceipt(Base):
     )
 
 
+class SourcePoll(Base):
+    """Where a source is asked for what its webhooks missed, with the key for it sealed, and how far that went."""
+
+    __tablename__ = "source_polls"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID]
+    url: Mapped[str]
+    username: Mapped[str]
+    sealed: Mapped[bytes]
+    every_s: Mapped[int]
+    fence: Mapped[int]
+    cursor: Mapped[int | None] = mapped_column(BigInteger)
+    due_at: Mapped[datetime]
+    polled_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["agency_id", "source_id"], ["sources.agency_id", "sources.id"]),
+        reference("client_id", "clients"),
+    )
+
+
 class UnstoredDelivery(Tenanted):
     """A delivery that stored nothing: `refused`, or `ignored` because it holds no case. Never its body."""
 

@@ -16,7 +16,7 @@ from veilleur.domain.review.models import Queue
 from veilleur.domain.review.needs import Abilities, QueueTerms
 from veilleur.domain.rules.check import check_rule_set
 from veilleur.domain.rules.models import RuleSetVersion
-from veilleur.domain.screening.authoring import load_rule_catalogue
+from veilleur.domain.screening.authoring import find_shared_lists, load_rule_catalogue
 from veilleur.domain.sla.calendar import next_periods, parse_calendar
 from veilleur.domain.sla.models import CalendarVersion
 from veilleur.domain.tenancy.models import Client, Grant, Member, Source
@@ -66,7 +66,8 @@ async def _count_errors(session: AsyncSession, client: Client, document: Mapping
     if document is None:
         return None
     catalogue = await load_rule_catalogue(session, client.agency_id, client.id)
-    return len((await asyncio.to_thread(check_rule_set, document, catalogue)).errors)
+    shared = await find_shared_lists(session, client.agency_id, client.id, document)
+    return len((await asyncio.to_thread(check_rule_set, document, catalogue, shared)).errors)
 
 
 async def _find_opening(session: AsyncSession, client: Client) -> datetime | None:

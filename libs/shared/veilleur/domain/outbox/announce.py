@@ -1,4 +1,7 @@
-"""Telling a client: an event row, and one delivery for each endpoint that wants it, in the fact's transaction."""
+"""Telling a client, or the agency itself: an event row, and one delivery for each endpoint that wants it.
+
+Both are written in the fact's transaction.
+"""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.outbox.models import Delivery, Endpoint, Event
@@ -20,6 +23,10 @@ EventType = Literal[
     "decision.made", "decision.reversed", "item.held", "item.emergency", "catalogue.changed", "case.question",
     "sla.warning", "sla.breached", "ping",
 ]  # fmt: skip
+AgencyEventType = Literal[
+    "sla.warning", "sla.breached", "queue.uncovered", "source.silent", "rule.anomaly", "endpoint.failing",
+    "usage.threshold", "case.escalated", "ping",
+]  # fmt: skip
 KEPT_S = 30 * 86_400
 """How long events are kept, in seconds: the client's time to pull them."""
 
@@ -28,10 +35,10 @@ EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """An event of one client; `data` is JSON-ready. `endpoint_id` narrows it to one endpoint."""
+    """An event of one client, of the agency when it is None. `data` is JSON-ready; `endpoint_id` narrows it to one."""
 
-    client_id: UUID
-    type: EventType
+    client_id: UUID | None
+    type: EventType | AgencyEventType
     data: dict[str, Any]
     occurred_at: datetime
     item_id: UUID | None = None
@@ -100,10 +107,15 @@ def _write_body(announcement: Announcement) -> str:
     return json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))
 
 
-async def _live_endpoints(session: AsyncSession, agency_id: UUID, client_ids: set[UUID]) -> dict[UUID, list[Endpoint]]:
-    endpoints: dict[UUID, list[Endpoint]] = {}
+async def _live_endpoints(
+    session: AsyncSession, agency_id: UUID, client_ids: set[UUID | None]
+) -> dict[UUID | None, list[Endpoint]]:
+    endpoints: dict[UUID | None, list[Endpoint]] = {}
+    theirs = Endpoint.client_id.in_(client_ids - {None})
     query = select(Endpoint).where(
-        Endpoint.agency_id == agency_id, Endpoint.client_id.in_(client_ids), Endpoint.disabled_at.is_(None)
+        Endpoint.agency_id == agency_id,
+        or_(theirs, Endpoint.client_id.is_(None)) if None in client_ids else theirs,
+        Endpoint.disabled_at.is_(None),
     )
     for endpoint in await session.scalars(query):
         endpoints.setdefault(endpoint.client_id, []).append(endpoint)

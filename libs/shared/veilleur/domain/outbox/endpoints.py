@@ -1,4 +1,4 @@
-"""Where a client is called back."""
+"""Where a client, or the agency itself, is called back."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -22,24 +22,27 @@ async def add_endpoint(  # noqa: PLR0917
     session: AsyncSession,
     sealer: Sealer,
     agency_id: UUID,
-    client_id: UUID,
+    client_id: UUID | None,
     url: str,
     events: Sequence[str],
     actor: str,
 ) -> tuple[Endpoint, str]:
     """An endpoint and its first secret (`whsec_…`), which is shown once. The URL is checked by the caller."""
     endpoint = Endpoint(agency_id=agency_id, id=new_id(), client_id=client_id, url=url, events=list(events))
-    session.add(endpoint)
-    await session.flush()
+    await _keep(session, endpoint, actor)
     secret = new_webhook_secret()
     sealed = sealer.seal(parse_webhook_secret(secret, "/secret"), endpoint_aad(agency_id, endpoint.id))
     session.add(
         EndpointSecret(agency_id=agency_id, id=new_id(), endpoint_id=endpoint.id, client_id=client_id, sealed=sealed)
     )
     await session.flush()
-    await session.refresh(endpoint)
-    await record_deeds(session, agency_id, [Deed(actor, "endpoint.created", show_id("end", endpoint.id), client_id)])
     return endpoint, secret
+
+
+async def add_mailbox(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:
+    """Keep an endpoint of the agency that is told in sentences: it has no secret to sign with."""
+    endpoint.id = new_id()
+    await _keep(session, endpoint, actor)
 
 
 async def retire_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:
@@ -50,4 +53,12 @@ async def retire_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str)
     given_up = {"state": "dead", "due_at": None, "last_error": "disabled"}
     await session.execute(update(Delivery).where(*mine, Delivery.due_at.is_not(None)).values(given_up))
     deed = Deed(actor, "endpoint.disabled", show_id("end", endpoint.id), endpoint.client_id)
+    await record_deeds(session, endpoint.agency_id, [deed])
+
+
+async def _keep(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:
+    session.add(endpoint)
+    await session.flush()
+    await session.refresh(endpoint)
+    deed = Deed(actor, "endpoint.created", show_id("end", endpoint.id), endpoint.client_id)
     await record_deeds(session, endpoint.agency_id, [deed])

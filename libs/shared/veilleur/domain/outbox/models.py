@@ -10,17 +10,27 @@ from veilleur.infra.db.base import Base, Tenanted, reference
 
 
 class Endpoint(Tenanted):
-    """A client's URL that is called back. An empty `events` means all."""
+    """A URL that is called back: a client's, or the agency's own where no client is named. No `events` means all."""
 
     __tablename__ = "endpoints"
 
-    client_id: Mapped[UUID]
+    client_id: Mapped[UUID | None]
+    kind: Mapped[str] = mapped_column(default="standard", server_default="standard")
+    """`standard` is signed JSON; `slack` and `email` (a `mailto:` URL) are sentences, of agencies only."""
+    language: Mapped[str] = mapped_column(default="en", server_default="en")
+    """Of the sentences."""
     url: Mapped[str]
     events: Mapped[list[str]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
     disabled_at: Mapped[datetime | None]
 
-    __table_args__ = (reference("client_id", "clients"), Index(None, "agency_id", "client_id"))
+    __table_args__ = (
+        reference("client_id", "clients"),
+        CheckConstraint("kind IN ('standard', 'slack', 'email')", name="kind"),
+        CheckConstraint("language IN ('en', 'fr')", name="language"),
+        CheckConstraint("client_id IS NULL OR kind = 'standard'", name="agency_only"),
+        Index(None, "agency_id", "client_id"),
+    )
 
 
 class EndpointSecret(Tenanted):
@@ -29,7 +39,7 @@ class EndpointSecret(Tenanted):
     __tablename__ = "endpoint_secrets"
 
     endpoint_id: Mapped[UUID]
-    client_id: Mapped[UUID]
+    client_id: Mapped[UUID | None]
     sealed: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
     expires_at: Mapped[datetime | None]
@@ -42,11 +52,11 @@ class EndpointSecret(Tenanted):
 
 
 class Event(Tenanted):
-    """Something a client is told. `body` is the exact text of every callback of it."""
+    """Something a client is told, or the agency itself where none is named. `body`: the exact text of its callbacks."""
 
     __tablename__ = "events"
 
-    client_id: Mapped[UUID]
+    client_id: Mapped[UUID | None]
     type: Mapped[str]
     body: Mapped[str]
     item_id: Mapped[UUID | None]
@@ -81,7 +91,7 @@ class Delivery(Tenanted):
 
     __tablename__ = "deliveries"
 
-    client_id: Mapped[UUID]
+    client_id: Mapped[UUID | None]
     endpoint_id: Mapped[UUID]
     event_id: Mapped[UUID]
     state: Mapped[str] = mapped_column(default="pending")

@@ -27,6 +27,7 @@ from veilleur.domain.rules.engine import (
     EngineLogic,
     Known,
 )
+from veilleur.domain.rules.logic import Answers, Gate, pack_answers, resolve_gate
 from veilleur.domain.rules.schema import FUNCTIONS, FieldType
 
 
@@ -40,15 +41,15 @@ class CelEngine:
     def compile(self, conditions: Sequence[EngineCondition], variables: Mapping[str, FieldType]) -> ConditionProgram:
         environment = _make_environment(variables)
         try:
-            each = [environment.compile(condition.text) for condition in conditions]
             batches = _compile_batches(environment, conditions)
+            singles = _Singles(environment, conditions)
             parts = _Parts(environment, conditions)
         except (RuntimeError, TypeError) as error:
             raise ValueError(str(error)) from error
-        if any(expression.return_type() != cel.Type.BOOL for expression in each):
+        if any(batch.expression.return_type() != _BOOLS for batch in batches):
             message = "a condition must be true or false"
             raise ValueError(message)
-        return _CelProgram(environment, conditions, each, batches, parts)
+        return _CelProgram(environment, conditions, singles, batches, parts)
 
 
 class _Value(Protocol):
@@ -87,25 +88,65 @@ class _Batch:
         return found if isinstance(found, list) else None
 
 
+class _Singles:
+    """Conditions one by one; those that stand in a batch are compiled when they are first asked for."""
+
+    def __init__(self, environment: _Environment, conditions: Sequence[EngineCondition]) -> None:
+        self._environment = environment
+        self._texts = [condition.text for condition in conditions]
+        self._compiled: dict[int, _Expression] = {}
+        for index, condition in enumerate(conditions):
+            if condition.alone and self._find(index).return_type() != cel.Type.BOOL:
+                message = "a condition must be true or false"
+                raise ValueError(message)
+
+    def evaluate(self, index: int, activation: _Activation) -> Known:
+        try:
+            value = self._find(index).eval(activation)
+        except RuntimeError:
+            return None
+        return None if value.type() == cel.Type.ERROR else value.plain_value() is True
+
+    def _find(self, index: int) -> _Expression:
+        found = self._compiled.get(index)
+        if found is None:
+            found = self._compiled[index] = self._environment.compile(self._texts[index])
+        return found
+
+
 class _Parts:
     """The strict parts of those conditions that can be known though some of their variables are not."""
 
     def __init__(self, environment: _Environment, conditions: Sequence[EngineCondition]) -> None:
-        self.logic = {index: one.logic for index, one in enumerate(conditions) if one.logic is not None}
-        parts = {part.text: part for logic in self.logic.values() for part in _list_parts(logic)}
-        self._texts = tuple(parts)
+        parts = {part.text: part for one in conditions if one.logic for part in _list_parts(one.logic)}
+        bits = {text: 1 << place for place, text in enumerate(parts)}
+        self.gates = {index: _to_gate(one.logic, bits) for index, one in enumerate(conditions) if one.logic is not None}
+        self._count = len(parts)
         self._batches = _compile_batches(environment, list(parts.values()))
         self._readers = _list_readers(list(parts.values()))
 
-    def answer(self, activation: _Activation, unknown: Collection[str]) -> dict[str, Known]:
-        answers: list[Known] = [None] * len(self._texts)
+    def answer(self, activation: _Activation, unknown: Collection[str]) -> Answers:
+        answers: list[Known] = [None] * self._count
         for batch in self._batches:
             for index, answer in zip(batch.indexes, batch.evaluate(activation) or (), strict=False):
                 answers[index] = answer
         for name in unknown:
             for index in self._readers.get(name, ()):
                 answers[index] = None
-        return dict(zip(self._texts, answers, strict=True))
+        return pack_answers(answers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """What it means for the conditions that some variables are unknown; items mostly lack the same few.
+
+    `blank` ones are unknown, `parted` are put together of their parts, `whole` asked once more without `hidden`.
+    """
+
+    blank: tuple[int, ...]
+    parted: tuple[tuple[int, Gate], ...]
+    whole: tuple[int, ...]
+    hidden: frozenset[str]
 
 
 class _CelProgram:
@@ -113,46 +154,62 @@ class _CelProgram:
         self,
         environment: _Environment,
         conditions: Sequence[EngineCondition],
-        each: Sequence[_Expression],
+        singles: _Singles,
         batches: Sequence[_Batch],
         parts: _Parts,
     ) -> None:
         self._environment = environment
-        self._each = each
+        self._singles = singles
+        self._count = len(conditions)
         self._batches = batches
         self._parts = parts
         self._alone = [index for index, condition in enumerate(conditions) if condition.alone]
         self._strict = [condition.strict for condition in conditions]
         self._readers = _list_readers(conditions)
+        self._gaps: dict[frozenset[str], _Gap] = {}
 
     def evaluate(self, values: Mapping[str, object], unknown: Collection[str]) -> list[Known]:
-        answers: list[Known] = [None] * len(self._each)
+        answers: list[Known] = [None] * self._count
         activation = self._environment.Activation(values)
         for batch in self._batches:
             self._evaluate_batch(batch, activation, answers)
-        uncertain = {index for name in unknown for index in self._readers.get(name, ())}
-        whole = [index for index in uncertain if not self._strict[index] and index not in self._parts.logic]
-        parted = [index for index in uncertain if index in self._parts.logic]
-        if parted:
+        gap = self._find_gap(frozenset(unknown))
+        if gap.parted:
             known = self._parts.answer(activation, unknown)
-            for index in parted:
-                answers[index] = _combine(self._parts.logic[index], known)
-        if uncertain and (whole or self._alone):
-            hidden = {name.partition("[")[0] for name in unknown}
+            for index, gate in gap.parted:
+                answers[index] = resolve_gate(gate, known)
+        if gap.hidden and (gap.whole or self._alone):
             activation = self._environment.Activation(
-                {name: value for name, value in values.items() if name not in hidden}
+                {name: value for name, value in values.items() if name not in gap.hidden}
             )
-        for index in (*self._alone, *whole):
-            answers[index] = _evaluate_one(self._each[index], activation)
-        for index in uncertain:
-            if self._strict[index]:
-                answers[index] = None
+        for index in (*self._alone, *gap.whole):
+            answers[index] = self._singles.evaluate(index, activation)
+        for index in gap.blank:
+            answers[index] = None
         return answers
+
+    def _find_gap(self, unknown: frozenset[str]) -> "_Gap":
+        gap = self._gaps.get(unknown)
+        if gap is None:
+            if len(self._gaps) >= _MAX_GAPS:
+                self._gaps.clear()
+            gap = self._gaps[unknown] = self._make_gap(unknown)
+        return gap
+
+    def _make_gap(self, unknown: frozenset[str]) -> "_Gap":
+        uncertain = sorted({index for name in unknown for index in self._readers.get(name, ())})
+        gates = self._parts.gates
+        return _Gap(
+            blank=tuple(index for index in uncertain if self._strict[index]),
+            parted=tuple((index, gates[index]) for index in uncertain if index in gates),
+            whole=tuple(index for index in uncertain if not self._strict[index] and index not in gates),
+            hidden=frozenset(name.partition("[")[0] for name in unknown) if uncertain else frozenset(),
+        )
 
     def _evaluate_batch(self, batch: _Batch, activation: _Activation, answers: list[Known]) -> None:
         found = batch.evaluate(activation)
         if found is None:
-            found = [_evaluate_one(self._each[index], activation) for index in batch.indexes]
+            found = [self._singles.evaluate(index, activation) for index in batch.indexes]
         if len(found) == len(answers):
             answers[:] = found
             return
@@ -170,6 +227,8 @@ _TYPES = {
     FieldType.INTS: cel.Type.List(cel.Type.INT),
     FieldType.FLAGS: cel.Type.List(cel.Type.BOOL),
 }
+
+_BOOLS = cel.Type.List(cel.Type.BOOL)
 
 _OFFERED = """
 name: veilleur
@@ -204,6 +263,9 @@ stdlib:
     - {name: string}
 """
 """All of CEL's library that conditions may use: nothing that compiles patterns, joins texts or builds lists."""
+
+_MAX_GAPS = 1_000
+"""Combinations of unknown variables that are remembered."""
 
 _MAX_BATCH = 80_000
 """Characters of one list expression; the binding refuses more than 100,000."""
@@ -266,12 +328,15 @@ def _list_parts(logic: EngineLogic) -> list[EngineCondition]:
     return parts
 
 
-def _combine(logic: EngineLogic, known: Mapping[str, Known]) -> Known:
-    """As Kleene has it: what is decided by the parts that are known does not wait for the others."""
-    answers = [_combine(part, known) if isinstance(part, EngineLogic) else known[part.text] for part in logic.parts]
-    if (logic.kind != "all") in answers:
-        return logic.kind == "any"
-    return None if None in answers else logic.kind != "any"
+def _to_gate(logic: EngineLogic, bits: Mapping[str, int]) -> Gate:
+    mask = 0
+    gates: list[Gate] = []
+    for part in logic.parts:
+        if isinstance(part, EngineLogic):
+            gates.append(_to_gate(part, bits))
+        else:
+            mask |= bits[part.text]
+    return Gate(logic.kind, mask, tuple(gates))
 
 
 def _split_batches(conditions: Sequence[EngineCondition]) -> list[tuple[int, ...]]:
@@ -286,11 +351,3 @@ def _split_batches(conditions: Sequence[EngineCondition]) -> list[tuple[int, ...
             length = len(condition.text)
         batches[-1].append(index)
     return [tuple(batch) for batch in batches]
-
-
-def _evaluate_one(expression: _Expression, activation: _Activation) -> Known:
-    try:
-        value = expression.eval(activation)
-    except RuntimeError:
-        return None
-    return None if value.type() == cel.Type.ERROR else value.plain_value() is True

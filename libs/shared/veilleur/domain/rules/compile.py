@@ -20,6 +20,7 @@ from veilleur.domain.rules.document import (
 from veilleur.domain.rules.engine import ConditionEngine, ConditionProgram, EngineCondition, EngineLogic
 from veilleur.domain.rules.expressions import Call, Expression, read_expression, rewrite_expression
 from veilleur.domain.rules.facts import FieldReader, choose_readers
+from veilleur.domain.rules.logic import Gate
 from veilleur.domain.rules.needs import Needs, find_needs
 from veilleur.domain.rules.schema import GATHERED_CALLS, PLACEHOLDERS, UNTOLD, FieldType, split_call, type_field
 from veilleur.domain.rules.signals.hashes import HashIndex, index_hashes
@@ -36,15 +37,6 @@ _LIST_SLOTS: dict[str, FieldType] = {
 
 What is often unknown, and then on its own, has a variable of its own: `counter('posts')` reads `_counter_0`.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A condition as bits: `mask` holds its leaves' bits, for a branch those that are its parts themselves."""
-
-    kind: str
-    mask: int
-    gates: tuple["Gate", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +66,16 @@ class Triggers:
 class CompiledRuleSet:
     """Bit `i` of a trace is condition `i` of `conditions`; behind them those for what rules require.
 
-    `digest` covers the agency's lists that the document refers to. `slots` is where the value of a call stands,
-    `gathered_slots` the same for calls whose value may be handed in (with the list of hashes it is about).
+    `digest` covers the shared lists that the document refers to, `lists` are theirs by code. `slots` is where the value
+    of a call stands, `called` the other way round, `gathered_slots` for calls whose value may be handed in (with the
+    list of hashes it is about).
     `placeholders` are the fields any condition reads with what stands for them while unknown, `readers` find them out;
     `shown` are those that a trace tells. `expiring` rules have an end, `asking` ones are live and ask providers.
     `counting` answers the counters' `where`, in the order of `counting_names`.
     """
 
     digest: str
+    lists: Mapping[str, str]
     rules: tuple[CompiledRule, ...]
     fallback: Clause
     conditions: tuple[Expression, ...]
@@ -93,6 +87,7 @@ class CompiledRuleSet:
     required: tuple[str, ...]
     required_slots: tuple[str, ...]
     slots: Mapping[tuple[str, str], str]
+    called: Mapping[str, str]
     gathered_slots: tuple[tuple[str, str, HashIndex | None], ...]
     placeholders: Mapping[str, object]
     shown: tuple[str, ...]
@@ -133,6 +128,7 @@ def compile_rule_set(
     needs = find_needs(conditions, tuple(filters.values()), required, counted)
     return CompiledRuleSet(
         digest=identify_rule_set(rule_set),
+        lists=rule_set.shared,
         rules=compiled_rules,
         fallback=rule_set.fallback,
         conditions=conditions,
@@ -144,6 +140,7 @@ def compile_rule_set(
         required=required,
         required_slots=tuple(slots[call] if (call := split_call(name)) is not None else name for name in required),
         slots=slots,
+        called={slot: f"{function}('{name}')" for (function, name), slot in slots.items()},
         gathered_slots=tuple(
             (f"{function}('{name}')", slot, hashes[name] if function == "media" else None)
             for (function, name), slot in slots.items()
@@ -234,7 +231,7 @@ def _compile_rule(rule: Rule, bits: Mapping[str, int], conditions: tuple[Express
 def _find_triggers(rules: Sequence[CompiledRule], leaves: int) -> Triggers:
     """A rule that needs several leaves is looked at for the one that fewest others need."""
     among_leaves = (1 << leaves) - 1
-    needed = [[bit for bit in rule.leaves if rule.needed & among_leaves >> bit & 1] for rule in rules]
+    needed = [[bit for bit in rule.leaves if (rule.needed & among_leaves) >> bit & 1] for rule in rules]
     users = Counter(bit for bits in needed for bit in bits)
     by_leaf: list[list[int]] = [[] for _ in range(leaves)]
     always: list[int] = []

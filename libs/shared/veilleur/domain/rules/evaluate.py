@@ -121,7 +121,7 @@ def _show_signals(compiled: CompiledRuleSet, readings: Readings) -> dict[str, ob
     signals = {name: None if name in unknown else values[name] for name in compiled.shown}
     signals |= {f"hits('{name}')": readings.hits.count(name) for name in readings.hits.names}
     signals |= {f"pattern('{name}')": True for name in sorted(readings.patterns.names)}
-    signals |= {f"{call[0]}('{call[1]}')": None for call, slot in compiled.slots.items() if slot in unknown}
+    signals |= {compiled.called[slot]: None for slot in sorted(unknown) if slot in compiled.called}
     signals |= {f"linked('{name}')": True for name, spans in readings.linked.items() if spans}
     signals |= {name: None if slot in unknown else values[slot] for name, slot, _ in compiled.gathered_slots}
     return signals

@@ -79,7 +79,7 @@ def read_expression(source: str) -> Expression:
 def rewrite_expression(expression: Expression, places: Mapping[Call, str], params: Mapping[str, Param]) -> str:
     """The condition as it runs: calls become variables (`places`), parameters their values."""
     swaps = [(call.start, call.end, places[call]) for call in expression.calls]
-    for word in split_words(expression.source):
+    for word in split_words(expression.source) if expression.params else ():
         if word.kind == "name" and word.text.startswith("params."):
             _, name, *rest = word.text.split(".")
             swaps.append((word.start, word.end, ".".join([write_literal(params[name]), *rest])))

@@ -6,7 +6,7 @@ found out when a rule first asks.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from veilleur.domain.rules.schema import (
     FIELDS,
@@ -37,6 +37,7 @@ from veilleur.domain.rules.signals.near_dup import fuzzy_keys, near_dup_key
 from veilleur.domain.rules.signals.pii import count_emails, count_ibans, count_phones
 from veilleur.domain.rules.signals.shape import measure_shape
 from veilleur.domain.rules.signals.text import TextKeys
+from veilleur.kernel.lazy import lazy
 
 NOTHING: Mapping[str, object] = {}
 
@@ -57,30 +58,30 @@ class ItemFacts:
         return _Fields(self)
 
     def read_fields(self, readers: Iterable["FieldReader"]) -> Mapping[str, object]:
-        """All that is known after these groups of fields have been read; what was given comes first."""
-        for reader in readers:
-            if reader not in self._read:
-                self._read.add(reader)
-                for name, value in reader(self).items():
-                    if value is not None:
-                        self._known.setdefault(name, value)
+        """What these groups of fields say, None for what they don't; what was given comes first."""
+        fresh = [reader for reader in readers if reader not in self._read]
+        if fresh:
+            self._read.update(fresh)
+            for reader in fresh:
+                self._known.update(reader(self))
+            self._known.update(self.given)
         return self._known
 
-    @cached_property
+    @lazy
     def keys(self) -> TextKeys:
         return TextKeys(self.text)
 
-    @cached_property
+    @lazy
     def languages(self) -> tuple[str, ...]:
         """The client's."""
         known = self.given.get("client.languages")
         return tuple(map(str, known)) if isinstance(known, list) else ()
 
-    @cached_property
+    @lazy
     def links(self) -> tuple[Link, ...]:
         return find_links(self.text)
 
-    @cached_property
+    @lazy
     def media(self) -> tuple[MediaHashes, ...]:
         return read_media(self.item)
 
@@ -110,13 +111,16 @@ class _Fields(Mapping[str, object]):
         self._facts = facts
 
     def __getitem__(self, name: str) -> object:
-        return self._facts.read_fields(choose_readers([name]))[name]
+        value = self._facts.read_fields(choose_readers([name]))[name]
+        if value is None:
+            raise KeyError(name)
+        return value
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._facts.read_fields(_GROUPS))
+        return (name for name, value in self._facts.read_fields(_GROUPS).items() if value is not None)
 
     def __len__(self) -> int:
-        return len(self._facts.read_fields(_GROUPS))
+        return sum(1 for _ in self)
 
 
 FieldReader = Callable[[ItemFacts], Mapping[str, object]]
@@ -133,10 +137,10 @@ def _read_given(gathered: Mapping[str, object]) -> dict[str, object]:
     given: dict[str, object] = {}
     for name, value in gathered.items():
         kind = type_given(name)
-        whole = kind is FieldType.DOUBLE and type(value) is int
-        known = float(value) if whole and isinstance(value, int) else value
-        if kind is not None and fits_type(known, kind):
-            given[name] = known
+        if kind is FieldType.DOUBLE and type(value) is int:
+            given[name] = float(value)
+        elif kind is not None and fits_type(value, kind):
+            given[name] = value
     return given
 
 
@@ -149,13 +153,18 @@ def type_given(name: str) -> FieldType | None:
     return FUNCTIONS[call[0]] if call is not None and call[0] in GATHERED_CALLS else None
 
 
-def _describe_links(facts: ItemFacts) -> dict[str, object]:
+def _describe_links(facts: ItemFacts) -> Mapping[str, object]:
+    if not facts.links:
+        return _NO_LINKS
     return {
         "links.count": len(facts.links),
         "links.shorteners": count_shorteners(facts.links),
         "links.hosts": list(dict.fromkeys(link.host for link in facts.links)),
         "links.domains": list(dict.fromkeys(link.domain for link in facts.links)),
     }
+
+
+_NO_LINKS: Mapping[str, object] = {"links.count": 0, "links.shorteners": 0, "links.hosts": [], "links.domains": []}
 
 
 def _describe_language(facts: ItemFacts) -> dict[str, object]:

@@ -65,6 +65,8 @@ def find_open_providers(
     hidden: Collection[str],
 ) -> frozenset[str]:
     """What the live rules wait for that come before the best of those that fire whatever a provider says."""
+    if compiled.needs.providers.isdisjoint(hidden):
+        return frozenset()
     waiting = [
         (rule, unknown)
         for rule in compiled.asking

@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from veilleur.domain.rules.compile import Gate
 from veilleur.domain.rules.engine import Known
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A condition as bits: `mask` holds its leaves' bits, for a branch those that are its parts themselves."""
+
+    kind: str
+    mask: int
+    gates: tuple["Gate", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +25,8 @@ class Answers:
 
 
 def pack_answers(answers: Sequence[Known]) -> Answers:
-    true = unknown = 0
-    for index, answer in enumerate(answers):
-        if answer:
-            true |= 1 << index
-        elif answer is None:
-            unknown |= 1 << index
-    return Answers(len(answers), true, unknown)
+    unknown = sum([1 << index for index, answer in enumerate(answers) if answer is None]) if None in answers else 0
+    return Answers(len(answers), sum([1 << index for index, answer in enumerate(answers) if answer]), unknown)
 
 
 def resolve_gate(gate: Gate, answers: Answers) -> Known:

@@ -1,4 +1,4 @@
-"""Rule sets of a client: immutable, numbered versions."""
+"""Rule sets of a client, and the lists that rule sets share: both in immutable, numbered versions."""
 
 from datetime import datetime
 from uuid import UUID
@@ -22,6 +22,8 @@ class RuleSetVersion(Tenanted):
     version: Mapped[int]
     digest: Mapped[str]
     document: Mapped[JsonObject]
+    lists: Mapped[list[str]] = mapped_column(default=list, server_default="{}")
+    """The codes of the shared lists that the document refers to."""
     note: Mapped[str]
     state: Mapped[str] = mapped_column(default="draft")
     author: Mapped[str]
@@ -53,3 +55,54 @@ class RuleSetVersion(Tenanted):
             unique=True, postgresql_where="shadow_since IS NOT NULL AND shadow_until IS NULL",
         ),
     )  # fmt: skip
+
+
+class SharedList(Tenanted):
+    """Phrases, domains or hashes that rule sets name by `code`: the whole agency's, or one client's own.
+
+    What it holds is in the version of that number.
+    """
+
+    __tablename__ = "lists"
+
+    client_id: Mapped[UUID | None]
+    code: Mapped[str]
+    title: Mapped[str]
+    kind: Mapped[str]
+    """Never changes: conditions are written for it."""
+    entries: Mapped[int]
+    version: Mapped[int]
+    digest: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        CheckConstraint("kind IN ('phrases', 'domains', 'hashes')", name="kind"),
+        Index(
+            "uq_lists_code", "agency_id", "client_id", "code",
+            unique=True, postgresql_nulls_not_distinct=True,
+        ),
+    )  # fmt: skip
+
+
+class SharedListVersion(Tenanted):
+    """What a list held; kept when the list is gone, so that an old evaluation can be done again."""
+
+    __tablename__ = "list_versions"
+
+    client_id: Mapped[UUID | None]
+    list_id: Mapped[UUID]
+    code: Mapped[str]
+    version: Mapped[int]
+    digest: Mapped[str]
+    document: Mapped[JsonObject]
+    note: Mapped[str]
+    author: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        UniqueConstraint("agency_id", "list_id", "version"),
+        Index(None, "agency_id", "code", "digest"),
+    )

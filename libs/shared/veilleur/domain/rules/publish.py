@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.rules.lists import list_shared_codes
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.kernel.errors import Conflict, NotFound
 from veilleur.kernel.ids import new_id
@@ -40,6 +41,7 @@ async def save_version(  # noqa: PLR0917
         version=(await session.execute(last)).scalar_one() + 1,
         digest=digest,
         document=document,
+        lists=sorted(list_shared_codes(document)),
         note=note,
         state="draft",
         author=author,

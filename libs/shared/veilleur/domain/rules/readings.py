@@ -1,6 +1,6 @@
 """What a rule set looks for in one item, measured: hits of lists, patterns found, links listed, and where."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from veilleur.domain.rules.compile import CompiledRuleSet
@@ -35,15 +35,15 @@ class Readings:
 def take_readings(compiled: CompiledRuleSet, facts: ItemFacts) -> Readings:
     hits = compiled.phrases.find_phrases(facts.keys)
     patterns = compiled.patterns.find_patterns(facts.keys)
-    linked = {name: find_listed(facts.links, domains) for name, domains in compiled.domains.items()}
-    counts = dict.fromkeys(compiled.phrases.names, 0) | {name: hits.count(name) for name in hits.names}
+    links = facts.links if compiled.domains else ()
+    linked = {name: find_listed(links, domains) for name, domains in compiled.domains.items()}
     values: dict[str, object] = {
-        "_hits": list(counts.values()),
+        "_hits": _list_counts(compiled.phrases.names, hits),
         "_patterns": [name in patterns.names for name in compiled.patterns.names],
         "_linked": [bool(spans) for spans in linked.values()],
     }
     unseen = [("hits", name) for name in hits.unknown] + [("pattern", name) for name in patterns.unknown]
-    if len(facts.links) >= MAX_LINKS:
+    if len(links) >= MAX_LINKS:
         unseen += [("linked", name) for name, spans in linked.items() if not spans]
     unknown = {slot for call in unseen if (slot := compiled.slots.get(call))}
     _read_fields(compiled, facts, values, unknown)
@@ -54,6 +54,13 @@ def take_readings(compiled: CompiledRuleSet, facts: ItemFacts) -> Readings:
 def answer_required(compiled: CompiledRuleSet, readings: Readings) -> list[Known]:
     """For each field or call that rules require: true, or unknown."""
     return [None if name in readings.unknown else True for name in compiled.required_slots]
+
+
+def _list_counts(names: Sequence[str], hits: PhraseHits) -> list[int]:
+    if not hits.names:
+        return [0] * len(names)
+    counts = dict.fromkeys(names, 0) | {name: hits.count(name) for name in hits.names}
+    return list(counts.values())
 
 
 def _read_fields(compiled: CompiledRuleSet, facts: ItemFacts, values: dict[str, object], unknown: set[str]) -> None:

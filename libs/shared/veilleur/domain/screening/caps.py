@@ -15,6 +15,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.alarms.record import Trouble, close_alarms, raise_alarm
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.rules.compile import CompiledRuleSet
 from veilleur.domain.screening.client_settings import ClientSettings
@@ -62,7 +63,10 @@ async def load_caps(
 
 
 async def keep_acts(session: AsyncSession, agency_id: UUID, caps: Caps) -> None:
-    """Add what the capped rules of this batch did, and say in the trail when one is through for the day."""
+    """Add what the capped rules of this batch did; trail and alarm say when one is through for the day.
+
+    The alarm is over when the rule acts on another day.
+    """
     if not caps.acts:
         return
     rows = [
@@ -74,11 +78,15 @@ async def keep_acts(session: AsyncSession, agency_id: UUID, caps: Caps) -> None:
         index_elements=["agency_id", "client_id", "day", "rule"],
         set_={"acts": RuleActs.acts + statement.excluded.acts},
     ).returning(RuleActs.client_id, RuleActs.rule, RuleActs.acts)
-    reached = [
-        Deed("rules", "rule.cap_reached", show_id("cli", row.client_id), row.client_id, _tell(caps, row))
-        for row in await session.execute(added, rows)
-        if row.acts - caps.acts[row.client_id, row.rule] < caps.limits[row.client_id][row.rule] <= row.acts
-    ]
+    reached: list[Deed] = []
+    for row in (await session.execute(added, rows)).all():
+        before = row.acts - caps.acts[row.client_id, row.rule]
+        if before == 0:
+            await close_alarms(session, agency_id, "rule.capped", [row.rule], row.client_id)
+        if before < caps.limits[row.client_id][row.rule] <= row.acts:
+            told = _tell(caps, row)
+            await raise_alarm(session, agency_id, Trouble("rule.capped", row.rule, row.client_id, told))
+            reached.append(Deed("rules", "rule.cap_reached", show_id("cli", row.client_id), row.client_id, told))
     await record_deeds(session, agency_id, reached)
 
 

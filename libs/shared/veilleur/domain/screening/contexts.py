@@ -52,6 +52,12 @@ class StoredContext:
         """The rules that were at their daily cap."""
         return frozenset(self.facts.get("exhausted", ()))
 
+    @property
+    def lists(self) -> Mapping[str, str]:
+        """The shared lists that the rules looked into: their digests, by code."""
+        lists: Mapping[str, str] = self.facts.get("lists", {})
+        return lists
+
 
 def replay_context(compiled: CompiledRuleSet, context: StoredContext) -> Evaluation:
     """The evaluation once more: bit for bit the same by the same rules, what others would have said by others."""

@@ -40,7 +40,9 @@ def _to_row(judged: Judged) -> dict[str, Any]:
 
 def _show_facts(judged: Judged) -> dict[str, Any]:
     facts, exhausted = judged.question.facts, judged.question.exhausted
-    told = {"gathered": dict(facts.given), "exhausted": sorted(exhausted)}
+    published = judged.question.published
+    lists = {} if published is None else dict(published.compiled.lists)
+    told = {"gathered": dict(facts.given), "exhausted": sorted(exhausted), "lists": lists}
     return {name: value for name, value in told.items() if value}
 
 

@@ -21,7 +21,7 @@ class StoredEvaluation(Tenanted):
     """None where the client had no rule set: there is no `trace` then."""
     facts: Mapped[JsonObject]
     """What the item itself does not tell and the rules were given: `{"gathered": {name: value}, "exhausted": [rules at
-    their daily cap]}`, absent = unknown, none.
+    their daily cap], "lists": {code of a shared list: its digest}}`, absent = unknown, none.
 
     With the revision's content and `evaluated_at` it replays the evaluation bit for bit.
     """

@@ -1,7 +1,7 @@
-"""Compiled rule sets, kept by digest: a document never changes, so a kept one is never stale."""
+"""Compiled rule sets, kept by the digests of document and shared lists: a kept one is never stale."""
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.rules.compile import CompiledRuleSet, compile_rule_set
 from veilleur.domain.rules.document import RuleSet
 from veilleur.domain.rules.language import parse_rule_set
+from veilleur.domain.rules.list_queries import load_list_digests, load_lists
+from veilleur.domain.rules.lists import list_shared_codes
 from veilleur.domain.rules.models import RuleSetVersion
-from veilleur.domain.rules.queries import load_in_force
+from veilleur.domain.rules.queries import InForce, Named, load_in_force
 from veilleur.kernel.errors import Problem
 
 MAX_KEPT = 200
@@ -37,56 +39,75 @@ class RuleSets:
     shadows: dict[UUID, Published] = field(default_factory=dict)
 
 
-async def read_rule_set(
-    session: AsyncSession,  # noqa: ARG001 - where shared lists come from
-    agency_id: UUID,  # noqa: ARG001
-    document: object,
-) -> RuleSet:
-    """A stored document with all that it refers to."""
-    return parse_rule_set(document)
+async def read_rule_set(session: AsyncSession, agency_id: UUID, client_id: UUID, document: object) -> RuleSet:
+    """A stored document with the lists that it refers to, as they are now."""
+    codes = list_shared_codes(document)
+    return parse_rule_set(document, await load_lists(session, agency_id, client_id, codes))
+
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+"""Digest of a document, and those of the lists it refers to by their codes."""
 
 
 class RuleSetCache:
     """The compiled rule sets of one process, least recently used first out.
 
-    Which version is in force is asked of the database for every batch: what is published counts from the next one on.
+    Which version is in force, and what the lists it shares hold, is asked of the database for every batch: what is
+    published or changed counts from the next one on.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, CompiledRuleSet] = OrderedDict()
+        self._kept: OrderedDict[Key, CompiledRuleSet] = OrderedDict()
 
     async def load(self, session: AsyncSession, agency_id: UUID, client_ids: Collection[UUID]) -> RuleSets:
         """What counts now for these clients. A shadow that can't be compiled casts none: it must not stop anything."""
         in_force = await load_in_force(session, agency_id, client_ids)
+        digests = await load_list_digests(session, agency_id, _list_codes(in_force))
         found = RuleSets()
-        for client_id, (version, digest) in in_force.published.items():
-            compiled = await self._compile(session, agency_id, client_id, version, digest)
-            found.published[client_id] = Published(version, compiled)
-        for client_id, (version, digest) in in_force.shadows.items():
+        for client_id, named in in_force.published.items():
+            compiled = await self._compile(session, (agency_id, client_id), named, digests.get(client_id, {}))
+            found.published[client_id] = Published(named.version, compiled)
+        for client_id, named in in_force.shadows.items():
             try:
-                compiled = await self._compile(session, agency_id, client_id, version, digest)
+                compiled = await self._compile(session, (agency_id, client_id), named, digests.get(client_id, {}))
             except (ValueError, KeyError, Problem) as error:
                 _log.warning(
-                    "shadow_not_compiled", client_id=str(client_id), version=version, error=type(error).__name__
+                    "shadow_not_compiled", client_id=str(client_id), version=named.version, error=type(error).__name__
                 )
             else:
-                found.shadows[client_id] = Published(version, compiled)
+                found.shadows[client_id] = Published(named.version, compiled)
         return found
 
     async def _compile(
-        self, session: AsyncSession, agency_id: UUID, client_id: UUID, version: int, digest: str
+        self, session: AsyncSession, client: tuple[UUID, UUID], named: Named, digests: Mapping[str, str]
     ) -> CompiledRuleSet:
-        if digest in self._kept:
-            self._kept.move_to_end(digest)
-            return self._kept[digest]
+        key = _make_key(named, digests)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        agency_id, client_id = client
         query = select(RuleSetVersion.document).where(
             RuleSetVersion.agency_id == agency_id,
             RuleSetVersion.client_id == client_id,
-            RuleSetVersion.version == version,
+            RuleSetVersion.version == named.version,
         )
         document = (await session.execute(query)).scalar_one()
-        compiled = compile_rule_set(await read_rule_set(session, agency_id, document))
-        self._kept[digest] = compiled
+        compiled = compile_rule_set(await read_rule_set(session, agency_id, client_id, document))
+        # By what was read, which may be newer than what was asked for.
+        self._kept[_make_key(named, compiled.lists)] = compiled
         if len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)
         return compiled
+
+
+def _make_key(named: Named, digests: Mapping[str, str]) -> Key:
+    return named.digest, tuple(sorted((code, digests[code]) for code in named.lists if code in digests))
+
+
+def _list_codes(in_force: InForce) -> dict[UUID, set[str]]:
+    codes: dict[UUID, set[str]] = {}
+    for named_by_client in (in_force.published, in_force.shadows):
+        for client_id, named in named_by_client.items():
+            if named.lists:
+                codes.setdefault(client_id, set()).update(named.lists)
+    return codes

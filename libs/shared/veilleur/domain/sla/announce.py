@@ -1,5 +1,7 @@
 """Who is told what happens to clocks: the single place.
 
+The agency's own endpoints hear of every warning and breach that is owed.
+
 A client hears of warnings and breaches only with `share_sla`, and of its item, the metric and the due time only: never
 of queues, members or notes, and not of a promise that is not owed.
 """
@@ -7,7 +9,7 @@ of queues, members or notes, and not of a promise that is not owed.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,10 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_reference
-from veilleur.domain.outbox.announce import Announcement, EventType, announce
+from veilleur.domain.outbox.announce import Announcement, announce
+from veilleur.domain.outbox.notify import Notice, notify_agency
 from veilleur.domain.sla.countdown import Happening
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.clock import to_rfc3339
+from veilleur.kernel.ids import show_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Noted:
     happening: Happening
 
 
-_TOLD: Mapping[str, EventType] = {"warning": "sla.warning", "breached": "sla.breached"}
+_TOLD: Mapping[str, Literal["sla.warning", "sla.breached"]] = {"warning": "sla.warning", "breached": "sla.breached"}
 
 
 async def announce_sla(session: AsyncSession, agency_id: UUID, noted: Sequence[Noted]) -> None:
@@ -42,6 +46,7 @@ async def announce_sla(session: AsyncSession, agency_id: UUID, noted: Sequence[N
     told = [one for one in noted if one.happening.type in _TOLD and one.excluded is None]
     if not told:
         return
+    await notify_agency(session, agency_id, [_notify(one) for one in told])
     sharing = await _list_sharing(session, agency_id, {one.client_id for one in told})
     shared = [one for one in told if one.client_id in sharing]
     items = await _load_items(session, agency_id, {one.item_id for one in shared})
@@ -60,14 +65,20 @@ async def _load_items(session: AsyncSession, agency_id: UUID, item_ids: Collecti
     return {item.id: item for item in await session.scalars(query)}
 
 
-def _tell(noted: Noted, item: Item) -> Announcement:
-    data: dict[str, Any] = {
-        "item": item_reference(item),
-        "metric": noted.metric,
-        "due_at": to_rfc3339(noted.due_at),
-    }
+def _notify(noted: Noted) -> Notice:
+    data = {"item": show_id("itm", noted.item_id)} | _describe(noted)
+    return Notice(_TOLD[noted.happening.type], noted.client_id, data, noted.happening.occurred_at)
+
+
+def _describe(noted: Noted) -> dict[str, Any]:
+    described = {"metric": noted.metric, "due_at": to_rfc3339(noted.due_at)}
     if noted.happening.type == "warning":
-        data["threshold"] = noted.happening.threshold
+        described["threshold"] = noted.happening.threshold
+    return described
+
+
+def _tell(noted: Noted, item: Item) -> Announcement:
+    data: dict[str, Any] = {"item": item_reference(item)} | _describe(noted)
     return Announcement(
         client_id=noted.client_id,
         type=_TOLD[noted.happening.type],

@@ -156,6 +156,8 @@ class Clock(Tenanted):
             "ix_sla_clocks_open", "agency_id", "client_id", "id",
             postgresql_where="state IN ('running', 'paused')",
         ),
+        Index("ix_sla_clocks_stopped", "agency_id", "stopped_at", postgresql_where="stopped_at IS NOT NULL"),
+        Index("ix_sla_clocks_breached", "agency_id", "breached_at", "id", postgresql_where="breached_at IS NOT NULL"),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.domain.rules.publish import find_version, lock_versions, save_version
 from veilleur.domain.rules.queries import find_published
-from veilleur.domain.screening.authoring import put_in_force
+from veilleur.domain.screening.authoring import put_in_force, require_lists
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import msg
@@ -36,6 +36,7 @@ async def roll_back(
     restored = await save_version(session, agency_id, client_id, wanted.document, wanted.digest, reason, actor)
     restored.restores = wanted.version if wanted.restores is None else wanted.restores
     await session.flush()
+    await require_lists(session, restored)
     await put_in_force(session, restored, actor)
     details = {"from": present, "to": wanted.version, "version": restored.version}
     deed = Deed(actor, "rule_set.rolled_back", show_id("cli", client_id), client_id, details)

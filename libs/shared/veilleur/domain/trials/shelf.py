@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.rules.compile import compile_rule_set
+from veilleur.domain.rules.list_queries import load_list_digests
 from veilleur.domain.rules.publish import find_version
 from veilleur.domain.screening.rule_sets import read_rule_set
 from veilleur.domain.trials.replay import Ready, Replayer
@@ -29,16 +30,17 @@ class Shelf:
         self._replayers: OrderedDict[Key, Replayer] = OrderedDict()
 
     def clear(self) -> None:
-        """Forget everything: lists that rule sets share may have changed since."""
+        """Forget everything: nobody needs it now."""
         self._ready.clear()
         self._replayers.clear()
 
     async def load(self, session: AsyncSession, agency_id: UUID, client_id: UUID, version: int) -> Ready:
+        """The version with its lists as they are now."""
         key = (client_id, version)
         ready = self._ready.get(key)
-        if ready is None:
+        if ready is None or not await _is_current(session, agency_id, client_id, ready):
             row = await find_version(session, agency_id, client_id, version)
-            rule_set = await read_rule_set(session, agency_id, row.document)
+            rule_set = await read_rule_set(session, agency_id, client_id, row.document)
             ready = Ready(rule_set, await asyncio.to_thread(compile_rule_set, rule_set))
         _keep(self._ready, key, ready)
         return ready
@@ -47,11 +49,19 @@ class Shelf:
         self, session: AsyncSession, agency_id: UUID, key: Key, met: Iterable[int | None] = ()
     ) -> Replayer:
         """What answers for a version; `met` are the versions whose traces it will build on."""
-        replayer = self._replayers.get(key) or Replayer(await self.load(session, agency_id, *key))
+        ready = await self.load(session, agency_id, *key)
+        replayer = self._replayers.get(key)
+        if replayer is None or not replayer.answers_for(ready):
+            replayer = Replayer(ready)
         for version in {version for version in met if version is not None}:
             replayer.learn(await self.load(session, agency_id, key[0], version))
         _keep(self._replayers, key, replayer)
         return replayer
+
+
+async def _is_current(session: AsyncSession, agency_id: UUID, client_id: UUID, ready: Ready) -> bool:
+    lists = ready.compiled.lists
+    return not lists or (await load_list_digests(session, agency_id, {client_id: lists}))[client_id] == lists
 
 
 def _keep(shelf: OrderedDict[Key, Kept], key: Key, value: Kept) -> None:

@@ -65,7 +65,7 @@ async def tune_param(
     session: AsyncSession, version: RuleSetVersion, param: str, judged: Sequence[tuple[Context, str]], target: Target
 ) -> dict[str, Any]:
     """`judged`: contexts with the verdict of a person, or a label. The curve over the values worth trying."""
-    rule_set = await read_rule_set(session, version.agency_id, version.document)
+    rule_set = await read_rule_set(session, version.agency_id, version.client_id, version.document)
     tuning = _read_tuning(rule_set, param)
     return await asyncio.to_thread(_draw, tuning, judged, target)
 

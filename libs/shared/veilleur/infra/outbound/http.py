@@ -7,6 +7,7 @@ proxies of the environment not used, cookies not kept.
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -72,11 +73,20 @@ async def post_capped(
 
     Raises `OutboundError`, and of its kind `EgressBlocked` when the URL must not be called.
     """
+    return await _exchange(client.stream("POST", url, content=content, headers=dict(headers)), total_s, cap)
+
+
+async def get_capped(
+    client: httpx.AsyncClient, url: str, headers: Mapping[str, str], total_s: float, cap: int = BODY_CAP
+) -> Reply:
+    """GET with the same bounds and the same guard."""
+    return await _exchange(client.stream("GET", url, headers=dict(headers)), total_s, cap)
+
+
+async def _exchange(stream: AbstractAsyncContextManager[httpx.Response], total_s: float, cap: int) -> Reply:
+    """The stream is opened here, so that an address that can't be called is found here too."""
     try:
-        async with (
-            asyncio.timeout(total_s),
-            client.stream("POST", url, content=content, headers=dict(headers)) as response,
-        ):
+        async with asyncio.timeout(total_s), stream as response:
             return Reply(response.status_code, dict(response.headers), await _read_capped(response, cap))
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise EgressBlocked from None

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from string import ascii_lowercase
 from typing import NamedTuple
 
@@ -57,7 +58,7 @@ def harden(light: str) -> HardKey | None:
     lowered = light.lower()
     if not may_hide(lowered):
         return None
-    words = tuple(word for match in _CHUNK.finditer(lowered) for word in _read_chunk(match) if word.key)
+    words = tuple(_list_words(lowered))
     if not any(word.undone for word in words):
         return None
     offsets = []
@@ -65,7 +66,7 @@ def harden(light: str) -> HardKey | None:
     for word in words:
         offsets.append(length)
         length += len(word.key) + 1
-    return HardKey(f" {' '.join(word.key for word in words)} ", words, tuple(offsets))
+    return HardKey(f" {' '.join([word.key for word in words])} ", words, tuple(offsets))
 
 
 def may_hide(light: str) -> bool:
@@ -74,8 +75,11 @@ def may_hide(light: str) -> bool:
 
 
 def harden_phrase(soft: str) -> str:
-    """The hard key of a phrase that is spelled right, from its soft key: `" pauvre connard "` → `" pauvre conard "`."""
-    return _RUN.sub(r"\1", soft.translate(_ONE_STROKE))
+    """The hard key of a phrase that is spelled right, from its soft key: `" pauvre connard "` → `" pauvre conard "`.
+
+    The same for several in lines.
+    """
+    return _RUN.sub(itemgetter(1), soft.translate(_ONE_STROKE))
 
 
 _LEET = str.maketrans("0123456789@$€£!|+", "oizeasgtbgaseliit")
@@ -108,11 +112,23 @@ _RUN = re.compile(r"([^\W_])\1+")
 _MARKS = re.compile(r"[\W_]+")
 
 
+def _list_words(lowered: str) -> list[HardWord]:
+    words: list[HardWord] = []
+    for match in _CHUNK.finditer(lowered):
+        text = match[0]
+        if len(text) <= _ORDINARY and text.isascii() and text.isalpha():
+            key, elongated = _read_known(text)
+            words.append(HardWord(key, text, match.start(), elongated))
+        else:
+            words += [word for word in _read_chunk(match) if word.key]
+    return words
+
+
 def _read_chunk(chunk: re.Match[str]) -> Iterator[HardWord]:
     """The words of a stretch without spaces, disguises undone."""
     text = chunk.group()
     if text.isascii() and text.isalpha():
-        key, elongated = _read_known(text) if len(text) <= _ORDINARY else _read_plain(text)
+        key, elongated = _read_plain(text)
         yield HardWord(key, text, chunk.start(), elongated)
         return
     if chunk["spaced"]:
@@ -134,7 +150,7 @@ def _read_chunk(chunk: re.Match[str]) -> Iterator[HardWord]:
 
 def _read_plain(word: str) -> tuple[str, bool]:
     """The key of a word of ASCII letters, and whether a letter was drawn out."""
-    return _RUN.sub(r"\1", word.translate(_ONE_STROKE)), bool(_ELONGATED.search(word))
+    return _RUN.sub(itemgetter(1), word.translate(_ONE_STROKE)), bool(_ELONGATED.search(word))
 
 
 _ORDINARY = 20
@@ -145,7 +161,7 @@ _read_known = lru_cache(maxsize=10_000)(_read_plain)
 
 def _make_word(written: str, begin: int, *, undone: bool) -> HardWord:
     letters = written if written.isalnum() else _MARKS.sub("", written)
-    key = _RUN.sub(r"\1", letters.translate(_ONE_STROKE))
+    key = _RUN.sub(itemgetter(1), letters.translate(_ONE_STROKE))
     return HardWord(key, written, begin, undone)
 
 

@@ -20,8 +20,8 @@ _SEED = 1
 
 def near_dup_key(soft: str) -> str | None:
     """16 hex digits of the letters of a soft key, without digits or signs; None without letters."""
-    letters = _OTHER.sub("", soft)
-    return blake2b(letters.encode(), digest_size=8).hexdigest() if letters else None
+    letters = soft.encode().translate(None, _ASCII_OTHER) if soft.isascii() else _OTHER.sub("", soft).encode()
+    return blake2b(letters, digest_size=8).hexdigest() if letters else None
 
 
 def fuzzy_keys(soft: str) -> list[str] | None:
@@ -43,3 +43,4 @@ def fuzzy_keys(soft: str) -> list[str] | None:
 
 
 _OTHER = re.compile(r"[\W\d_]+")
+_ASCII_OTHER = bytes(code for code in range(128) if _OTHER.match(chr(code)))

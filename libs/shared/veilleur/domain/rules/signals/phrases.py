@@ -9,7 +9,7 @@ from veilleur.domain.rules.document import PhraseList
 from veilleur.domain.rules.signals.hard import HardKey, harden_phrase
 from veilleur.domain.rules.signals.light import lighten
 from veilleur.domain.rules.signals.mapped import Span, merge_spans
-from veilleur.domain.rules.signals.soft import soften
+from veilleur.domain.rules.signals.soft import soften, soften_lines
 from veilleur.domain.rules.signals.text import TextKeys
 
 MAX_HITS = 1_000
@@ -112,18 +112,17 @@ def index_phrases(lists: Sequence[PhraseList]) -> PhraseIndex:
             (_Use(index, exception=False), phrases.entries),
             (_Use(index, exception=True), phrases.exceptions),
         ):
-            for entry in entries:
-                key = soften(lighten(entry))
-                _add_use(soft, key if phrases.match == "word" else key.strip(), use)
-                if phrases.fold == "hard":
-                    key = harden_phrase(key)
-                    _add_use(hard, key if phrases.match == "word" else key.strip(), use)
+            keys = soften_lines(entries)
+            bound = " " if phrases.match == "word" else ""
+            _add_uses(soft, keys, bound, use)
+            if phrases.fold == "hard":
+                _add_uses(hard, harden_phrase(keys), bound, use)
     strings = [string for string in soft | hard if string.strip()]
     return PhraseIndex(
         names=tuple(phrases.name for phrases in lists),
-        automaton=AhoCorasick(strings) if strings else None,
-        soft_uses=tuple(soft.get(string, ()) for string in strings),
-        hard_uses=tuple(hard.get(string, ()) for string in strings),
+        automaton=AhoCorasick(strings, store_patterns=False) if strings else None,
+        soft_uses=tuple([soft.get(string, ()) for string in strings]),
+        hard_uses=tuple([hard.get(string, ()) for string in strings]),
         hard_names=frozenset(phrases.name for phrases in lists if phrases.fold == "hard"),
         longest=max(map(len, strings), default=0),
     )
@@ -163,7 +162,10 @@ def _drop_covered(spans: list[Span], covers: list[Span]) -> list[Span]:
     ]
 
 
-def _add_use(uses: dict[str, tuple[_Use, ...]], string: str, use: _Use) -> None:
-    known = uses.get(string, ())
-    if use not in known:
-        uses[string] = (*known, use)
+def _add_uses(uses: dict[str, tuple[_Use, ...]], lines: str, bound: str, use: _Use) -> None:
+    alone = (use,)
+    for line in lines.split("\n"):
+        string = f"{bound}{line}{bound}"
+        known = uses.setdefault(string, alone)
+        if use not in known:
+            uses[string] = (*known, use)

@@ -5,7 +5,9 @@ matches whole words only. Punctuation separates words; symbols (emoji, currency 
 """
 
 import unicodedata
+from collections.abc import Sequence
 
+from veilleur.domain.rules.signals.light import lighten
 from veilleur.domain.rules.signals.mapped import MappedText
 
 
@@ -13,6 +15,19 @@ def soften(light: str) -> str:
     """The soft key of a light key: `"  T'es  nul!! "` → `" t es nul "`; a single space when no word is left."""
     words = light.lower().translate(_TABLE).split()
     return f" {' '.join(words)} " if words else " "
+
+
+def soften_lines(phrases: Sequence[str]) -> str:
+    """The soft keys of phrases, one a line and without the spaces at their ends: all are folded in one pass."""
+    joined = "\n".join(phrases)
+    if joined.count("\n") >= len(phrases):
+        joined = "\n".join([phrase.replace("\n", " ") for phrase in phrases])
+    if not unicodedata.is_normalized("NFC", joined):
+        joined = "\n".join([lighten(phrase) for phrase in joined.split("\n")])
+    folded = lighten(joined).lower().translate(_LINES_TABLE)
+    while "  " in folded:
+        folded = folded.replace("  ", " ")
+    return folded.replace(" \n", "\n").replace("\n ", "\n").strip(" ")
 
 
 def soften_mapped(light: str) -> MappedText:
@@ -43,6 +58,7 @@ class _SoftTable(dict[int, str]):
 _MAX_REMEMBERED = 20_000
 
 _TABLE = _SoftTable()
+_LINES_TABLE = _SoftTable({ord("\n"): "\n"})
 
 
 def _keep_character(character: str) -> str:
