@@ -37,7 +37,7 @@ SHAPES = {
     "backtest_id": "bkt",
     "list_id": "lst",
     "calendar_id": "cal",
-    "agency_endpoint_id": "end",
+    "agency_endpoint_id": "end", "breach_id": "clk",
 }  # fmt: skip
 
 

@@ -82,6 +82,7 @@ class Tenant:
         own = {
             "member_id": self.ids["member"],
             "calendar_id": self.ids["calendar"],
+            "breach_id": self.ids["clock"],
             "agency_endpoint_id": self.ids["agency_endpoint"],
         }
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id")}
@@ -122,6 +123,10 @@ async def settle(world, name: str) -> Tenant:
         "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
         "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
     }  # fmt: skip
+    [clock] = await world.fetch(
+        "SELECT id FROM sla_clocks WHERE agency_id = $1 ORDER BY id LIMIT 1", parse_id("agc", agency.id)
+    )
+    ids["clock"] = show_id("clk", clock["id"])
     return Tenant(agency, moderator, tuple(homes), ids)
 
 
@@ -283,6 +288,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "start_backtest_run": dict,
     "roll_back_rules": lambda: {"reason": "x"},
     "tune_rules": lambda: {"param": "x"},
+    "waive_sla_breach": lambda: {"reason": "x"},
     "change_queue": lambda: {"name": "Mine now"},
     "create_absence": lambda: ABSENCE,
     "replace_shift": lambda: SHIFT | {"member": "mem_x"},
@@ -326,6 +332,10 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
+    "get_compliance": lambda home: f"?client={home.client.id}",
+    "list_at_risk": lambda home: f"?client={home.client.id}",
+    "list_sla_breaches": lambda home: f"?client={home.client.id}",
+    "get_forecast": lambda home: f"?client={home.client.id}",
     "list_alarms": lambda home: f"?client={home.client.id}",
 }
 

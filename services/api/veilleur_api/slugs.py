@@ -36,6 +36,7 @@ SLUGS = (
     "not-pending",
     "not-yet",
     "nothing-to-roll-back",
+    "nothing-to-waive",
     "precondition-failed",
     "rule-set-character",
     "rule-set-number",

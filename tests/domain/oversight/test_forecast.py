@@ -15,7 +15,7 @@ def at(minutes):
     return NOW + minutes * MINUTE
 
 
-def case(name, due, *, handling=10, eligible=ANN, paused=False):
+def case(name, due, *, handling=10, eligible=ANN, paused=None):
     return Waiting(name, at(due), handling * MINUTE, eligible, paused)
 
 
@@ -61,7 +61,7 @@ def test_a_shift_under_way_counts_from_now_and_one_that_is_over_not_at_all():
 
 
 def test_what_is_late_already_and_what_waits_for_the_client_say_why():
-    cases = [case("a", -5), case("b", -1, paused=True), case("c", 60, paused=True)]
+    cases = [case("a", -5), case("b", -1, paused="awaiting_client"), case("c", 60, paused="awaiting_client")]
     late = forecast_late(cases, {"ann": hours((0, 60))}, NOW)
     assert [(row.case, row.cause) for row in late] == [("a", "already_late"), ("b", "awaiting_client")]
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-Cause = Literal["no_eligible_member", "backlog", "awaiting_client", "already_late"]
+Paused = Literal["awaiting_client", "delivery_down"]
+Cause = Literal["no_eligible_member", "backlog", "already_late"] | Paused
 Hours = tuple[datetime, datetime]
 
 
@@ -23,7 +24,8 @@ class Waiting:
     due_at: datetime
     handling: timedelta
     eligible: frozenset[str]
-    paused: bool = False
+    paused: Paused | None = None
+    """Why its clock stands still, if it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class _Diary:
 
 
 def _place(case: Waiting, diaries: Mapping[str, _Diary], now: datetime) -> Late | None:
-    if case.paused:
-        return Late(case.case, case.due_at, None, "awaiting_client") if case.due_at <= now else None
+    if case.paused is not None:
+        return Late(case.case, case.due_at, None, case.paused) if case.due_at <= now else None
     offers = [(done, person) for person in case.eligible if person in diaries
               and (done := diaries[person].done_at(case.handling)) is not None]  # fmt: skip
     if not offers:

@@ -58,6 +58,11 @@ def list_on_duty(staff: Iterable[Person], period: Period) -> list[Person]:
     return [person for person in staff if _duty(person, period)]
 
 
+def plan_duty(person: Person, period: Period) -> list[Period]:
+    """The planned hours of one person within the period, in order and apart."""
+    return [_to_period(span) for span in _duty(person, period)]
+
+
 def can_serve(person: Person, client_id: UUID, language: str | None) -> bool:
     return person.able.serves(client_id) and person.able.speaks(language)
 
