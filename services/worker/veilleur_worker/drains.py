@@ -35,6 +35,8 @@ from veilleur_worker.provider_calls import drain_providers
 from veilleur_worker.send import send
 
 SCREEN_BATCH = 200
+SCREEN_AT_ONCE = 2
+"""Batches of one agency that are screened side by side: one computes while the other waits for the database."""
 SEND_BATCH = 50
 MEDIA_BATCH = 8
 """Fetched at once, 10 MiB each at most."""
@@ -114,9 +116,9 @@ async def drain_screening(parts: Parts, agency_id: UUID) -> None:
     """Screen what was received: fresh items in batches, items that failed before one by one."""
     _screening.add(agency_id)
     try:
-        for fresh, limit in ((True, SCREEN_BATCH), (False, 1)):
-            while not parts.stopping.is_set() and await _screen(parts, agency_id, fresh=fresh, limit=limit):
-                pass
+        await _screen_fresh(parts, agency_id)
+        while not parts.stopping.is_set() and (marked := await _mark(parts, agency_id, fresh=False, limit=1)):
+            await _screen(parts, agency_id, marked)
     finally:
         _screening.discard(agency_id)
 
@@ -241,22 +243,32 @@ DRAINS: Mapping[WorkKind, Drain] = {
 }
 
 
-async def _screen(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> bool:
-    """One batch: the attempt is counted in a commit of its own, so that a crash is counted too."""
-    scope = Scope(agency_id)
-    async with parts.database.transaction(scope) as session:
-        marked = await mark_attempts(session, agency_id, fresh=fresh, limit=limit)
-    if not marked:
-        return False
+async def _screen_fresh(parts: Parts, agency_id: UUID) -> None:
+    """Only where there is a backlog batches overlap: who takes less than it may has taken all there was."""
+    running: set[asyncio.Task[None]] = set()
+    async with asyncio.TaskGroup() as batches:
+        while not parts.stopping.is_set() and (marked := await _mark(parts, agency_id, fresh=True, limit=SCREEN_BATCH)):
+            running.add(batches.create_task(_screen(parts, agency_id, marked)))
+            beside = SCREEN_AT_ONCE - 1 if len(marked) == SCREEN_BATCH else 0
+            while len(running) > beside:
+                _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _mark(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> list[UUID]:
+    """The attempt is counted in a commit of its own, so that a crash is counted too."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        return await mark_attempts(session, agency_id, fresh=fresh, limit=limit)
+
+
+async def _screen(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
     try:
         counts = await count_batch(parts, agency_id, marked)
-        async with parts.database.transaction(scope) as session:
+        async with parts.database.transaction(Scope(agency_id)) as session:
             await screen_marked(session, agency_id, marked, parts.rule_sets, counts)
     except Exception as error:  # noqa: BLE001 - counted already; they come back one by one
         _log.warning("screening_failed", agency_id=str(agency_id), items=len(marked), exc_info=error)
         if is_foreign(error):
             await _forgive(parts, agency_id, marked)
-    return True
 
 
 async def _forgive(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:

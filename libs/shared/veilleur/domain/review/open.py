@@ -22,6 +22,7 @@ from veilleur.domain.sla.clocks import ClockStart, start_clocks
 from veilleur.domain.sla.policy import CaseFacts, Priority
 from veilleur.domain.sla.terms import Terms, load_terms
 from veilleur.domain.tenancy.models import Client
+from veilleur.infra.db.among import is_among
 from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.ids import new_id, show_id
 
@@ -98,7 +99,7 @@ async def lock_open_cases(session: AsyncSession, agency_id: UUID, item_ids: Sequ
     """
     query = select(Case.item_id).where(
         Case.agency_id == agency_id,
-        Case.item_id.in_(item_ids),
+        is_among(Case.item_id, item_ids),
         Case.state.in_(OPEN_STATES),
     )
     return set(await session.scalars(query.order_by(Case.id).with_for_update(key_share=True)))
@@ -110,7 +111,7 @@ async def withdraw_cases(session: AsyncSession, agency_id: UUID, item_ids: Seque
         update(Case)
         .where(
             Case.agency_id == agency_id,
-            Case.item_id.in_(item_ids),
+            is_among(Case.item_id, item_ids),
             Case.state.in_(OPEN_STATES),
         )
         .values(

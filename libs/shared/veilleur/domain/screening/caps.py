@@ -1,7 +1,7 @@
 """Rules with a daily cap: how often they acted today, and which are through for the day.
 
-Read once a batch and counted on while it is judged: a rule goes past its cap by what the other workers judge at the
-same moment, at most a batch each. The day is that of the client's zone.
+Read once a batch and counted on while it is judged: a rule goes past its cap by what is judged in other
+batches at the same moment, at most two a worker. The day is that of the client's zone.
 """
 
 from collections.abc import Mapping

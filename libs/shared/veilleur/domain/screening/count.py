@@ -20,6 +20,7 @@ from veilleur.domain.screening.rule_sets import Published, RuleSetCache
 from veilleur.domain.screening.tally import Asked, Counts, ask_counters, list_counters, read_event_time
 from veilleur.domain.tenancy.models import Client
 from veilleur.infra.counters import Counter
+from veilleur.infra.db.among import is_among
 from veilleur.infra.worklist import hint_work
 
 PAGE = 500
@@ -61,7 +62,7 @@ async def prepare_counts(
 ) -> CountRequest | None:
     """What a marked batch asks its counters; None where no rule counts."""
     wanted = (Item.mode != "test", Item.deleted_at.is_(None), Item.attempts <= MAX_ATTEMPTS)
-    mine = (Item.agency_id == agency_id, Item.id.in_(item_ids), *wanted)
+    mine = (Item.agency_id == agency_id, is_among(Item.id, item_ids), *wanted)
     client_ids = set(await session.scalars(select(Item.client_id).where(*mine).distinct()))
     counted = {one.client_id: one for one in await _find_counted(session, agency_id, client_ids, rule_sets)}
     if not counted:

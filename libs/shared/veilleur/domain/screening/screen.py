@@ -42,6 +42,7 @@ from veilleur.domain.screening.standing import Standing, load_standings
 from veilleur.domain.screening.tally import NO_COUNTS, Counts
 from veilleur.domain.screening.windows import find_count_time
 from veilleur.domain.sla.clocks import cancel_clocks
+from veilleur.infra.db.among import is_among
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import new_id
 
@@ -88,7 +89,12 @@ async def forgive_attempts(session: AsyncSession, agency_id: UUID, item_ids: Seq
     """Take back one attempt of items whose screening failed by no fault of theirs."""
     await session.execute(
         update(Item)
-        .where(Item.agency_id == agency_id, Item.id.in_(item_ids), Item.state == ItemState.RECEIVED, Item.attempts > 0)
+        .where(
+            Item.agency_id == agency_id,
+            is_among(Item.id, item_ids),
+            Item.state == ItemState.RECEIVED,
+            Item.attempts > 0,
+        )
         .values(attempts=Item.attempts - 1)
     )
     await hint_work(session, agency_id, "screening")
@@ -173,7 +179,7 @@ def _judge_all(
 async def _lock_items(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> list[Item]:
     query = (
         select(Item)
-        .where(Item.agency_id == agency_id, Item.id.in_(item_ids), Item.state == ItemState.RECEIVED)
+        .where(Item.agency_id == agency_id, is_among(Item.id, item_ids), Item.state == ItemState.RECEIVED)
         .order_by(Item.id)
         .with_for_update(skip_locked=True)
     )
@@ -213,7 +219,7 @@ async def _keep(
 async def _set_state(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID], state: ItemState) -> None:
     await session.execute(
         update(Item)
-        .where(Item.agency_id == agency_id, Item.id.in_(item_ids))
+        .where(Item.agency_id == agency_id, is_among(Item.id, item_ids))
         .values(state=state, closed_at=None if state == ItemState.IN_REVIEW else func.app_now())
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.decisions.models import Decision
 from veilleur.domain.intake.models import Item, Report
+from veilleur.infra.db.among import is_among
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def _weigh(item: Item, decision: Decision | None, reports: list[tuple[str, datet
 async def _load_decisions(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, Decision]:
     if not item_ids:
         return {}
-    query = select(Decision).where(Decision.agency_id == agency_id, Decision.item_id.in_(item_ids))
+    query = select(Decision).where(Decision.agency_id == agency_id, is_among(Decision.item_id, item_ids))
     newest_last = query.order_by(Decision.item_revision, Decision.sequence)
     return {decision.item_id: decision for decision in await session.scalars(newest_last)}
 
@@ -53,7 +54,7 @@ async def _load_reports(
     session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]
 ) -> dict[UUID, list[tuple[str, datetime]]]:
     query = select(Report.item_id, Report.source, Report.received_at).where(
-        Report.agency_id == agency_id, Report.item_id.in_(item_ids)
+        Report.agency_id == agency_id, is_among(Report.item_id, item_ids)
     )
     reports: dict[UUID, list[tuple[str, datetime]]] = {}
     for row in await session.execute(query):

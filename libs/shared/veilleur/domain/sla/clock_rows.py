@@ -14,6 +14,7 @@ from veilleur.domain.sla.announce import Noted, announce_sla
 from veilleur.domain.sla.countdown import OPEN, Happening, Run, Timer
 from veilleur.domain.sla.models import Clock, ClockEvent, ClockState
 from veilleur.domain.sla.policy import Target
+from veilleur.infra.db.among import is_among
 from veilleur.infra.db.bulk import insert_rows
 from veilleur.infra.worklist import hint_work
 
@@ -36,7 +37,7 @@ async def lock_clocks(
 ) -> Sequence[RowMapping]:
     """The open clocks of items (with the `ended` ones if wanted), locked in the order of their ids."""
     query = select(Clock.__table__, func.app_now().label("present")).where(
-        Clock.agency_id == agency_id, Clock.item_id.in_(item_ids)
+        Clock.agency_id == agency_id, is_among(Clock.item_id, item_ids)
     )
     if not ended:
         query = query.where(Clock.state.in_(OPEN))

@@ -12,8 +12,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 # SQLSTATE classes that mean "not now": connections, resources, operator intervention, locks and timeouts.
 _PASSING = ("08", "53", "57", "55P03", "40", "25P03", "25P04")
-# Of these, the ones nobody's own statement brings about: not its timeouts and locks.
-_FOREIGN = ("08", "53", "57P", "40")
+# Of these, the ones nobody's own statement brings about: not its timeouts and locks, nor the memory it takes.
+_FOREIGN = ("08", "53100", "53300", "57P", "40")
 
 
 def is_passing(error: DBAPIError) -> bool:
