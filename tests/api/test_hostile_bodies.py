@@ -15,6 +15,9 @@ from tests.support.world import BASE_URL, World
 from veilleur.kernel.ids import new_id, show_id
 from veilleur_api.app import create_app
 
+NOBODY = "http://127.0.0.1:9/"
+"""Where nobody listens."""
+
 JSON = {"content-type": "application/json"}
 
 RAW: list[bytes] = [
@@ -289,6 +292,7 @@ async def furnish(agency: Agency, client: Client, member_id: str) -> dict[str, s
         "calendar_id": ("/owner/v1/calendars", {"name": "spare", "calendar": hours}),
         "shift_id": ("/owner/v1/shifts", {"member": member_id} | hours),
         "reversal_id": ("/owner/v1/reversals", wrong),
+        "provider_id": ("/owner/v1/providers", {"kind": "openai", "name": "spare", "settings": {"url": NOBODY}}),
         "agency_endpoint_id": ("/owner/v1/endpoints", {"kind": "standard", "url": "https://example.com/"}),
     }
     return {name: (await agency.owner.call("POST", path, body))["id"] for name, (path, body) in makers.items()}
