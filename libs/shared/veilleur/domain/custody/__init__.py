@@ -1,0 +1,1 @@
+"""What is kept of people and clients, and how it goes: data policies, erasure, access, leaving."""

@@ -1,0 +1,1 @@
+"""From usage to money: periods closed and reconciled, statements, quotes, invoices, payments."""
