@@ -1,6 +1,7 @@
 """Who sells and who buys, as an invoice has to name them; pure.
 
-Identifiers are checked by their own digits (python-stdnum), offline: whether a VAT id is registered is another question.
+Identifiers are checked by their own digits (python-stdnum), offline: whether a VAT id is registered is another
+question.
 """
 
 from typing import Annotated, Self
