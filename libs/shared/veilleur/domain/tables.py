@@ -6,6 +6,7 @@ from veilleur.domain.billing import models as billing
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.decisions import models as decisions
 from veilleur.domain.intake import models as intake
+from veilleur.domain.invoicing import invoice_models as invoicing
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
 from veilleur.domain.providers import models as providers
@@ -25,6 +26,7 @@ __all__ = [
     "catalogue",
     "decisions",
     "intake",
+    "invoicing",
     "metering",
     "outbox",
     "providers",

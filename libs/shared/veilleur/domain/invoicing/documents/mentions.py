@@ -11,11 +11,12 @@ from veilleur.domain.billing.parties import EU_COUNTRIES, Party
 from veilleur.domain.invoicing.documents.document import CREDIT_NOTE, InvoiceDocument
 from veilleur.kernel.errors import InputError
 from veilleur.kernel.messages import Message, msg
+from veilleur.kernel.money import Currency
 
 PENALTY, INDEMNITY, DISCOUNT = "PMD", "PMT", "AAB"
 """Subject codes of the three sentences on late and early payment (UNTDID 4451, as French rules use them)."""
 SOLE_TRADERS = frozenset({"EI", "ENTREPRENEUR INDIVIDUEL", "EIRL", "MICRO-ENTREPRENEUR", "AUTO-ENTREPRENEUR"})
-ACCOUNTED_IN = {"FR": "EUR", "GB": "GBP"}
+ACCOUNTED_IN: dict[str, Currency] = {"FR": "EUR", "GB": "GBP"}
 """The currency VAT must be told in, whatever the invoice's own."""
 
 
