@@ -5,6 +5,7 @@ import re
 import asyncpg
 import pytest
 
+from tests.support.billing import sign
 from veilleur.kernel.ids import parse_id
 
 AGENCY = "(agency_id = (NULLIF(current_setting('app.agency_id'::text, true), ''::text))::uuid)"
@@ -237,6 +238,7 @@ async def recorded(world):
     client = await agency.add_client()
     await client.accept()
     await world.drain()
+    await sign(client)
     return parse_id("agc", agency.id)
 
 
