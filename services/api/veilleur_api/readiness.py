@@ -77,15 +77,14 @@ async def look(parts: Parts) -> Readiness:
 def judge_signs(signs: Signs) -> list[Reason]:
     """Every reason not to be content, the fatal ones first."""
     reasons: list[Reason] = []
-    fit = judge_schema(signs.revision, signs.serves_from, signs.known)
-    if fit is not SchemaFit.FITS:
-        told = {"revision": signs.revision or "-", "known": signs.known}
-        sentence = (
-            msg("The schema is at {revision} and this process needs {known}: migrate it", **told)
-            if fit is SchemaFit.OLDER
-            else msg("The schema is at {revision} and no longer serves this process, which knows {known}", **told)
-        )
-        reasons.append(Reason("schema", sentence, fatal=True))
+    has, known = signs.revision or "-", signs.known
+    match judge_schema(signs.revision, signs.serves_from, known):
+        case SchemaFit.OLDER:
+            told = msg("The schema is at {has} and this process needs {known}: migrate it", has=has, known=known)
+            reasons.append(Reason("schema", told, fatal=True))
+        case SchemaFit.NEWER:
+            told = msg("The schema is at {has} and no longer serves what knows {known}", has=has, known=known)
+            reasons.append(Reason("schema", told, fatal=True))
     if not signs.has_keys:
         reasons.append(Reason("keys", msg("The keys that sign tokens can't be opened"), fatal=True))
     if not signs.redis:
