@@ -5,6 +5,7 @@ import re
 import asyncpg
 import pytest
 
+from tests.support.billing import sign
 from veilleur.kernel.ids import parse_id
 
 AGENCY = "(agency_id = (NULLIF(current_setting('app.agency_id'::text, true), ''::text))::uuid)"
@@ -16,6 +17,7 @@ UNTENANTED = {
     "alembic_version": "the revision of the schema",
     "issuer_keys": "the installation's token keys, private halves sealed",
     "work_hints": "which agencies may have work: an agency's id, a kind and a time, no content",
+    "worker_heartbeats": "which workers live: a host, a process and times",
 }
 LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
 LOOKUPS = {"find_source", "find_credential", "find_login_code", "list_agencies"}
@@ -33,6 +35,7 @@ DELETABLE = {
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
     ("work_hints", "veilleur_worker"): "forgotten when their grace is over",
+    ("worker_heartbeats", "veilleur_worker"): "who ended in order, or is gone for an hour",
     ("events", "veilleur_worker"): "the feed is kept for 30 days",
     ("deliveries", "veilleur_worker"): "go with their event",
     ("webhook_receipts", "veilleur_worker"): "told apart for 30 days",
@@ -49,6 +52,7 @@ DELETABLE = {
 NOT_AGENCY_FIRST = {
     "uq_agencies_slug": "the operator names agencies by slug, before any agency is known",
     "pk_issuer_keys": "untenanted",
+    "pk_worker_heartbeats": "untenanted",
     "alembic_version_pkc": "untenanted",
 }
 """Primary and unique keys that do not start with the agency, each with its reason."""
@@ -237,6 +241,7 @@ async def recorded(world):
     client = await agency.add_client()
     await client.accept()
     await world.drain()
+    await sign(client)
     return parse_id("agc", agency.id)
 
 

@@ -17,6 +17,7 @@ from veilleur.domain.screening import models as screening
 from veilleur.domain.sla import models as sla
 from veilleur.domain.tenancy import models as tenancy
 from veilleur.domain.trials import models as trials
+from veilleur.infra import heartbeat
 from veilleur.infra.db.base import Base
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "billing",
     "catalogue",
     "decisions",
+    "heartbeat",
     "intake",
     "invoicing",
     "metering",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -14,6 +15,7 @@ from veilleur.domain.billing.open_period import list_periods_of_month, open_peri
 from veilleur.domain.billing.queries import find_contract_at, load_contracts
 from veilleur.domain.billing.shape import show_bill, show_line
 from veilleur.domain.invoicing.statement import Statement, write_statement
+from veilleur.domain.metering.record import local_day
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import Language, Message, choose_language, msg
@@ -27,16 +29,24 @@ from veilleur_api.principals import authorise_member
 router = guarded_router("/owner/v1", authorise_member, "billing")
 
 PeriodName = Annotated[
-    str, Query(max_length=10, description="the month a period begins in (`2026-11`), or any of its days (`2026-11-15`)")
+    str | None,
+    Query(
+        max_length=10,
+        description="the month a period begins in (`2026-11`), or any of its days (`2026-11-15`); default: today",
+    ),
 ]
 
 
 @router.get("/clients/{client_id}/statement", responses={200: {"model": StatementOut}}, **needs("pricing:read"))
-async def get_statement(client_id: str, period: PeriodName, caller: Member, session: Tx, request: Request) -> Response:
+async def get_statement(
+    client_id: str, caller: Member, session: Tx, request: Request, period: PeriodName = None
+) -> Response:
     """The bill of a period so far, or as it was closed: counted from the records, priced by the contract's plan."""
     language = choose_language(request.headers.get("accept-language"))
     client = await find_client(session, caller.agency_id, client_id)
-    row = await find_named_period(session, caller.agency_id, client.id, period)
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    named = period or local_day(present, client.time_zone).isoformat()
+    row = await find_named_period(session, caller.agency_id, client.id, named)
     return JsonAnswer(show_statement(await write_statement(session, caller.agency_id, client.id, row), language))
 
 
