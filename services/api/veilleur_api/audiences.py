@@ -9,6 +9,7 @@ from veilleur_api.moderator import assignments, decisions, media, moves, presenc
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
+    billing_profile,
     calendars,
     care,
     cases,
@@ -19,6 +20,7 @@ from veilleur_api.owner import (
     contracts,
     deliveries,
     endpoints,
+    invoices,
     legal_holds,
     lists,
     macros,
@@ -86,6 +88,8 @@ OWNER: tuple[APIRouter, ...] = (
     rate_plans.router,
     contracts.router,
     statements.router,
+    billing_profile.router,
+    invoices.router,
     deliveries.router,
     endpoints.router,
     alarms.router,

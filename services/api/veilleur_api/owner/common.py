@@ -50,7 +50,7 @@ async def page_by_id(
     """A keyset page over the rows of `table` in the order they were made."""
     request = PageRequest(limit, read_cursor(after, parts=1) if after else None)
     if request.after is not None:
-        query = query.where(table.id > _read_uuid(request.after[0]))
+        query = query.where(table.id > read_uuid(request.after[0]))
     rows: Sequence[Any] = (await session.scalars(query.order_by(table.id).limit(limit + 1))).all()
     page = cut_page(rows, request, lambda row: [str(row.id)])
     return {"data": [describe(row) for row in page.data], "next": page.next}
@@ -63,7 +63,7 @@ def bound_version(version: int) -> int:
     return version
 
 
-def _read_uuid(text: str) -> UUID:
+def read_uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:

@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -23,14 +22,17 @@ from veilleur.kernel.messages import msg
 MOST_LINES = 200
 
 
-async def lock_invoice(session: AsyncSession, agency_id: UUID, client_id: UUID, invoice_id: UUID) -> Invoice:
-    query = select(Invoice).where(
-        Invoice.agency_id == agency_id, Invoice.id == invoice_id, Invoice.client_id == client_id
-    )
-    locked = query.with_for_update().execution_options(populate_existing=True)
-    invoice = (await session.scalars(locked)).one_or_none()
-    if invoice is None:
+async def find_invoice(session: AsyncSession, agency_id: UUID, client_id: UUID, invoice_id: UUID) -> Invoice:
+    invoice = await session.get(Invoice, (agency_id, invoice_id))
+    if invoice is None or invoice.client_id != client_id:
         raise NotFound(msg("There is no {id} here", id=show_id("inv", invoice_id)))
+    return invoice
+
+
+async def lock_invoice(session: AsyncSession, agency_id: UUID, client_id: UUID, invoice_id: UUID) -> Invoice:
+    """As it stands once nobody else changes it."""
+    invoice = await find_invoice(session, agency_id, client_id, invoice_id)
+    await session.refresh(invoice, with_for_update=True)
     return invoice
 
 

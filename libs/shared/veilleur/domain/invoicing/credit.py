@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from veilleur.domain.invoicing.documents.compose import add_up, take_part
+from veilleur.domain.invoicing.documents.compose import Kind, add_up, take_part
 from veilleur.domain.invoicing.documents.document import (
     CREDIT_NOTE,
     Credited,
@@ -68,7 +68,7 @@ def write_credit(invoice: InvoiceDocument, taken: Taken, tax: Sequence[TaxRow]) 
 def charge_like(invoice: InvoiceDocument, taken: Taken) -> tuple[TaxRow, ...]:
     """VAT of what is taken, by the invoice's own categories, rates and reasons."""
     rows = {(row.category, row.rate): row for row in invoice.tax}
-    bases: dict[tuple[str, Decimal], Decimal] = {}
+    bases: dict[Kind, Decimal] = {}
     for line in taken[0]:
         bases[line.category, line.rate] = bases.get((line.category, line.rate), NOTHING) + line.net
     for off in taken[1]:
@@ -109,4 +109,3 @@ def _require_known(wanted: Mapping[str, Decimal | None], known: Mapping[str, Doc
             errors.append(InputError(f"/lines/{place}/quantity", msg("is more than the line charged"), most))
     if errors:
         raise Invalid(msg("The credit note has mistakes"), errors=errors)
-

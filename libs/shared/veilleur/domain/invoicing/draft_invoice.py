@@ -1,6 +1,6 @@
 """Drafting an invoice from a period's statement, and keeping the draft up to date until it is finalised."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID

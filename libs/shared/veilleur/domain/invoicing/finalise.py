@@ -24,18 +24,19 @@ from veilleur.domain.invoicing.documents.document import (
     read_document,
 )
 from veilleur.domain.invoicing.documents.einvoice import make_einvoices
-from veilleur.domain.invoicing.documents.invariants import check_document, find_excess
+from veilleur.domain.invoicing.documents.invariants import check_document
 from veilleur.domain.invoicing.documents.invoice_sheet import lay_out_invoice
 from veilleur.domain.invoicing.documents.mentions import find_missing
 from veilleur.domain.invoicing.documents.page import draw_page
 from veilleur.domain.invoicing.documents.sheet import Brand
 from veilleur.domain.invoicing.draft_invoice import refresh_draft
-from veilleur.domain.invoicing.invoice_models import ISSUED, Invoice, InvoiceFile
+from veilleur.domain.invoicing.invoice_models import Invoice, InvoiceFile
 from veilleur.domain.invoicing.keep_profile import Seller, load_seller
 from veilleur.domain.invoicing.manual import read_manual
 from veilleur.domain.invoicing.profile import bank_of, notes_of, wants_einvoice
 from veilleur.domain.invoicing.take_number import take_number
-from veilleur.kernel.errors import Conflict, InputError, Invalid
+from veilleur.domain.invoicing.write_credit_note import require_room
+from veilleur.kernel.errors import Conflict, Invalid
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import Language, msg
 
@@ -121,25 +122,14 @@ async def _renew(session: AsyncSession, invoice: Invoice, seller: Seller) -> Inv
         read_document(invoice.document), seller=seller.profile.seller, notes=notes_of(seller.profile),
         bank=bank_of(seller.profile),
     )  # fmt: skip
-    await _require_room(session, invoice, document)
+    await require_room(session, await _lock_credited(session, invoice), document, invoice.id)
     invoice.document = dump_document(document)
     return document
 
 
-async def _require_room(session: AsyncSession, note: Invoice, document: InvoiceDocument) -> None:
-    """Never more back than was charged, per line and VAT category; the credited invoice is locked for that."""
-    mine = Invoice.agency_id == note.agency_id
-    query = select(Invoice).where(mine, Invoice.id == note.credits_id).with_for_update()
-    credited = (await session.scalars(query)).one()
-    others = select(Invoice.document).where(mine, Invoice.credits_id == credited.id, Invoice.state.in_(ISSUED))
-    given = [read_document(other) for other in await session.scalars(others)]
-    over = find_excess(read_document(credited.document), [*given, document])
-    if over:
-        errors = [InputError("/lines", msg("{line} was credited already", line=name)) for name in over]
-        raise Invalid(
-            msg("More would be given back than invoice {number} charged", number=credited.number), errors=errors,
-            slug="credit-exceeds",
-        )  # fmt: skip
+async def _lock_credited(session: AsyncSession, note: Invoice) -> Invoice:
+    query = select(Invoice).where(Invoice.agency_id == note.agency_id, Invoice.id == note.credits_id)
+    return (await session.scalars(query.with_for_update())).one()
 
 
 async def _number(session: AsyncSession, invoice: Invoice, seller: Seller, member_id: UUID) -> InvoiceDocument:

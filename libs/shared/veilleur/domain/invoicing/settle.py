@@ -27,7 +27,7 @@ class Paid:
     remittance: str | None = None
 
 
-async def mark_sent(session: AsyncSession, invoice: Invoice, member_id: UUID) -> None:
+async def mark_sent(session: AsyncSession, invoice: Invoice, member_id: UUID, to: str | None = None) -> None:
     """Whoever sends it again sends the same bytes."""
     _require_issued(invoice)
     if invoice.sent_at is None:
@@ -35,7 +35,7 @@ async def mark_sent(session: AsyncSession, invoice: Invoice, member_id: UUID) ->
     if invoice.state == "finalised":
         invoice.state = "sent"
     await session.flush()
-    await _note(session, invoice, member_id, "invoice.sent", {})
+    await _note(session, invoice, member_id, "invoice.sent", {"to": to} if to else {})
 
 
 async def record_payment(session: AsyncSession, invoice: Invoice, paid: Paid, member_id: UUID) -> Payment:

@@ -1,4 +1,4 @@
-"""Writing a credit note against an issued invoice: tried first, then kept as a draft that is finalised like any other."""
+"""Writing a credit note against an issued invoice: tried first, then kept as a draft, finalised like any other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.billing.models import BillingPeriod, Contract
 from veilleur.domain.billing.tax import TaxTerms
+from veilleur.domain.billing.terms import tax_of_contract
 from veilleur.domain.invoicing.credit import (
     Taken,
     charge_like,
@@ -31,6 +32,7 @@ from veilleur.domain.invoicing.from_statement import list_lines
 from veilleur.domain.invoicing.invoice_models import ISSUED, Invoice
 from veilleur.domain.invoicing.statement import write_statement
 from veilleur.domain.metering.models import LateUsage, UsageRecord
+from veilleur.domain.metering.sums import Summed
 from veilleur.kernel.errors import Conflict, InputError, Invalid
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
@@ -38,7 +40,7 @@ from veilleur.kernel.messages import msg
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """What is given back: some lines (with quantities, None for all of one), some records, or with neither all of it."""
+    """What is given back: some lines (None: all of one), some records, or with neither everything."""
 
     reason: str
     lines: dict[str, Decimal | None] | None = None
@@ -55,7 +57,7 @@ async def try_credit(session: AsyncSession, invoice: Invoice, dispute: Dispute) 
     if note.totals.total <= 0:
         nothing = InputError("", msg("these records or lines cost nothing: there is nothing to give back"))
         raise Invalid(msg("The credit note has mistakes"), errors=[nothing])
-    await _require_room(session, invoice, document, note)
+    await require_room(session, invoice, note)
     return note
 
 
@@ -72,9 +74,28 @@ async def draft_credit(session: AsyncSession, invoice: Invoice, dispute: Dispute
     await session.flush()
     await session.refresh(drafted)
     details = {"credits": invoice.number, "reason": dispute.reason, "records": len(dispute.records)}
-    deed = Deed(show_id("mem", member_id), "credit_note.drafted", show_id("inv", drafted.id), invoice.client_id, details)
+    deed = Deed(
+        show_id("mem", member_id), "credit_note.drafted", show_id("inv", drafted.id), invoice.client_id, details
+    )
     await record_deeds(session, invoice.agency_id, [deed])
     return drafted
+
+
+async def require_room(
+    session: AsyncSession, credited: Invoice, note: InvoiceDocument, but: UUID | None = None
+) -> None:
+    """Never more back than was charged, per line and VAT category. Drafts count as well, the note's own (`but`) not."""
+    others = select(Invoice.document).where(
+        Invoice.agency_id == credited.agency_id, Invoice.credits_id == credited.id, Invoice.id.is_distinct_from(but)
+    )
+    given = [read_document(other) for other in await session.scalars(others)]
+    over = find_excess(read_document(credited.document), [*given, note])
+    if over:
+        errors = [InputError("/lines", msg("{line} was credited already", line=name)) for name in over]
+        raise Invalid(
+            msg("More would be given back than invoice {number} charged", number=credited.number), errors=errors,
+            slug="credit-exceeds",
+        )  # fmt: skip
 
 
 async def _take(session: AsyncSession, invoice: Invoice, document: InvoiceDocument, dispute: Dispute) -> Taken:
@@ -95,15 +116,11 @@ async def _rate_without(
         raise Invalid(msg("The credit note has mistakes"), errors=[none])
     period = await session.get_one(BillingPeriod, (invoice.agency_id, invoice.period_id))
     found = await _load_records(session, invoice, period, records)
-    statement = await write_statement(session, invoice.agency_id, invoice.client_id, period, without=found)
+    without = [Summed(row.meter, row.source_id, row.dims, row.quantity, 1) for row in found]
+    statement = await write_statement(session, invoice.agency_id, invoice.client_id, period, without)
     contract = await session.get_one(Contract, (invoice.agency_id, period.contract_id))
-    terms = TaxTerms(document.tax[0].category, document.tax[0].rate) if len(document.tax) == 1 else _terms(contract)
-    return list_lines(statement, terms)
-
-
-def _terms(contract: Contract) -> TaxTerms:
-    reduced = contract.tax.get("reduced_rate")
-    return TaxTerms(contract.tax["category"], Decimal(contract.tax["rate"]), Decimal(reduced) if reduced else None)
+    same = TaxTerms(document.tax[0].category, document.tax[0].rate) if len(document.tax) == 1 else None
+    return list_lines(statement, same or tax_of_contract(contract))
 
 
 async def _load_records(
@@ -125,26 +142,12 @@ async def _load_records(
         Invoice.agency_id == invoice.agency_id, Invoice.credits_id == invoice.id, Invoice.records.overlap(list(records))
     )
     again = {one for row in await session.scalars(credited) for one in row}
+    twice, unknown = msg("was credited already"), msg("the invoice counts no such record")
     errors = [
-        InputError(f"/records/{place}", msg("was credited already") if one in again else msg("the invoice counts no such record"))
+        InputError(f"/records/{place}", twice if one in again else unknown)
         for place, one in enumerate(records)
         if one not in found or one in again
     ]
     if errors:
         raise Invalid(msg("The credit note has mistakes"), errors=errors)
     return list(found.values())
-
-
-async def _require_room(
-    session: AsyncSession, invoice: Invoice, document: InvoiceDocument, note: InvoiceDocument
-) -> None:
-    """Drafts count as well: two of them may not promise the same money."""
-    others = select(Invoice.document).where(Invoice.agency_id == invoice.agency_id, Invoice.credits_id == invoice.id)
-    given = [read_document(other) for other in await session.scalars(others)]
-    over = find_excess(document, [*given, note])
-    if over:
-        errors = [InputError("/lines", msg("{line} was credited already", line=name)) for name in over]
-        raise Invalid(
-            msg("More would be given back than invoice {number} charged", number=invoice.number), errors=errors,
-            slug="credit-exceeds",
-        )  # fmt: skip
