@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from tests.support.billing import sign
+from tests.support.invoicing import issue, set_up_seller
 from veilleur.kernel.ids import parse_id
 
 AGENCY = "(agency_id = (NULLIF(current_setting('app.agency_id'::text, true), ''::text))::uuid)"
@@ -21,7 +22,9 @@ UNTENANTED = {
 }
 LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
 LOOKUPS = {"find_source", "find_credential", "find_login_code", "list_agencies"}
-APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies", "rate_plan_versions"}
+APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies", "rate_plan_versions"} | {
+    "invoice_files", "payments",
+}  # fmt: skip
 
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
@@ -31,6 +34,7 @@ DELETABLE = {
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
     ("billing_periods", "veilleur_app"): "periods after an early end never were; closed ones are none of them",
+    ("invoices", "veilleur_app"): "a draft has no number yet; the database refuses the others",
     ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
@@ -242,6 +246,10 @@ async def recorded(world):
     await client.accept()
     await world.drain()
     await sign(client)
+    await set_up_seller(agency)
+    invoice = await issue(client)
+    paid = {"amount": "1.00", "paid_on": "2026-11-01"}
+    await agency.owner.call("POST", f"{client.base}/invoices/{invoice['id']}/payments", paid, 201)
     return parse_id("agc", agency.id)
 
 

@@ -5,11 +5,14 @@ from fastapi import APIRouter
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
+from veilleur_api.ingest import invoices as ingest_invoices
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    accounts,
     alarms,
     billing_profile,
+    billing_runs,
     calendars,
     care,
     cases,
@@ -31,6 +34,7 @@ from veilleur_api.owner import (
     polls,
     providers,
     queues,
+    quotes,
     rate_plans,
     reversals,
     routing,
@@ -51,6 +55,7 @@ INGEST: tuple[APIRouter, ...] = (
     ingest_decisions.router,
     answers.router,
     account.router,
+    ingest_invoices.router,
 )
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
@@ -89,7 +94,10 @@ OWNER: tuple[APIRouter, ...] = (
     contracts.router,
     statements.router,
     billing_profile.router,
+    quotes.router,
     invoices.router,
+    billing_runs.router,
+    accounts.router,
     deliveries.router,
     endpoints.router,
     alarms.router,

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tests.domain.invoicing.samples import NOTES, SAMPLES, credit_note, france, in_pounds, reverse_charge
-from veilleur.domain.invoicing.documents.einvoice import make_einvoices
+from veilleur.domain.invoicing.documents.einvoice import require_faultless, write_einvoices
 from veilleur.domain.invoicing.documents.facturx import write_xml
 from veilleur.domain.invoicing.documents.invariants import BrokenDocument, check_document, find_broken, find_excess
 from veilleur.infra.einvoicing import extra
@@ -105,8 +105,9 @@ def test_no_more_is_given_back_than_was_charged():
 
 async def test_an_einvoice_that_breaks_a_rule_is_not_made():
     with pytest.raises(Invalid) as refused:
-        await make_einvoices([without_note("PMD")])
-    assert (refused.value.slug, refused.value.errors[0].pointer) == ("einvoice-refused", "/2026-000124")
+        require_faultless(await write_einvoices([without_note("PMD")]))
+    assert refused.value.slug == "einvoice-refused"
+    assert "BR-FR-05" in str(refused.value.errors[0].detail)
 
 
 @pytest.mark.parametrize(
@@ -127,5 +128,5 @@ async def test_without_the_extra_the_reader_is_told_what_to_install(monkeypatch)
 
     monkeypatch.setattr(extra, "import_module", refuse)
     with pytest.raises(NotInstalled) as refused:
-        await make_einvoices([france()])
+        await write_einvoices([france()])
     assert "veilleur[einvoice]" in str(refused.value.detail)

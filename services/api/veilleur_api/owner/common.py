@@ -12,7 +12,7 @@ from veilleur.domain.tenancy.models import Client, Source
 from veilleur.kernel.errors import NotFound, PreconditionFailed
 from veilleur.kernel.ids import read_id
 from veilleur.kernel.messages import msg
-from veilleur.kernel.paging import PageRequest, cut_page, read_cursor
+from veilleur.kernel.paging import PageRequest, cut_page, read_cursor, read_uuid
 
 Row = TypeVar("Row")
 
@@ -61,10 +61,3 @@ def bound_version(version: int) -> int:
     if not 0 < version < 2**31:
         raise NotFound(msg("There is no version {version} here", version=version))
     return version
-
-
-def read_uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)

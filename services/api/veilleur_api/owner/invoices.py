@@ -31,12 +31,12 @@ from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, read_id, show_id
 from veilleur.kernel.messages import choose_language, msg
 from veilleur.kernel.money import show_amount, show_quantity
-from veilleur.kernel.paging import PageRequest, cut_page, read_cursor
+from veilleur.kernel.paging import PageRequest, cut_page, read_cursor, read_uuid
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.invoice_answers import answer_file, describe_invoices, list_files
-from veilleur_api.owner.common import find_client, read_uuid
+from veilleur_api.owner.common import find_client
 from veilleur_api.owner.invoice_documents import (
     CreditNoteIn,
     CreditNoteOut,

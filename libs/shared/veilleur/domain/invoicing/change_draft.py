@@ -56,9 +56,9 @@ async def add_line(session: AsyncSession, invoice: Invoice, line: ManualLine) ->
 
 
 async def approve_line(session: AsyncSession, invoice: Invoice, line_id: str, member_id: UUID) -> None:
-    require_draft(invoice)
     lines = read_manual(invoice.manual)
     wanted = _find(lines, line_id)
+    require_draft(invoice)
     if wanted.added_by == member_id:
         raise Forbidden(msg("Somebody else approves what you added"), slug="second-person")
     approved = [replace(line, approved_by=member_id) if line.id == line_id else line for line in lines]
@@ -66,9 +66,9 @@ async def approve_line(session: AsyncSession, invoice: Invoice, line_id: str, me
 
 
 async def remove_line(session: AsyncSession, invoice: Invoice, line_id: str, member_id: UUID) -> None:
-    require_draft(invoice)
     lines = read_manual(invoice.manual)
     _find(lines, line_id)
+    require_draft(invoice)
     kept = [line for line in lines if line.id != line_id]
     await _keep_lines(session, invoice, kept, member_id, "invoice.line_removed", line_id)
 

@@ -23,7 +23,7 @@ from veilleur.domain.invoicing.documents.document import (
     dump_document,
     read_document,
 )
-from veilleur.domain.invoicing.documents.einvoice import make_einvoices
+from veilleur.domain.invoicing.documents.einvoice import require_faultless, write_einvoices
 from veilleur.domain.invoicing.documents.invariants import check_document
 from veilleur.domain.invoicing.documents.invoice_sheet import lay_out_invoice
 from veilleur.domain.invoicing.documents.mentions import find_missing
@@ -79,7 +79,7 @@ async def issue_numbered(session: AsyncSession, invoices: Sequence[Invoice], sel
     documents = [await _number(session, invoice, seller, member_id) for invoice in invoices]
     xml: list[bytes | None] = [None] * len(documents)
     if wants_einvoice(seller.profile):
-        xml = [*await make_einvoices(documents)]
+        xml = [*require_faultless(await write_einvoices(documents))]
     for invoice, document, written in zip(invoices, documents, xml, strict=True):
         for file in await asyncio.to_thread(make_files, document, seller.brand, written):
             digest = hashlib.sha256(file.content).hexdigest()
