@@ -236,7 +236,7 @@ async def test_a_lost_connection_costs_an_item_no_attempt(world, monkeypatch):
         if not lost:
             lost.append((await session.execute(text("SELECT pg_backend_pid()"))).scalar_one())
             await desk.world.fetch("SELECT pg_terminate_backend($1)", lost[0])
-        await screen_marked(session, *arguments)
+        return await screen_marked(session, *arguments)
 
     monkeypatch.setattr(module, "screen_marked", lose_connection)
     await Drains(world.worker).run("screening", desk.agency_id)
@@ -257,7 +257,7 @@ async def test_an_item_whose_own_statement_ends_the_connection_reaches_a_person_
             tries.append(len(item_ids))
             own = (await session.execute(text("SELECT pg_backend_pid()"))).scalar_one()
             await desk.world.fetch("SELECT pg_terminate_backend($1)", own)
-        await screen_marked(session, agency_id, item_ids, *others)
+        return await screen_marked(session, agency_id, item_ids, *others)
 
     monkeypatch.setattr(module, "screen_marked", die_of_the_killer)
     monkeypatch.setattr(module, "FORGIVE_AFTER_S", (0.0, 0.01, 0.1, 1.0))
@@ -278,7 +278,7 @@ async def test_a_worker_that_stops_finishes_its_batch_and_takes_no_other(world, 
     async def wait(*arguments):
         began.set()
         await gate.wait()
-        await screen_marked(*arguments)
+        return await screen_marked(*arguments)
 
     monkeypatch.setattr(module, "screen_marked", wait)
     drains = Drains(replace(world.worker, stopping=asyncio.Event()))

@@ -113,14 +113,15 @@ async def screen_marked(
     item_ids: Sequence[UUID],
     rule_sets: RuleSetCache,
     counts: Counts = NO_COUNTS,
-) -> None:
-    """Let what came take effect for each of these items that is still `received`, all in this transaction.
+) -> list[float]:
+    """Let what came take effect for each of these items that is still `received`, all in this transaction; how many
+    seconds each of them had waited.
 
     `counts` is what the counters said about the batch before; what they did not say is unknown.
     """
     items = await _lock_items(session, agency_id, item_ids)
     if not items:
-        return
+        return []
     present = (await session.execute(select(func.app_now()))).scalar_one()
     standings = await load_standings(session, agency_id, items)
     open_before = await lock_open_cases(session, agency_id, [item.id for item in items if item.id in standings])
@@ -149,6 +150,7 @@ async def screen_marked(
     await record_decisions(session, agency_id, [one for one in judgements if isinstance(one, Verdict)], present)
     openings = [_name_reporters(one, standings) for one in judgements if isinstance(one, Opening)]
     await open_cases(session, agency_id, openings, present)
+    return [(present - item.asked_at).total_seconds() for item in items]
 
 
 def _name_reporters(opening: Opening, standings: Mapping[UUID, Standing]) -> Opening:
