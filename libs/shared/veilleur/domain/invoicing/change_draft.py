@@ -15,7 +15,7 @@ from veilleur.domain.invoicing.draft import ManualLine
 from veilleur.domain.invoicing.draft_invoice import refresh_draft
 from veilleur.domain.invoicing.invoice_models import Invoice
 from veilleur.domain.invoicing.manual import dump_manual, read_manual
-from veilleur.kernel.errors import Conflict, Forbidden, InputError, Invalid, NotFound
+from veilleur.kernel.errors import Conflict, InputError, Invalid, NotFound
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import msg
 
@@ -60,7 +60,7 @@ async def approve_line(session: AsyncSession, invoice: Invoice, line_id: str, me
     wanted = _find(lines, line_id)
     require_draft(invoice)
     if wanted.added_by == member_id:
-        raise Forbidden(msg("Somebody else approves what you added"), slug="second-person")
+        raise Conflict(msg("Somebody else approves what you added"), slug="second-person")
     approved = [replace(line, approved_by=member_id) if line.id == line_id else line for line in lines]
     await _keep_lines(session, invoice, approved, member_id, "invoice.line_approved", line_id)
 
