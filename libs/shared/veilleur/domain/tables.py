@@ -4,6 +4,7 @@ from veilleur.domain.alarms import models as alarms
 from veilleur.domain.audit import models as audit
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.decisions import models as decisions
+from veilleur.domain.delivery import models as delivery
 from veilleur.domain.intake import models as intake
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
@@ -22,6 +23,7 @@ __all__ = [
     "audit",
     "catalogue",
     "decisions",
+    "delivery",
     "intake",
     "metering",
     "outbox",

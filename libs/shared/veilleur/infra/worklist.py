@@ -29,6 +29,7 @@ WorkKind = Literal[
     "retarget",
     "media",
     "providers",
+    "action",
 ]
 
 GRACE_S = 30
