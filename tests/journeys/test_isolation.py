@@ -227,6 +227,8 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
     for at in (present, find_count_time(present) + timedelta(seconds=1)):
         await world.move_clock(at - present)
         assert await Drains(world.worker).run("rates", agency_id)
+    await world.move_clock(timedelta(hours=2))
+    assert await Drains(world.worker).run("watch", agency_id)
     await world.reset_clock()
     async with world.worker.database.transaction(Scope(agency_id)) as session:
         for home in homes:
