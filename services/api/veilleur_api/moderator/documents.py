@@ -158,6 +158,7 @@ class BeatsOut(BaseModel):
 class GuideOut(BaseModel):
     version: str
     policies: list[dict[str, Any]]
+    default_severity: int
     actions: list[dict[str, Any]]
     macros: list[dict[str, Any]]
     house_rules: str

@@ -59,7 +59,8 @@ class ClientPatch(Shape):
     """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
 
     `apply_to`: which open clocks count by another `calendar`; `share_sla`: tell of warnings and breaches;
-    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all.
+    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all;
+    `default_severity`: how hard its content may be to look at where no policy is suspected.
     """
 
     name: Name | None = None
@@ -68,6 +69,7 @@ class ClientPatch(Shape):
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
     strike_days: int | None = Field(default=None, ge=1, le=3_650)
+    default_severity: int | None = Field(default=None, ge=1, le=5)
     apply_to: ApplyTo = "new_only"
     open_since: str | None = None
     share_sla: bool | None = None

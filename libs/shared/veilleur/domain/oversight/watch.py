@@ -5,6 +5,7 @@ Agencies are looked at in different seconds.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -47,11 +48,12 @@ async def look(session: AsyncSession, agency_id: UUID) -> None:
     query = select(Alarm.kind, Alarm.client_id, Alarm.subject).where(
         Alarm.agency_id == agency_id, Alarm.kind.in_(KINDS), Alarm.closed_at.is_(None)
     )
-    over = {tuple(row) for row in await session.execute(query)} - found
-    for kind in KINDS:
-        for client_id in {one[1] for one in over if one[0] == kind}:
-            subjects = [one[2] for one in over if one[:2] == (kind, client_id)]
-            await close_alarms(session, agency_id, kind, subjects, client_id)
+    over: dict[tuple[AlarmKind, UUID | None], list[str]] = {}
+    for kind, client_id, subject in (await session.execute(query)).all():
+        if (kind, client_id, subject) not in found:
+            over.setdefault((cast("AlarmKind", kind), client_id), []).append(subject)
+    for (kind, client_id), subjects in over.items():
+        await close_alarms(session, agency_id, kind, subjects, client_id)
 
 
 def find_look_time(agency_id: UUID, present: datetime) -> datetime:

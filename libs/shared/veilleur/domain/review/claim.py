@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.review.care import Bearable
+from veilleur.domain.review.care import Bearable, Scale
 from veilleur.domain.review.fairness import LATE_FIRST_SHARE, Candidate, rank_candidates
 from veilleur.domain.review.flag import MAX_EXPIRIES, flag_expired
 from veilleur.domain.review.lease import lock_member
@@ -23,11 +23,13 @@ from veilleur.domain.review.needs import Needs, QueueTerms, find_fit, runs_short
 from veilleur.domain.review.piles import PEEK_DEPTHS, Floor, Pile, Seen, load_floor, peek
 from veilleur.domain.review.presence import IdleReason, why_not
 from veilleur.domain.review.staff import Person, load_person
-from veilleur.domain.review.wellbeing import load_bearable, load_severities
+from veilleur.domain.review.wellbeing import load_bearable, load_scales
 from veilleur.domain.tenancy.models import Member
 
 SPARE = 24
 """How many more than wanted are tried to be locked: others are racing for the same ones."""
+
+NO_SCALE = Scale()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,13 @@ class _Hunt:
     present: datetime
     queues: Collection[str] | None
     bearable: Bearable = field(default_factory=Bearable)
-    severities: dict[UUID, dict[str, int]] = field(default_factory=dict)
-    """How severe each client calls its policies, where that matters."""
+    scales: dict[UUID, Scale] = field(default_factory=dict)
+    """How hard each client's content may be to look at, where that matters."""
     spared: set[UUID] = field(default_factory=set)
     """What would be there, but is too much for this person now."""
 
     def is_bearable(self, seen: Seen) -> bool:
-        if self.bearable.allows(seen.suspected, self.severities.get(seen.client_id, {})):
+        if self.bearable.allows(seen.suspected, self.scales.get(seen.client_id, NO_SCALE)):
             return True
         if not self.bearable.opt_outs & set(seen.suspected):
             self.spared.add(seen.id)
@@ -120,8 +122,7 @@ async def _fill(session: AsyncSession, member: Member, hunt: _Hunt, wanted: int)
     floor = await load_floor(session, member.agency_id)
     piles = [pile for pile in floor.piles if hunt.may_look_at(pile)]
     if hunt.bearable.below_severity is not None:
-        clients = {pile.client_id for pile in piles}
-        hunt.severities.update(await load_severities(session, member.agency_id, clients))
+        hunt.scales.update(await load_scales(session, member.agency_id))
     late_first = random.random() < LATE_FIRST_SHARE  # noqa: S311 - a lot, not a secret
     claimed = 0
     for depth in PEEK_DEPTHS:

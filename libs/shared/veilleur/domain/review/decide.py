@@ -81,13 +81,7 @@ async def decide_case(
     verdict = _to_verdict(case, assignment, item, request, reply, seconds)
     [decision] = await record_decisions(session, agency_id, [verdict], present)
     await _close(session, agency_id, case, assignment, decision, request.digest)
-    severities = {code: policy.severity for code, policy in guide.catalogue.policies.items()}
-    await record_exposure(
-        session,
-        case,
-        member_id,
-        Look("decision", severities, request.ruling.policies, seconds),
-    )
+    await record_exposure(session, case, member_id, Look("decision", guide.scale, request.ruling.policies, seconds))
     applied = await decide_alike(
         session, decision, alike, Alike(guide, request.ruling, request.macro, verdict), present
     )
