@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.api.refusals import read_pointers
 from tests.support.desk import ASK_RULES, open_desk
 from veilleur.domain.review.care import Bearable, Exposure, Limits, Scale, find_bearable
 from veilleur.kernel.ids import read_id
@@ -192,3 +193,30 @@ async def test_without_rules_a_report_says_what_it_may_be_and_the_client_what_to
     await desk.agency.owner.call("PATCH", desk.client.base, {"default_severity": 4}, 200)
     await desk.receive()
     assert (await desk.moderator.claim())["reason"] == "exposure_cap"
+
+
+async def test_only_policies_that_there_are_can_be_opted_out_of_and_the_answer_names_them(world):
+    desk = await open_desk(world)
+    other = await desk.agency.add_client()
+    await desk.agency.owner.call("POST", f"{other.base}/policies", {"code": "gore", "title": "Gore"}, 201)
+    local = await desk.hire(clients=[desk.client.id])
+    path = "/moderator/v1/me/care"
+    refused = await local.caller.ask("PUT", path, {"opt_outs": ["spam", "gore", "nonsense"]})
+    assert read_pointers(refused, 422, "invalid") == ["/opt_outs/1", "/opt_outs/2"]
+    assert "spam" in refused.json()["errors"][0]["hint"]
+    assert "gore" not in refused.json()["errors"][0]["hint"]
+    await desk.moderator.caller.call("PUT", path, {"opt_outs": ["spam", "gore"]}, 200)
+    for owners in ("/owner/v1/care", f"/owner/v1/members/{await local.get_id()}/care"):
+        refused = await desk.agency.owner.ask("PUT", owners, {"opt_outs": ["nonsense"]})
+        assert read_pointers(refused, 422, "invalid") == ["/opt_outs/0"]
+
+
+async def test_null_clears_limits_and_what_is_left_out_stays(world):
+    desk = await open_severe(world, severe_per_hour=3)
+    path = f"/owner/v1/members/{await desk.moderator.get_id()}/care"
+    owner = desk.agency.owner
+    await owner.call("PUT", path, {"limits": {"severe_per_hour": 1}, "opt_outs": ["spam"]}, 200)
+    kept = await owner.call("PUT", path, {"blur": False}, 200)
+    assert (kept["limits"]["severe_per_hour"], kept["opt_outs"], kept["blur"]) == (1, ["spam"], False)
+    cleared = await owner.call("PUT", path, {"limits": None}, 200)
+    assert (cleared["limits"]["severe_per_hour"], cleared["opt_outs"], cleared["blur"]) == (3, ["spam"], False)

@@ -12,6 +12,7 @@ from veilleur.domain.screening.automation import Automation
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
 from veilleur.kernel.messages import msg
+from veilleur_api.words import Reason, Said
 
 
 def _require_zone(value: str) -> str:
@@ -22,7 +23,7 @@ def _require_zone(value: str) -> str:
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=200), Said]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_require_zone)]
 LanguageTag = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$")]
 _MAILTO = re.compile(r"mailto:[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
@@ -192,7 +193,7 @@ class AutomationIn(Shape):
     """`act`: rules decide; `advise`: people decide what rules would restrict or remove; `off`: rules are not asked."""
 
     mode: Automation
-    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+    reason: Reason
 
 
 class ReversalFilterIn(Shape):

@@ -48,11 +48,13 @@ SELECT s.source_id, i.received_at FROM unnest(CAST(:sources AS uuid[])) AS s(sou
 
 async def tally_hours(session: AsyncSession, agency_id: UUID) -> bool:
     """Count the hours that are over and not counted yet, a day of them at most; whether there may be more."""
-    present = (await session.execute(select(func.app_now()))).scalar_one()
-    end = _floor_hour(present - SKEW)
-    start = await _find_start(session, agency_id, end - HISTORY)
+    query = select(Watch.counted_to, func.app_now().label("present")).where(Watch.agency_id == agency_id)
+    watch = (await session.execute(query.with_for_update(key_share=True))).one()
+    end = _floor_hour(watch.present - SKEW)
+    start = watch.counted_to or await _find_first(session, agency_id)
     if start is None or start >= end:
         return False
+    start = max(start, end - HISTORY)
     past = min(start + AT_ONCE, end)
     values = {"agency_id": agency_id, "start": start, "past": past}
     await session.execute(_COUNT, values | {"floor": floor_id(start - SKEW), "ceiling": floor_id(past + SKEW)})
@@ -89,12 +91,8 @@ def _floor_hour(instant: datetime) -> datetime:
     return instant.replace(minute=0, second=0, microsecond=0)
 
 
-async def _find_start(session: AsyncSession, agency_id: UUID, earliest: datetime) -> datetime | None:
-    """Where counting goes on; the first time with the first item there is, None without any."""
-    query = select(Watch.counted_to).where(Watch.agency_id == agency_id)
-    counted_to = (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
-    if counted_to is None:
-        first = select(Item.received_at).where(Item.agency_id == agency_id).order_by(Item.id).limit(1)
-        received_at = (await session.scalars(first)).one_or_none()
-        counted_to = None if received_at is None else _floor_hour(received_at)
-    return None if counted_to is None else max(counted_to, earliest)
+async def _find_first(session: AsyncSession, agency_id: UUID) -> datetime | None:
+    """The hour of the first item there is."""
+    query = select(Item.received_at).where(Item.agency_id == agency_id).order_by(Item.id).limit(1)
+    received_at = (await session.scalars(query)).one_or_none()
+    return None if received_at is None else _floor_hour(received_at)

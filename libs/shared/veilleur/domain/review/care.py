@@ -42,6 +42,10 @@ class Scale:
         return max((self.policies[code] for code in policies if code in self.policies), default=self.default)
 
 
+MOST_SEVERE = Scale(default=5)
+"""Of what is under a legal hold, whatever its policies."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """Something looked at until `at`, for so many seconds."""

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.review.care import Bearable, Scale
+from veilleur.domain.review.care import MOST_SEVERE, Bearable, Scale
 from veilleur.domain.review.fairness import LATE_FIRST_SHARE, Candidate, rank_candidates
 from veilleur.domain.review.flag import MAX_EXPIRIES, flag_expired
 from veilleur.domain.review.lease import lock_member
@@ -87,8 +87,9 @@ class _Hunt:
     spared: set[UUID] = field(default_factory=set)
     """What would be there, but is too much for this person now."""
 
-    def is_bearable(self, seen: Seen) -> bool:
-        if self.bearable.allows(seen.suspected, self.scales.get(seen.client_id, NO_SCALE)):
+    def is_bearable(self, seen: Seen, queue: QueueTerms) -> bool:
+        scale = MOST_SEVERE if queue.restricted else self.scales.get(seen.client_id, NO_SCALE)
+        if self.bearable.allows(seen.suspected, scale):
             return True
         if not self.bearable.opt_outs & set(seen.suspected):
             self.spared.add(seen.id)
@@ -133,7 +134,7 @@ async def _fill(session: AsyncSession, member: Member, hunt: _Hunt, wanted: int)
         ranked = _rank(seen, floor, hunt, wanted - claimed, late_first=late_first)
         claimed += await _take(session, member, [one.id for one in ranked], wanted - claimed)
         # What this person is spared must not hide what lies below it.
-        spared = any(not hunt.is_bearable(one) for one in seen)
+        spared = any(not hunt.is_bearable(one, floor.queues[one.queue_id]) for one in seen)
         if claimed == wanted or not (ranked or spared):
             break
     return claimed
@@ -143,7 +144,9 @@ def _rank(seen: Sequence[Seen], floor: Floor, hunt: _Hunt, wanted: int, *, late_
     candidates = [
         Candidate(one.id, one.client_id, one.opened_at, one.due_at, kept=one.kind == "kept")
         for one in seen
-        if hunt.may_take(one, floor.queues[one.queue_id]) and not hunt.gives_up_on(one) and hunt.is_bearable(one)
+        if hunt.may_take(one, floor.queues[one.queue_id])
+        and not hunt.gives_up_on(one)
+        and hunt.is_bearable(one, floor.queues[one.queue_id])
     ]
     return rank_candidates(candidates, floor.load, hunt.present, wanted=wanted + SPARE, late_first=late_first)
 

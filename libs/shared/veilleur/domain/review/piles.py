@@ -66,6 +66,7 @@ def read_queue(queue: Queue) -> QueueTerms:
         languages=frozenset(filter(None, map(primary_language, queue.languages))),
         tier=queue.tier,
         relax_percent=queue.relax_percent,
+        restricted=queue.restricted,
     )
 
 

@@ -8,11 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.models import Item
-from veilleur.domain.review.care import Scale
+from veilleur.domain.review.care import MOST_SEVERE
 from veilleur.domain.review.models import OPEN_STATES, Case, CaseState, Queue
 from veilleur.domain.review.needs import find_fit, read_needs
 from veilleur.domain.review.piles import load_queues
-from veilleur.domain.review.quarantine import MOST_SEVERE
 from veilleur.domain.review.snapshot_media import Variant
 from veilleur.domain.review.snapshot_models import MediaSnapshot, SnapshotState
 from veilleur.domain.review.staff import load_person
@@ -93,8 +92,7 @@ def _require_picture(snapshot: MediaSnapshot) -> None:
 async def _note(session: AsyncSession, case: Case, member_id: UUID, snapshot: MediaSnapshot) -> None:
     item = await session.get_one(Item, (case.agency_id, case.item_id))
     scale = (await load_scales(session, case.agency_id, [case.client_id]))[case.client_id]
-    held = Scale(default=MOST_SEVERE)
-    await record_exposure(session, case, member_id, Look("view", scale if item.hold_class is None else held))
+    await record_exposure(session, case, member_id, Look("view", scale if item.hold_class is None else MOST_SEVERE))
     details = {"media": show_id("med", snapshot.id), "case": show_id("cas", case.id)}
     deed = Deed(show_id("mem", member_id), "media.viewed", show_id("itm", case.item_id), case.client_id, details)
     await record_deeds(session, case.agency_id, [deed])

@@ -17,8 +17,11 @@ from veilleur.domain.review.care import LOOKED_BACK, Bearable, Exposure, Limits,
 from veilleur.domain.review.models import CareSetting, Case, ExposureRecord
 from veilleur.domain.tenancy.models import Client
 from veilleur.infra.db.bulk import insert_rows
+from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.ids import show_id
+from veilleur.kernel.messages import msg
 
+MOST_NAMED = 200
 LIMIT_NAMES = tuple(field.name for field in fields(Limits))
 
 
@@ -33,7 +36,7 @@ class Care:
 
 @dataclass(frozen=True, slots=True)
 class CareChange:
-    """What somebody sets; None leaves it as it is."""
+    """What somebody sets; None leaves it as it is, no limits at all are those that hold above."""
 
     limits: Mapping[str, int | None] | None = None
     blur: bool | None = None
@@ -107,6 +110,26 @@ async def record_exposure(session: AsyncSession, case: Case, member_id: UUID, lo
         "seconds": look.seconds,
     }
     await insert_rows(session, ExposureRecord, [row], shared={"agency_id": case.agency_id})
+
+
+async def check_opt_outs(
+    session: AsyncSession, agency_id: UUID, opt_outs: Collection[str], serves: Collection[UUID] | None = None
+) -> None:
+    """`Invalid`, with what is allowed, for a code that is no policy of these clients (None: of any)."""
+    if not opt_outs:
+        return
+    query = select(Policy.code).where(Policy.agency_id == agency_id).distinct()
+    if serves is not None:
+        query = query.where(Policy.client_id.in_(serves))
+    known = sorted(await session.scalars(query))
+    hint = msg("allowed: {codes}", codes=known[:MOST_NAMED])
+    errors = [
+        InputError(f"/opt_outs/{place}", msg("there is no such policy"), hint)
+        for place, code in enumerate(opt_outs)
+        if code not in known
+    ]
+    if errors:
+        raise Invalid(msg("These opt-outs can't be kept"), errors=errors)
 
 
 async def change_care(
