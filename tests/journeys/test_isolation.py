@@ -113,7 +113,7 @@ async def settle(world, name: str) -> Tenant:
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
-    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": ["spam"]})
+    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": ["personal_data"]})
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))

@@ -76,10 +76,7 @@ async def test_it_leaves_the_restricted_queue_by_no_door(world):
 async def test_in_another_queue_no_media_would_be_shown_even_if_it_came_there(world):
     desk, held = await open_case(world, external_id="c_1")
     await quarantine(desk, held)
-    await desk.fetch(
-        "UPDATE cases SET queue_id = q.id FROM queues q"
-        " WHERE cases.agency_id = $1 AND q.agency_id = $1 AND q.code = 'default'"
-    )
+    await desk.misplace_cases("default")
     [again] = await desk.moderator.take()
     assert (again["item"]["media"], again["item"]["quarantined"]) == ([], "csam")
     changed = await desk.moderator.decide(again | {"item": {"revision": 2}})
