@@ -19,7 +19,7 @@ Network = IPv4Network | IPv6Network
 class DatabaseSettings(BaseSettings):
     """What is enough to reach the database: all that `veilleur migrate` and `veilleur backup` need."""
 
-    model_config = SettingsConfigDict(env_prefix="VEILLEUR_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="VEILLEUR_", env_ignore_empty=True, extra="ignore")
 
     database_url: SecretStr = Field(description="postgresql://role:password@host:port/database, of this process's role")
     backup_dir: Path | None = Field(default=None, description="where `veilleur backup` writes and the doctor looks")
