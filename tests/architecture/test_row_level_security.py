@@ -5,6 +5,7 @@ import re
 import asyncpg
 import pytest
 
+from tests.support.billing import sign
 from veilleur.kernel.ids import parse_id
 
 AGENCY = "(agency_id = (NULLIF(current_setting('app.agency_id'::text, true), ''::text))::uuid)"
@@ -21,7 +22,7 @@ UNTENANTED = {
 }
 LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
 LOOKUPS = {"find_source", "find_credential", "find_login_code", "list_agencies"}
-APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies"}
+APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies", "rate_plan_versions"}
 
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
@@ -30,6 +31,8 @@ DELETABLE = {
     ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
+    ("billing_periods", "veilleur_app"): "periods after an early end never were; closed ones are none of them",
+    ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
     ("work_hints", "veilleur_worker"): "forgotten when their grace is over",
@@ -56,6 +59,8 @@ NOT_AGENCY_FIRST = {
 """Primary and unique keys that do not start with the agency, each with its reason."""
 
 INDEXES_NOT_AGENCY_FIRST = {
+    "ex_contracts_no_overlap": "begins with the agency as a range, which a GiST index can compare",
+    "ex_billing_periods_no_overlap": "begins with the agency as a range, which a GiST index can compare",
     "ix_credentials_lookup": "a key is found by its hash before its agency is known; not unique",
     "ix_login_codes_lookup": "a code is found by its hash before its agency is known; not unique",
 }
@@ -255,6 +260,7 @@ async def recorded(world):
     client = await agency.add_client()
     await client.accept()
     await world.drain()
+    await sign(client)
     return parse_id("agc", agency.id)
 
 

@@ -9,6 +9,7 @@ SLUGS = (
     "calendar-replaced",
     "code-taken",
     "conflict",
+    "contract-overlap",
     "count-changed",
     "email-taken",
     "endpoint-disabled",
@@ -39,6 +40,8 @@ SLUGS = (
     "not-yet",
     "nothing-to-roll-back",
     "nothing-to-waive",
+    "period-closed",
+    "period-not-over",
     "precondition-failed",
     "rule-set-character",
     "rule-set-number",
@@ -58,4 +61,5 @@ SLUGS = (
     "unpriced-usage",
     "unsupported-encoding",
     "unsupported-media",
+    "version-taken",
 )

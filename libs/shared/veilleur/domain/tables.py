@@ -2,6 +2,7 @@
 
 from veilleur.domain.alarms import models as alarms
 from veilleur.domain.audit import models as audit
+from veilleur.domain.billing import models as billing
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.decisions import models as decisions
 from veilleur.domain.intake import models as intake
@@ -21,6 +22,7 @@ from veilleur.infra.db.base import Base
 __all__ = [
     "alarms",
     "audit",
+    "billing",
     "catalogue",
     "decisions",
     "heartbeat",
