@@ -30,6 +30,7 @@ WorkKind = Literal[
     "media",
     "providers",
     "action",
+    "watch",
 ]
 
 GRACE_S = 30
