@@ -39,7 +39,7 @@ SHAPES = {
     "calendar_id": "cal",
     "hold_id": "hld", "media_id": "med",
     "agency_endpoint_id": "end", "breach_id": "clk",
-    "provider_id": "prv",
+    "provider_id": "prv", "action_id": "pac",
     "invoice_id": "inv", "quote_id": "quo", "run_id": "brn", "line_id": "inv",
 }  # fmt: skip
 

@@ -116,7 +116,7 @@ async def settle(world, name: str) -> Tenant:
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
-    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": [unique("code")]})
+    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": ["personal_data"]})
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     run_id = await bill(agency, homes)
@@ -159,6 +159,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
     own_list = {"code": code, "title": mark, "list": {"entries": [mark]}}
     shared = await owner.call("POST", f"{client.base}/lists", own_list, 201)
+    await owner.call("PUT", f"{client.base}/sources/{client.source['id']}/actor", ACTOR, 200)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -204,10 +205,11 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     forum = {"kind": "discourse", "name": mark}
     forum = await owner.call("POST", f"{client.base}/sources", forum, 201)
     await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
+    [action] = (await owner.call("GET", f"/owner/v1/platform-actions?client={client.id}"))["data"]
     contract = await sign(client, purchase_order=mark)
     await close_month(world, client, "2026-05")
     await count_on(world, client, date(2026, 5, 31))
-    wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
+    wrong = {"filter": {"client": client.id, "rules": ["doubts"]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
         "client_id": client.id,
@@ -223,6 +225,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "case_id": case_id,
         "decision_id": made["id"],
         "hold_id": holds[0]["id"],
+        "action_id": action["id"],
         "contract_id": contract["id"],
         "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
@@ -258,6 +261,8 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
     for at in (present, find_count_time(present) + timedelta(seconds=1)):
         await world.move_clock(at - present)
         assert await Drains(world.worker).run("rates", agency_id)
+    await world.move_clock(timedelta(hours=2))
+    assert await Drains(world.worker).run("watch", agency_id)
     await world.reset_clock()
     async with world.worker.database.transaction(Scope(agency_id)) as session:
         for home in homes:
@@ -308,6 +313,12 @@ async def seized(world):
 
 CALENDAR = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
 POLL = {"url": "http://127.0.0.1:9", "api_key": "0123456789"}
+ACTOR: Json = {
+    "mode": "act_after_hold",
+    "hold_s": 86_400,
+    "platform": "discourse",
+    "credentials": {"url": "http://127.0.0.1:9", "api_key": NEVER_ANSWERED},
+}
 BODIES: dict[str, Callable[[], Json]] = {
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
@@ -322,6 +333,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "change_source": lambda: {"mode": "paused"},
     "rotate_secret": lambda: {"overlap_s": 0},
     "put_poll": lambda: POLL,
+    "put_actor": lambda: ACTOR,
     "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
@@ -411,6 +423,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "search_client_items": lambda home: f"?client={home.client.id}&author=u_1",
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
+    "list_platform_actions": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
     "list_legal_holds": lambda home: f"?client={home.client.id}",
     "get_compliance": lambda home: f"?client={home.client.id}",
@@ -546,7 +559,9 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
         "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
-        "approve_rules", "start_shadow_run", "cancel_backtest_run", "approve_invoice_line", "finalize_invoice",
+        "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",
+        "cancel_decision_actions",
+        "approve_invoice_line", "finalize_invoice",
         "send_client_quote", "finalize_billing_run",
     }  # fmt: skip
 
@@ -725,10 +740,12 @@ async def test_a_moderator_is_handed_only_what_the_granted_clients_sent(world, t
     for _ in range(2):
         await second.accept()
     await world.drain()
-    for queues in (None, ["default", seized.ids["queue"]]):
+    for queues in (None, ["default"]):
         claim = {"hold": 10} | ({"queues": queues} if queues else {})
         answer = await moderator.call("POST", "/moderator/v1/assignments", claim, 200)
         assert {one["item"]["id"] for one in answer["assignments"]} == wanted
+    foreign = await moderator.ask("POST", "/moderator/v1/assignments", {"hold": 10, "queues": [seized.ids["queue"]]})
+    refuses(foreign, "/queues/0")
     refuses(await moderator.ask("GET", f"/moderator/v1/clients/{second.id}/guide"))
 
 

@@ -10,6 +10,7 @@ from veilleur_api.moderator import assignments, decisions, media, moves, presenc
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     accounts,
+    actors,
     alarms,
     billing_profile,
     billing_runs,
@@ -31,6 +32,7 @@ from veilleur_api.owner import (
     near_duplicates,
     oversight,
     packs,
+    platform_actions,
     polls,
     providers,
     queues,
@@ -71,6 +73,7 @@ OWNER: tuple[APIRouter, ...] = (
     connections.router,
     source_checks.router,
     polls.router,
+    actors.router,
     catalogue.router,
     macros.router,
     rule_sets.router,
@@ -99,6 +102,7 @@ OWNER: tuple[APIRouter, ...] = (
     billing_runs.router,
     accounts.router,
     deliveries.router,
+    platform_actions.router,
     endpoints.router,
     alarms.router,
     legal_holds.router,
