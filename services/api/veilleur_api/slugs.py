@@ -12,6 +12,7 @@ SLUGS = (
     "count-changed",
     "email-taken",
     "endpoint-disabled",
+    "endpoint-limit",
     "event-conflict",
     "forbidden",
     "gone",

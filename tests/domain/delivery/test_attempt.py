@@ -3,15 +3,17 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.support.desk import ASK_RULES, Desk, open_desk
 from tests.support.receiver import Receiver, open_receiver
-from veilleur.domain.delivery.attempt import LEASE_S, Result, begin_attempts, finish_attempt
-from veilleur.domain.delivery.backoff import SCHEDULE_S
+from veilleur.domain.delivery.attempt import LEASE_S
+from veilleur.domain.delivery.backoff import Result
+from veilleur.domain.delivery.begin import begin_attempts
+from veilleur.domain.delivery.finish import finish_attempt
 from veilleur.domain.outbox.endpoints import endpoint_aad
 from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.ids import new_id, read_id
@@ -189,16 +191,23 @@ async def test_a_receiver_that_wants_no_more_gets_no_more(world, receiver):
     assert (row["attempts"], row["last_status"], row["due_at"]) == (1, 410, None)
 
 
-async def test_after_the_last_attempt_it_is_given_up_where_the_owner_sees_it(world, receiver):
+async def test_after_three_days_it_is_given_up_where_the_owner_sees_it(world, receiver):
     line = await open_line(world, receiver)
-    receiver.answer(503)
+    receiver.answer(500)
     await line.decide()
-    for day in range(len(SCHEDULE_S) + 3):
-        await line.drain(timedelta(days=2 * day))
-    assert len(receiver.calls) == len(SCHEDULE_S) + 1
+    began = datetime.now(UTC)
+    await line.drain()
+    while pending := await line.show("state=pending"):
+        await line.drain(datetime.fromisoformat(pending[0]["due_at"]) - began + timedelta(seconds=3))
+    assert len(receiver.calls) in (10, 11)
     assert len({call.headers["webhook-id"] for call in receiver.calls}) == 1
     [row] = await line.show("state=dead")
-    assert (row["attempts"], row["last_status"]) == (len(SCHEDULE_S) + 1, 503)
+    assert (row["attempts"], row["last_status"]) == (len(receiver.calls), 500)
+    log = (await line.desk.agency.owner.call("GET", f"/owner/v1/deliveries/{row['id']}"))["log"]
+    assert [one["status"] for one in log] == [500] * len(receiver.calls)
+    first, last = (datetime.fromisoformat(log[place]["at"]) for place in (0, -1))
+    assert timedelta(days=3) <= last - first < timedelta(days=3, minutes=2)
+    assert (log[-1]["next_at"], log[0]["next_at"] < log[1]["at"]) == (None, True)
     assert await line.show("state=pending") == []
 
 
