@@ -20,7 +20,13 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.endpoint_documents import SecretIn
 from veilleur_api.parts import Parts
 
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+_BEGINNING, _END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
+"""Between them lies every instant at which anything was made; the database knows fewer years than a client may name."""
+
+
+def read_since(since: datetime | None) -> datetime:
+    """None is the beginning."""
+    return min(max(since or _BEGINNING, _BEGINNING), _END)
 
 
 async def check_url(parts: Parts, url: str | None) -> None:

@@ -19,12 +19,12 @@ from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Client, Limit, PartsOf, Tx
 from veilleur_api.endpoint_answers import (
-    BEGINNING,
     answer_endpoint,
     answer_new_secret,
     answer_redriven,
     check_url,
     read_changes,
+    read_since,
 )
 from veilleur_api.endpoint_documents import (
     ClientEndpointIn,
@@ -135,7 +135,7 @@ async def recover_own_deliveries(endpoint_id: str, wanted: RecoverIn, caller: Cl
     """Be sent again what was made since a time and given up."""
     async with parts.database.transaction(Scope(caller.agency_id)) as session:
         endpoint = await _find_endpoint(session, caller, endpoint_id)
-        return answer_redriven(await recover_endpoint(session, endpoint, wanted.since, _name(caller)))
+        return answer_redriven(await recover_endpoint(session, endpoint, read_since(wanted.since), _name(caller)))
 
 
 @router.post(
@@ -148,7 +148,7 @@ async def replay_own_missing_events(endpoint_id: str, wanted: ReplayIn, caller: 
     """Be sent what this endpoint wants and never was on its way to it: from before it was, or while it was disabled."""
     async with parts.database.transaction(Scope(caller.agency_id)) as session:
         endpoint = await _find_endpoint(session, caller, endpoint_id)
-        return answer_redriven(await replay_missing(session, endpoint, wanted.since or BEGINNING, _name(caller)))
+        return answer_redriven(await replay_missing(session, endpoint, read_since(wanted.since), _name(caller)))
 
 
 def _name(caller: ClientCaller) -> str:

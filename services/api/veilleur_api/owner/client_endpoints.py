@@ -15,12 +15,12 @@ from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.endpoint_answers import (
-    BEGINNING,
     answer_endpoint,
     answer_new_secret,
     answer_redriven,
     check_url,
     read_changes,
+    read_since,
 )
 from veilleur_api.endpoint_documents import EndpointIn, EndpointPatch, RecoverIn, ReplayIn, SecretIn
 from veilleur_api.guard import guarded_router, needs
@@ -98,14 +98,14 @@ async def disable_endpoint(client_id: str, endpoint_id: str, caller: Member, ses
 async def recover_deliveries(endpoint_id: str, wanted: RecoverIn, caller: Member, session: Tx) -> Response:
     """Send again what was made since a time and given up, for any endpoint of the agency or of a client."""
     endpoint = await _find_any(session, caller, endpoint_id)
-    return answer_redriven(await recover_endpoint(session, endpoint, wanted.since, caller.name))
+    return answer_redriven(await recover_endpoint(session, endpoint, read_since(wanted.since), caller.name))
 
 
 @router.post("/endpoints/{endpoint_id}/replay-missing", status_code=202, **needs("deliveries:write"))
 async def replay_missing_events(endpoint_id: str, wanted: ReplayIn, caller: Member, session: Tx) -> Response:
     """Send what this endpoint wants and never was on its way to it: from before it was, or while it was disabled."""
     endpoint = await _find_any(session, caller, endpoint_id)
-    return answer_redriven(await replay_missing(session, endpoint, wanted.since or BEGINNING, caller.name))
+    return answer_redriven(await replay_missing(session, endpoint, read_since(wanted.since), caller.name))
 
 
 async def _find_any(session: AsyncSession, caller: MemberCaller, shown: str) -> Endpoint:
