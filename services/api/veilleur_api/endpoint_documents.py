@@ -54,7 +54,7 @@ class AgencyEndpointPatch(_Shape):
 
 
 class RecoverIn(_Shape):
-    """From when on what was given up is sent again."""
+    """From when on what did not arrive is sent again."""
 
     since: Timestamp
 

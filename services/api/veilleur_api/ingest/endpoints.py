@@ -132,7 +132,7 @@ async def rotate_own_secret(endpoint_id: str, new: SecretIn, caller: Client, par
     **needs("endpoints:write"),
 )
 async def recover_own_deliveries(endpoint_id: str, wanted: RecoverIn, caller: Client, parts: PartsOf) -> Response:
-    """Be sent again what was made since a time and given up."""
+    """Be sent again, now, what was made since a time and did not arrive."""
     async with parts.database.transaction(Scope(caller.agency_id)) as session:
         endpoint = await _find_endpoint(session, caller, endpoint_id)
         return answer_redriven(await recover_endpoint(session, endpoint, read_since(wanted.since), _name(caller)))

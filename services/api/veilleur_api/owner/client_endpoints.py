@@ -96,7 +96,7 @@ async def disable_endpoint(client_id: str, endpoint_id: str, caller: Member, ses
 
 @router.post("/endpoints/{endpoint_id}/recover", status_code=202, **needs("deliveries:write"))
 async def recover_deliveries(endpoint_id: str, wanted: RecoverIn, caller: Member, session: Tx) -> Response:
-    """Send again what was made since a time and given up, for any endpoint of the agency or of a client."""
+    """Send again what was made since a time and did not arrive, for any endpoint of the agency or of a client."""
     endpoint = await _find_any(session, caller, endpoint_id)
     return answer_redriven(await recover_endpoint(session, endpoint, read_since(wanted.since), caller.name))
 

@@ -1,4 +1,4 @@
-"""Sending again what did not arrive: one delivery, all that were given up since a time, or what was never on its way.
+"""Sending again what did not arrive: one delivery, all since a time, or what was never on its way.
 
 Id and body stay those of the event, so a receiver that had it after all can tell.
 """
@@ -29,7 +29,8 @@ _REDELIVER = text(f"UPDATE deliveries SET {_AGAIN} WHERE agency_id = :agency_id 
 _RECOVER = text(f"""
 WITH chosen AS (
   SELECT d.id FROM deliveries d JOIN events v ON v.agency_id = d.agency_id AND v.id = d.event_id
-  WHERE d.agency_id = :agency_id AND d.endpoint_id = :endpoint_id AND d.state = 'dead' AND d.created_at >= :since
+  WHERE d.agency_id = :agency_id AND d.endpoint_id = :endpoint_id AND d.created_at >= :since
+    AND (d.state = 'dead' OR d.state = 'pending' AND d.attempts > d.attempts_before)
     AND v.body IS NOT NULL AND (v.release_at IS NULL OR v.release_at <= app_now())
   ORDER BY d.number LIMIT :wanted FOR UPDATE OF d SKIP LOCKED)
 UPDATE deliveries SET {_AGAIN} FROM chosen WHERE deliveries.agency_id = :agency_id AND deliveries.id = chosen.id
@@ -65,8 +66,13 @@ async def redeliver(session: AsyncSession, delivery: Delivery, actor: str) -> De
 
 
 async def recover_endpoint(session: AsyncSession, endpoint: Endpoint, since: datetime, actor: str) -> Redriven:
-    """Send again what was made since `since` and given up, the oldest first."""
+    """Send again, now, what was made since `since` and was given up or waits after a failure, the oldest first.
+
+    Whoever asks for it says that the receiver is back: it is tried at once.
+    """
     require_live(endpoint)
+    endpoint.held_until = None
+    await session.flush()
     mine = {"agency_id": endpoint.agency_id, "endpoint_id": endpoint.id}
     recovered = await session.execute(_RECOVER, mine | {"since": since, "wanted": MOST})
     count: int = recovered.rowcount  # type: ignore[attr-defined]  # a cursor result, as of every UPDATE
