@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["VEILLEUR_TEST_DATABASE_URL"] = engines.admin_url
         os.environ["VEILLEUR_TEST_REDIS_URL"] = engines.redis_url
     admin_url = os.environ["VEILLEUR_TEST_DATABASE_URL"]
-    create_roles(admin_url, RolePasswords(PASSWORD, PASSWORD, PASSWORD))
+    create_roles(admin_url, RolePasswords(PASSWORD, PASSWORD, PASSWORD, PASSWORD))
     run_statements(admin_url, [f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)"])
     create_database(admin_url, TEMPLATE)
     migrate_to_head(role_url(admin_url, "veilleur_owner", PASSWORD, TEMPLATE))

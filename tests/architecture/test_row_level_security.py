@@ -5,21 +5,24 @@ import re
 import asyncpg
 import pytest
 
+from tests.support.billing import sign
 from veilleur.kernel.ids import parse_id
 
 AGENCY = "(agency_id = (NULLIF(current_setting('app.agency_id'::text, true), ''::text))::uuid)"
 CLIENT = "= (NULLIF(current_setting('app.client_id'::text, true), ''::text))::uuid)"
 AGENCY_ROLES = {"veilleur_app", "veilleur_worker", "veilleur_owner"}
 ROLES = {"veilleur_owner", "veilleur_app", "veilleur_worker", "veilleur_client"}
+BACKUP = "veilleur_backup"
 
 UNTENANTED = {
     "alembic_version": "the revision of the schema",
     "issuer_keys": "the installation's token keys, private halves sealed",
     "work_hints": "which agencies may have work: an agency's id, a kind and a time, no content",
+    "worker_heartbeats": "which workers live: a host, a process and times",
 }
 LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
 LOOKUPS = {"find_source", "find_credential", "find_login_code", "list_agencies"}
-APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies"}
+APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies", "rate_plan_versions"}
 
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
@@ -28,9 +31,12 @@ DELETABLE = {
     ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
+    ("billing_periods", "veilleur_app"): "periods after an early end never were; closed ones are none of them",
+    ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
     ("work_hints", "veilleur_worker"): "forgotten when their grace is over",
+    ("worker_heartbeats", "veilleur_worker"): "who ended in order, or is gone for an hour",
     ("events", "veilleur_worker"): "the feed is kept for 30 days",
     ("deliveries", "veilleur_worker"): "go with their event",
     ("webhook_receipts", "veilleur_worker"): "told apart for 30 days",
@@ -47,11 +53,14 @@ DELETABLE = {
 NOT_AGENCY_FIRST = {
     "uq_agencies_slug": "the operator names agencies by slug, before any agency is known",
     "pk_issuer_keys": "untenanted",
+    "pk_worker_heartbeats": "untenanted",
     "alembic_version_pkc": "untenanted",
 }
 """Primary and unique keys that do not start with the agency, each with its reason."""
 
 INDEXES_NOT_AGENCY_FIRST = {
+    "ex_contracts_no_overlap": "begins with the agency as a range, which a GiST index can compare",
+    "ex_billing_periods_no_overlap": "begins with the agency as a range, which a GiST index can compare",
     "ix_credentials_lookup": "a key is found by its hash before its agency is known; not unique",
     "ix_login_codes_lookup": "a code is found by its hash before its agency is known; not unique",
 }
@@ -179,12 +188,12 @@ async def test_every_id_of_a_client_is_a_foreign_key_unless_it_may_be_empty(worl
 
 async def test_no_role_may_pass_the_walls_or_make_others_that_could(world):
     rows = await world.fetch("SELECT * FROM pg_roles WHERE rolname LIKE 'veilleur%'")
-    assert {row["rolname"] for row in rows} == ROLES
+    assert {row["rolname"] for row in rows} == ROLES | {BACKUP}
     for row in rows:
         powers = [
             name for name in ("rolsuper", "rolbypassrls", "rolcreatedb", "rolcreaterole", "rolreplication") if row[name]
         ]
-        assert powers == [], row["rolname"]
+        assert powers == (["rolbypassrls"] if row["rolname"] == BACKUP else []), row["rolname"]
         assert row["rolcanlogin"] == (row["rolname"] != "veilleur_client")
 
 
@@ -194,7 +203,25 @@ async def test_the_api_becomes_the_clients_role_and_inherits_nothing_from_it(wor
         " JOIN pg_roles r ON r.oid = x.roleid JOIN pg_roles m ON m.oid = x.member WHERE r.rolname LIKE 'veilleur%'"
         " OR m.rolname LIKE 'veilleur%'"
     )
-    assert [tuple(row) for row in rows] == [("veilleur_client", "veilleur_app", False, True, False)]
+    assert {tuple(row) for row in rows} == {
+        ("veilleur_client", "veilleur_app", False, True, False),
+        ("pg_read_all_data", BACKUP, True, True, False),
+    }
+
+
+async def test_who_passes_the_walls_to_make_backups_may_write_nothing(world):
+    rows = await world.fetch(
+        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'"
+        " AND has_table_privilege($1, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')",
+        BACKUP,
+    )
+    assert rows == []
+    connection = await asyncpg.connect(world.owner_url.replace("veilleur_owner", BACKUP))
+    try:
+        assert await connection.fetchval("SHOW default_transaction_read_only") == "on"
+        assert await connection.fetchval("SELECT count(*) FROM agencies") >= 0
+    finally:
+        await connection.close()
 
 
 async def test_everything_belongs_to_the_owner_and_no_view_hides_whose_rights_it_uses(world):
@@ -233,6 +260,7 @@ async def recorded(world):
     client = await agency.add_client()
     await client.accept()
     await world.drain()
+    await sign(client)
     return parse_id("agc", agency.id)
 
 

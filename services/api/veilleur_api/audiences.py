@@ -19,6 +19,7 @@ from veilleur_api.owner import (
     clients,
     config,
     connections,
+    contracts,
     deliveries,
     endpoints,
     legal_holds,
@@ -39,6 +40,7 @@ from veilleur_api.owner import (
     shifts,
     sla_policies,
     source_checks,
+    statements,
     usage,
 )
 
@@ -88,6 +90,8 @@ OWNER: tuple[APIRouter, ...] = (
     oversight.router,
     usage.router,
     rate_plans.router,
+    contracts.router,
+    statements.router,
     deliveries.router,
     endpoints.router,
     alarms.router,

@@ -14,6 +14,7 @@ import structlog
 from veilleur.domain.delivery.attempt import Attempt
 from veilleur.domain.delivery.begin import begin_attempts
 from veilleur.domain.delivery.finish import Outcome, finish_attempts
+from veilleur.infra import figures
 from veilleur.infra.db.session import Scope
 from veilleur_worker.parts import Parts
 from veilleur_worker.send import send
@@ -112,6 +113,7 @@ async def _deliver(parts: Parts, agency_id: UUID, line: _Line, attempt: Attempt)
     except Exception as error:  # noqa: BLE001 - it is sent again when its lease ends
         _log.error("delivery_failed", delivery_id=str(attempt.delivery_id), error=type(error).__name__)
         return
+    figures.DELIVERIES.labels("later" if state == "pending" else state).inc()
     if state == "dead":
         _log.warning(
             "delivery_given_up", delivery_id=str(attempt.delivery_id), status=result.status, error=result.error

@@ -7,6 +7,7 @@ without its master key does not start.
 import base64
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -16,11 +17,12 @@ Network = IPv4Network | IPv6Network
 
 
 class DatabaseSettings(BaseSettings):
-    """What is enough to reach the database: all that `veilleur migrate` needs."""
+    """What is enough to reach the database: all that `veilleur migrate` and `veilleur backup` need."""
 
-    model_config = SettingsConfigDict(env_prefix="VEILLEUR_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="VEILLEUR_", env_ignore_empty=True, extra="ignore")
 
     database_url: SecretStr = Field(description="postgresql://role:password@host:port/database, of this process's role")
+    backup_dir: Path | None = Field(default=None, description="where `veilleur backup` writes and the doctor looks")
 
 
 class Settings(DatabaseSettings):
@@ -38,6 +40,13 @@ class Settings(DatabaseSettings):
     admin_host: str = "127.0.0.1"
     admin_port: int = 8081
     base_url: str = Field(default="http://127.0.0.1:8080", description="as clients see it; also the token issuer")
+
+    metrics_port: int | None = Field(
+        default=None, description="where the worker tells its figures, on `admin_host`; off without"
+    )
+    stop_after_s: float = Field(
+        default=3.0, ge=0, le=60, description="how long the API serves on, no longer ready, when it is told to stop"
+    )
 
     pool_size: int = Field(default=10, ge=1, le=100)
     token_lifetime_s: int = Field(default=900, ge=60, le=86_400)
