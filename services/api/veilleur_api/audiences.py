@@ -10,6 +10,7 @@ from veilleur_api.ingest import endpoints as ingest_endpoints
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    actors,
     alarms,
     calendars,
     care,
@@ -29,6 +30,7 @@ from veilleur_api.owner import (
     near_duplicates,
     oversight,
     packs,
+    platform_actions,
     polls,
     providers,
     queues,
@@ -70,6 +72,7 @@ OWNER: tuple[APIRouter, ...] = (
     client_endpoints.router,
     source_checks.router,
     polls.router,
+    actors.router,
     catalogue.router,
     macros.router,
     rule_sets.router,
@@ -93,6 +96,7 @@ OWNER: tuple[APIRouter, ...] = (
     contracts.router,
     statements.router,
     deliveries.router,
+    platform_actions.router,
     endpoints.router,
     alarms.router,
     legal_holds.router,
