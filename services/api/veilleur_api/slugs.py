@@ -18,6 +18,7 @@ SLUGS = (
     "einvoice-refused",
     "email-taken",
     "endpoint-disabled",
+    "endpoint-limit",
     "event-conflict",
     "forbidden",
     "gone",
