@@ -153,6 +153,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
     own_list = {"code": code, "title": mark, "list": {"entries": [mark]}}
     shared = await owner.call("POST", f"{client.base}/lists", own_list, 201)
+    await owner.call("PUT", f"{client.base}/sources/{client.source['id']}/actor", ACTOR, 200)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -198,6 +199,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     forum = {"kind": "discourse", "name": mark}
     forum = await owner.call("POST", f"{client.base}/sources", forum, 201)
     await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
+    [action] = (await owner.call("GET", f"/owner/v1/platform-actions?client={client.id}"))["data"]
     contract = await sign(client, purchase_order=mark)
     await close_month(world, client, "2026-05")
     await count_on(world, client, date(2026, 5, 31))
@@ -217,9 +219,11 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "case_id": case_id,
         "decision_id": made["id"],
         "hold_id": holds[0]["id"],
+        "action_id": action["id"],
         "contract_id": contract["id"],
         "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
+        "delivery_id": (await owner.call("GET", f"/owner/v1/deliveries?client={client.id}"))["data"][0]["id"],
     }
     items = {
         one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
@@ -285,6 +289,12 @@ async def seized(world):
 
 CALENDAR = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
 POLL = {"url": "http://127.0.0.1:9", "api_key": "0123456789"}
+ACTOR: Json = {
+    "mode": "act_after_hold",
+    "hold_s": 86_400,
+    "platform": "discourse",
+    "credentials": {"url": "http://127.0.0.1:9", "api_key": NEVER_ANSWERED},
+}
 BODIES: dict[str, Callable[[], Json]] = {
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
@@ -299,7 +309,17 @@ BODIES: dict[str, Callable[[], Json]] = {
     "change_source": lambda: {"mode": "paused"},
     "rotate_secret": lambda: {"overlap_s": 0},
     "put_poll": lambda: POLL,
+    "put_actor": lambda: ACTOR,
     "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "change_client_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "change_agency_endpoint": lambda: {"state": "disabled"},
+    "rotate_client_endpoint_secret": lambda: {"overlap_s": 0},
+    "recover_deliveries": lambda: {"since": "2026-01-01T00:00:00Z"},
+    "replay_missing_events": dict,
+    "change_own_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "rotate_own_secret": lambda: {"overlap_s": 0},
+    "recover_own_deliveries": lambda: {"since": "2026-01-01T00:00:00Z"},
+    "replay_own_missing_events": dict,
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
@@ -378,6 +398,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "search_client_items": lambda home: f"?client={home.client.id}&author=u_1",
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
+    "list_platform_actions": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
     "list_legal_holds": lambda home: f"?client={home.client.id}",
     "get_compliance": lambda home: f"?client={home.client.id}",
@@ -399,6 +420,7 @@ ALONE = {
     "create_agency_list": "names no id",
     "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
+    "create_own_endpoint": "names no id",
     "create_rate_plan": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
@@ -509,8 +531,10 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
-        "approve_rules", "start_shadow_run", "cancel_backtest_run",
+        "ping_endpoint", "ping_agency_endpoint", "ping_own_endpoint", "redeliver_delivery", "redeliver_own_delivery",
+        "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
+        "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",
+        "cancel_decision_actions",
     }  # fmt: skip
 
 
@@ -620,6 +644,8 @@ async def test_lists_do_hold_what_is_ones_own(world, thief):
         ("owner", f"{home.client.base}/rule-sets/1/backtests", home.ids["backtest_id"]),
         ("moderator", "/moderator/v1/assignments", home.ids["assignment_id"]),
         ("ingest", "/ingest/v1/me", home.client.source["id"]),
+        ("ingest", "/ingest/v1/endpoints", home.ids["endpoint_id"]),
+        ("ingest", "/ingest/v1/deliveries?limit=200", home.ids["delivery_id"]),
         ("ingest", "/ingest/v1/events?limit=200", home.items["c_decided"]),
         ("ingest", f"/ingest/v1/items/{home.items['c_decided']}", home.items["c_decided"]),
     ):
