@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.billing import BUYER, count_on, plan_by_item, sign
 from tests.support.desk import slug
-from tests.support.invoicing import PROFILE, issue, set_up_seller, set_up_sold
+from tests.support.invoicing import issue, set_up_seller, set_up_sold
 from veilleur.kernel.ids import parse_id
 
 
@@ -146,7 +146,8 @@ async def test_what_is_left_is_revenue_less_hours_at_the_rate_of_the_day(world, 
     for day, seconds in ((10, 45), (15, 60), (20, 3600)):
         await count_on(world, client, date(2026, 10, day), seconds, meter="review.seconds", member_id=member_id)
     await count_on(world, client, date(2026, 10, 21), 100, meter="review.seconds")
-    margin = await agency.owner.call("GET", f"/owner/v1/margin?client={client.id}&period=2026-10")
+    path = f"/owner/v1/margin?client={client.id}&period=2026-10"
+    [margin] = (await agency.owner.call("GET", path))["data"]
     assert (margin["revenue"], margin["invoiced"], margin["decisions"]) == ("160.00", False, "600")
     assert margin["cost"] == {"amount": "20.47", "seconds": "3805", "uncosted_seconds": "100"}
     assert (margin["margin"], margin["price_per_decision"], margin["median_review_seconds"]) == (
@@ -156,8 +157,10 @@ async def test_what_is_left_is_revenue_less_hours_at_the_rate_of_the_day(world, 
     )
     assert "Decisions is sold at 0.10 and costs 0.3315" in margin["warnings"][0]
     await issue(client)
-    assert (await agency.owner.call("GET", f"/owner/v1/margin?client={client.id}&period=2026-10"))["invoiced"] is True
-    moderators = await moderator.ask("GET", f"/owner/v1/margin?client={client.id}&period=2026-10")
-    assert moderators.status_code == 403
-    assert PROFILE["e_invoice"] == "none"
+    assert (await agency.owner.call("GET", path))["data"][0]["invoiced"] is True
+    await set_up_sold(world, agency)
+    everybody = (await agency.owner.call("GET", "/owner/v1/margin?period=2026-10"))["data"]
+    assert everybody[0]["client"] == client.id
+    assert [row["revenue"] for row in everybody] == ["160.00", "112.00"]
+    assert (await moderator.ask("GET", path)).status_code == 403
     assert [row["per_hour"] for row in (await agency.owner.call("GET", rates))["data"]] == ["16.00", "20.00"]

@@ -1,43 +1,50 @@
 """For whoever keeps the books: the journal, what hours cost, and what is left of each client's money."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.billing.models import Contract
 from veilleur.domain.billing.numbers import Price
+from veilleur.domain.billing.open_period import list_periods_of_month, open_period
+from veilleur.domain.billing.period import Period
+from veilleur.domain.billing.queries import load_contracts
 from veilleur.domain.invoicing.invoice_models import CostRate
 from veilleur.domain.invoicing.journal import write_fec, write_journal
 from veilleur.domain.invoicing.margin import warn_below_cost
 from veilleur.domain.invoicing.read_journal import Days, read_journal
 from veilleur.domain.invoicing.read_margin import Basis, PeriodMargin, read_margin
+from veilleur.domain.invoicing.today import read_today
+from veilleur.domain.tenancy.models import Client as ClientRow
 from veilleur.domain.tenancy.models import Member as MemberRow
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import new_id, read_id, show_id
 from veilleur.kernel.messages import Language, choose_language, msg
 from veilleur.kernel.money import Currency, show_amount, show_quantity
+from veilleur.kernel.paging import PageRequest, cut_page, read_cursor, read_uuid
 from veilleur_api.answers import JsonAnswer
-from veilleur_api.deps import Member, Tx
+from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.billing_documents import FIRST_DAY, PAST_DAY, Day
 from veilleur_api.owner.common import find_client
 from veilleur_api.owner.documents import Shape
-from veilleur_api.owner.statements import find_named_period
+from veilleur_api.owner.statements import find_named_period, read_period_name
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "accounts")
 
-First = Annotated[date, Query(alias="from", description="first day")]
-Past = Annotated[date, Query(alias="to", description="first day no longer in it")]
-
-
+First = Annotated[date | None, Query(alias="from", description="first day; default: the 1st of this month")]
+Past = Annotated[date | None, Query(alias="to", description="first day no longer in it; default: tomorrow")]
 Month = Annotated[
-    str, Query(max_length=10, description="the month a period begins in (`2026-11`), or any of its days (`2026-11-15`)")
+    str | None,
+    Query(max_length=10, description="the month a period begins in (`2026-11`), or any of its days (`2026-11-15`)"),
 ]
 
 
@@ -80,15 +87,24 @@ class MarginOut(BaseModel):
     warnings: list[str]
 
 
+class MarginsOut(BaseModel):
+    """One row a client and billing period."""
+
+    data: list[MarginOut]
+    next: str | None
+
+
 @router.get("/journal", responses={200: {"content": {"text/csv": {}, "text/plain": {}}}}, **needs("pricing:read"))
 async def get_journal(
     caller: Member,
     session: Tx,
-    first: First,
-    past: Past,
+    first: First = None,
+    past: Past = None,
     form: Annotated[Literal["csv", "fec"], Query(alias="format")] = "csv",
 ) -> Response:
     """Issued invoices, credit notes and payments as balanced entries on the agency's own accounts."""
+    today = await read_today(session, caller.agency_id)
+    first, past = first or today.replace(day=1), past or today + timedelta(days=1)
     if not FIRST_DAY <= first < past < PAST_DAY:
         wrong = InputError("/to", msg("must be later than `from`: it is the first day that is not in the period"))
         raise Invalid(msg("Some values can't be accepted"), errors=[wrong])
@@ -100,15 +116,36 @@ async def get_journal(
     return Response(write_journal(postings), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.get("/margin", responses={200: {"model": MarginOut}}, **needs("pricing:read"))
-async def get_margin(
-    client: str, period: Month, caller: Member, session: Tx, request: Request, basis: Basis = "review"
-) -> Response:  # fmt: skip
-    """Revenue less what the time cost (`basis`: seconds of reviews, or of shifts), and prices that are below cost."""
-    found = await find_client(session, caller.agency_id, client)
-    row = await find_named_period(session, caller.agency_id, found.id, period)
+@router.get("/margin", responses={200: {"model": MarginsOut}}, **needs("pricing:read"))
+async def get_margin(  # noqa: PLR0917 - query parameters
+    caller: Member,
+    session: Tx,
+    request: Request,
+    client: str | None = None,
+    period: Month = None,
+    basis: Basis = "review",
+    limit: Limit = 50,
+    after: After = None,
+) -> Response:
+    """For each client revenue less what the time cost (`basis`: seconds of reviews or of shifts); prices below cost."""
     language = choose_language(request.headers.get("accept-language"))
-    return JsonAnswer(show_margin(await read_margin(session, row, basis), language))
+    name = period or f"{await read_today(session, caller.agency_id):%Y-%m}"
+    if client is not None:
+        found = await find_client(session, caller.agency_id, client)
+        row = await find_named_period(session, caller.agency_id, found.id, name)
+        return JsonAnswer({"data": [show_margin(await read_margin(session, row, basis), language)], "next": None})
+    page = PageRequest(limit, read_cursor(after, parts=1) if after else None)
+    query = select(ClientRow).where(ClientRow.agency_id == caller.agency_id)
+    if page.after is not None:
+        query = query.where(ClientRow.id > read_uuid(page.after[0]))
+    clients = list(await session.scalars(query.order_by(ClientRow.id).limit(limit + 1)))
+    cut = cut_page(clients, page, lambda one: [str(one.id)])
+    margins = [
+        show_margin(await read_margin(session, await open_period(session, contract, days), basis), language)
+        for one in cut.data
+        for contract, days in await _list_periods(session, one, read_period_name(name))
+    ]
+    return JsonAnswer({"data": margins, "next": cut.next})
 
 
 @router.post(
@@ -176,6 +213,10 @@ def describe_cost_rate(row: CostRate) -> dict[str, Any]:
         "currency": row.currency,
         "created_at": row.created_at,
     }
+
+
+async def _list_periods(session: AsyncSession, client: ClientRow, day: date) -> list[tuple[Contract, Period]]:
+    return list_periods_of_month(await load_contracts(session, client.agency_id, client.id), day.replace(day=1))
 
 
 async def _find_member(caller: Member, session: Tx, shown: str) -> MemberRow:

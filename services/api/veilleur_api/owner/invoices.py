@@ -187,11 +187,11 @@ async def finalize_invoice(client_id: str, invoice_id: str, caller: Member, sess
 
 @router.post(f"{ONE}/send", responses=DETAIL, **needs("invoices:write"))
 async def send_invoice(
-    client_id: str, invoice_id: str, wanted: SendIn, caller: Member, session: Tx, request: Request
+    client_id: str, invoice_id: str, caller: Member, session: Tx, request: Request, wanted: SendIn | None = None
 ) -> Response:
     """Note that the client has it: from now on the client's own key sees it too."""
     invoice = await _lock(session, caller, client_id, invoice_id)
-    await mark_sent(session, invoice, caller.member_id, wanted.to)
+    await mark_sent(session, invoice, caller.member_id, wanted.to if wanted else None)
     return JsonAnswer(await _describe(session, invoice, request))
 
 

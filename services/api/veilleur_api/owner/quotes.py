@@ -141,11 +141,11 @@ async def accept_client_quote(
 
 @router.post(f"{ONE}/refuse", responses={200: {"model": QuoteDetailOut}}, **needs("invoices:write"))
 async def refuse_client_quote(
-    client_id: str, quote_id: str, wanted: RefuseIn, caller: Member, session: Tx, request: Request
+    client_id: str, quote_id: str, caller: Member, session: Tx, request: Request, wanted: RefuseIn | None = None
 ) -> Response:
     """Note that the client does not want it, and why."""
     quote = await _find(session, caller, client_id, quote_id, lock=True)
-    await refuse_quote(session, quote, wanted.reason, caller.member_id)
+    await refuse_quote(session, quote, wanted.reason if wanted else None, caller.member_id)
     return JsonAnswer(await _describe(session, quote, request))
 
 

@@ -1,10 +1,8 @@
 """What a draft is made of, put together as it would be issued; pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from veilleur.domain.billing.models import Contract
@@ -97,16 +95,6 @@ def compose(setting: Setting, parts: Parts, kind: Kind = INVOICE) -> InvoiceDocu
     )
 
 
-def recharge(document: InvoiceDocument, parts: Parts, facts: TaxFacts) -> InvoiceDocument:
-    """The same document with other lines."""
-    tax = charge_rows(parts.lines, parts.allowances, facts)
-    changed = replace(
-        document, lines=parts.lines, allowances=parts.allowances, tax=tax,
-        totals=add_up(parts.lines, parts.allowances, tax),
-    )  # fmt: skip
-    return convert(changed, document.exchange)
-
-
 def convert(document: InvoiceDocument, told: Exchange | None) -> InvoiceDocument:
     """VAT in the seller's own currency, at the same rate, for the document as it is now."""
     if told is None:
@@ -121,7 +109,3 @@ def to_document_line(manual: ManualLine, terms: TaxTerms) -> DocumentLine:
         manual.id, manual.description, manual.quantity, manual.unit_price, net, category, rate, manual.unit_code,
         manual.period,
     )  # fmt: skip
-
-
-def find_manual(lines: Sequence[dict[str, Any]], line_id: str) -> dict[str, Any] | None:
-    return next((line for line in lines if line["id"] == line_id), None)

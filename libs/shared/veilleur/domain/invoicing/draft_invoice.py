@@ -63,8 +63,6 @@ async def refresh_draft(session: AsyncSession, invoice: Invoice) -> InvoiceDocum
     before = read_document(invoice.document) if invoice.document else None
     setting, parts = await gather(session, invoice, contract, profile)
     document = convert(compose(setting, parts), before.exchange if before else None)
-    if before is not None:
-        document = replace(document, purchase_order=before.purchase_order)
     invoice.document, invoice.total = dump_document(document), document.totals.total
     return document
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.billing.models import BillingPeriod
@@ -86,7 +86,7 @@ async def _count_decisions(session: AsyncSession, period: BillingPeriod) -> tupl
     counted = select(func.coalesce(func.sum(UsageRecord.quantity), 0)).where(
         *_within(period), UsageRecord.meter == DECISIONS, UsageRecord.billable
     )
-    median = select(func.percentile_disc(0.5).within_group(UsageRecord.quantity)).where(
+    median = select(func.percentile_disc(literal_column("0.5")).within_group(UsageRecord.quantity)).where(
         *_within(period), UsageRecord.meter == TIME_METERS["review"], UsageRecord.quantity > 0
     )
     decisions: Decimal = (await session.execute(counted)).scalar_one()
