@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from tests.support.billing import BUYER, count_on, plan_by_item, read_statement, sign
+from tests.support.billing import BUYER, close_month, count_on, plan_by_item, read_statement, sign
 from tests.support.desk import slug
 from tests.support.invoicing import PROFILE, SELLER, draft, finalise, issue, set_up_seller, set_up_sold
 from veilleur.domain.billing.models import Contract
@@ -61,6 +61,13 @@ async def test_a_period_is_invoiced_once_and_a_draft_can_be_thrown_away(world, a
     issued = await issue(client)
     answer = await agency.owner.ask("DELETE", f"{client.base}/invoices/{issued['id']}")
     assert (answer.status_code, slug(answer)) == (409, "invoice-issued")
+
+
+async def test_a_period_drafted_by_two_at_once_is_drafted_once(world, agency):
+    client = await set_up_sold(world, agency)
+    await close_month(world, client, "2026-10")
+    tries = [agency.owner.ask("POST", f"{client.base}/invoices", {"period": "2026-10"}) for _ in range(4)]
+    assert sorted(answer.status_code for answer in await asyncio.gather(*tries)) == [201, 409, 409, 409]
 
 
 async def test_finalising_without_a_mention_is_refused_with_the_list(world, agency):

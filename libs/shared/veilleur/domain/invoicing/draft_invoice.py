@@ -43,10 +43,12 @@ class Wish:
 
 async def draft_period(session: AsyncSession, period: BillingPeriod, wish: Wish) -> Invoice:
     """The draft of a period, which is closed with it; `Conflict` when it is invoiced already, or can't be closed."""
+    if period.state == "closed":
+        await session.refresh(period, with_for_update=True)
+    else:
+        await close_period(session, period, wish.member_id)
     if await _find_of_period(session, period) is not None:
         raise Conflict(msg("The period is invoiced already"), slug="already-invoiced")
-    if period.state != "closed":
-        await close_period(session, period, wish.member_id)
     contract = await session.get_one(Contract, (period.agency_id, period.contract_id))
     return await _draft(session, contract, period.id, wish)
 
