@@ -46,6 +46,7 @@ DELETABLE = {
     ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",
     ("backtest_items", "veilleur_worker"): "and when it is done",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",
+    ("source_hours", "veilleur_worker"): "what is usual is taken from four weeks",
     ("provider_cache", "veilleur_worker"): "what providers said is remembered for thirty days",
     ("provider_questions", "veilleur_worker"): "as long; what rules were told stands in the evaluation",
 }

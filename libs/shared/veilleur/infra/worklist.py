@@ -29,6 +29,8 @@ WorkKind = Literal[
     "retarget",
     "media",
     "providers",
+    "action",
+    "watch",
 ]
 
 GRACE_S = 30
