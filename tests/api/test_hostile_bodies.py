@@ -328,6 +328,7 @@ async def house(world: World, shared_agency: Agency, shared_client: Client) -> A
     ids |= in_hand | await furnish(shared_agency, shared_client, spare["id"])
     # No version is published, so nothing was tried on any.
     ids["backtest_id"] = show_id("bkt", new_id())
+    ids |= {"external_id": "u_1", "erasure_id": show_id("ers", new_id())}
     ids |= {"hold_id": show_id("hld", new_id()), "breach_id": show_id("clk", new_id())}
     callers = {"ingest": shared_client.api, "moderator": moderator, "owner": shared_agency.owner}
     app = create_app(world.settings, world.parts)

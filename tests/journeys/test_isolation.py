@@ -127,6 +127,7 @@ async def settle(world, name: str) -> Tenant:
         "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
         "provider_id": provider_id,
     }  # fmt: skip
+    assert await Drains(world.worker).run("audit", parse_id("agc", agency.id))
     [clock] = await world.fetch(
         "SELECT id FROM sla_clocks WHERE agency_id = $1 ORDER BY id LIMIT 1", parse_id("agc", agency.id)
     )
@@ -199,8 +200,11 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
     wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
+    await owner.call("PUT", f"{client.base}/data-policy", {"providers": []}, 200)
+    erasure = await client.api.call("DELETE", "/ingest/v1/authors/u_gone", status=202)
     ids = {
         "client_id": client.id,
+        "erasure_id": erasure["erasure_id"],
         "reversal_id": reversal["id"],
         "source_id": client.source["id"],
         "endpoint_id": endpoint["id"],
@@ -324,6 +328,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "route_case_to": lambda: {"queue": "default"},
     "lift_legal_hold": lambda: {"reason": "x"},
     "close_case_undecided": lambda: {"reason": "x"},
+    "put_data_policy": lambda: {"providers": []},
 }
 """A body that would be accepted, for operations whose path names what they change."""
 
@@ -370,6 +375,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "list_sla_breaches": lambda home: f"?client={home.client.id}",
     "get_forecast": lambda home: f"?client={home.client.id}",
     "list_alarms": lambda home: f"?client={home.client.id}",
+    "list_audit_entries": lambda home: f"?client={home.client.id}",
 }
 
 ALONE = {
@@ -388,6 +394,8 @@ ALONE = {
     "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
     "get_starting_pack": "touches no row",
+    "erase_author_data": "an author's id is the client's own word; see below",
+    "get_author_data": "the same",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
@@ -723,6 +731,23 @@ async def test_a_client_scoped_transaction_can_write_nowhere(world, thief):
             with pytest.raises(Exception, match="permission denied"):
                 async with world.parts.database.transaction(scope) as session:
                     await session.execute(text(command))
+
+
+async def test_an_author_of_the_same_name_elsewhere_is_neither_shown_nor_erased(world, thief):
+    """Both clients know a `u_1`."""
+    agency = await world.operator.found_agency()
+    first, second = [await agency.add_client() for _ in range(2)]
+    for client in (first, second):
+        await client.accept(f"from {client.id}", external_id="c_1", author={"external_id": "u_1"})
+    before = await dump(world, "client_id", parse_id("cli", second.id))
+    seen = await first.api.call("GET", "/ingest/v1/authors/u_1", status=200)
+    assert [one["item"]["text"] for one in seen["data"]] == [f"from {first.id}"]
+    await first.api.call("DELETE", "/ingest/v1/authors/u_1", status=202)
+    for kind in ("erasure", "screening", "erasure"):
+        assert await Drains(world.worker).run(kind, parse_id("agc", agency.id))
+    assert await dump(world, "client_id", parse_id("cli", second.id)) == before
+    refuses(await first.api.ask("GET", f"/ingest/v1/authors/u_1?source={second.source['id']}"))
+    refuses(await first.api.ask("DELETE", f"/ingest/v1/authors/u_1?source={second.source['id']}"))
 
 
 async def test_draining_one_agency_does_not_touch_the_other(world, thief, seized):

@@ -3,12 +3,13 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
-from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
+from veilleur_api.ingest import account, answers, authors, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     alarms,
+    audit,
     calendars,
     care,
     cases,
@@ -16,6 +17,7 @@ from veilleur_api.owner import (
     clients,
     config,
     connections,
+    data_policies,
     deliveries,
     endpoints,
     legal_holds,
@@ -47,6 +49,7 @@ INGEST: tuple[APIRouter, ...] = (
     ingest_decisions.router,
     answers.router,
     account.router,
+    authors.router,
 )
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
@@ -86,5 +89,7 @@ OWNER: tuple[APIRouter, ...] = (
     endpoints.router,
     alarms.router,
     legal_holds.router,
+    data_policies.router,
+    audit.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

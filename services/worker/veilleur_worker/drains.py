@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from veilleur.domain.custody.drop_expired import drop_expired
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
@@ -29,6 +30,7 @@ from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
+from veilleur_worker.custody import drain_audit, drain_erasures
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import drain_providers
@@ -187,7 +189,9 @@ async def drain_feed(parts: Parts, agency_id: UUID) -> None:
 
 async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
-    for drop in (drop_old_events, drop_old_receipts, drop_old_unstored, drop_old_snapshots, drop_old_answers):
+    for drop in (
+        drop_old_events, drop_old_receipts, drop_old_unstored, drop_old_snapshots, drop_old_answers, drop_expired,
+    ):  # fmt: skip
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:
@@ -240,6 +244,8 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "backtest": drain_backtests,
     "rates": drain_rates,
     "providers": drain_providers,
+    "audit": drain_audit,
+    "erasure": drain_erasures,
 }
 
 

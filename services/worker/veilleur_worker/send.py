@@ -22,7 +22,8 @@ async def send(parts: Parts, agency_id: UUID, attempt: Attempt) -> Result:
     if attempt.kind == "email":
         return await _mail(parts, attempt)
     present = now()
-    body, headers = write_post(parts.sealer, agency_id, attempt, present)
+    sealer = await parts.keyring.sealer_for(agency_id, attempt.sealed_secrets)
+    body, headers = write_post(sealer, agency_id, attempt, present)
     try:
         reply = await post_capped(parts.http, attempt.url, body, headers, TIMEOUT_S)
     except EgressBlocked as blocked:

@@ -3,6 +3,7 @@
 from veilleur.domain.alarms import models as alarms
 from veilleur.domain.audit import models as audit
 from veilleur.domain.catalogue import models as catalogue
+from veilleur.domain.custody import models as custody
 from veilleur.domain.decisions import models as decisions
 from veilleur.domain.intake import models as intake
 from veilleur.domain.metering import models as metering
@@ -21,6 +22,7 @@ __all__ = [
     "alarms",
     "audit",
     "catalogue",
+    "custody",
     "decisions",
     "intake",
     "metering",

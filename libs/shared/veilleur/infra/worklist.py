@@ -29,6 +29,9 @@ WorkKind = Literal[
     "retarget",
     "media",
     "providers",
+    "audit",
+    "erasure",
+    "offboarding",
 ]
 
 GRACE_S = 30

@@ -32,9 +32,8 @@ async def create_agency_endpoint(
     _check_reachable(new, parts)
     events = list(new.events or ())
     if new.kind == "standard":
-        endpoint, secret = await add_endpoint(
-            session, parts.sealer, caller.agency_id, None, new.url, events, caller.name
-        )
+        sealer = await parts.keyring.sealer_in(session, caller.agency_id, None)
+        endpoint, secret = await add_endpoint(session, sealer, caller.agency_id, None, new.url, events, caller.name)
         return JsonAnswer(_describe(endpoint) | {"secret": secret}, 201)
     endpoint = Endpoint(
         agency_id=caller.agency_id,
