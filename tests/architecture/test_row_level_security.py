@@ -23,7 +23,15 @@ LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", 
 OTHER_DOORS = {"erase_rows": "veilleur_worker"}
 """Of the owner's rights, and no look-up: rows leave through it while an erasure is written down for them."""
 LOOKUPS = {"find_source", "find_credential", "find_login_code", "list_agencies"}
-APPEND_ONLY = {"audit_entries", "audit_places", "audit_seals", "usage_records", "sla_events", "calendars", "sla_policies"}
+APPEND_ONLY = {
+    "audit_entries",
+    "audit_places",
+    "audit_seals",
+    "usage_records",
+    "sla_events",
+    "calendars",
+    "sla_policies",
+}
 
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
