@@ -16,10 +16,11 @@ from sqlalchemy import text
 
 from tests.support.people import Agency, Caller, Client, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
+from veilleur.domain.custody.models import Offboarding
 from veilleur.domain.providers.models import CachedScores, ProviderCalls, ProviderQuestion
 from veilleur.domain.screening.windows import find_count_time
 from veilleur.infra.db.session import Scope
-from veilleur.kernel.ids import parse_id, show_id
+from veilleur.kernel.ids import new_id, parse_id, show_id
 from veilleur_api.openapi import build_documents
 from veilleur_worker.drains import DRAINS, Drains
 
@@ -234,7 +235,12 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
     await world.reset_clock()
     async with world.worker.database.transaction(Scope(agency_id)) as session:
         for home in homes:
-            await raise_alarm(session, agency_id, Trouble("rule.anomaly", home.mark, parse_id("cli", home.client.id)))
+            client_id = parse_id("cli", home.client.id)
+            await raise_alarm(session, agency_id, Trouble("rule.anomaly", home.mark, client_id))
+            left: Json = {"mode": "finish", "starts_at": present, "term_days": 30, "requested_by": home.mark}
+            left |= {"state": "cancelled", "ended_at": present, "id": new_id()}
+            home.ids["offboarding_id"] = show_id("ofb", left["id"])
+            session.add(Offboarding(agency_id=agency_id, client_id=client_id, **left))
 
 
 async def set_up_provider(world, agency: Agency, homes: list[Household]) -> str:

@@ -190,12 +190,16 @@ async def test_killed_between_any_two_batches_it_goes_on_where_it_was(desk, monk
     database, masters = desk.world.worker.database, desk.world.worker.sealer
     async with database.transaction(desk.scope) as session:
         [row] = (await session.execute(Erasure.__table__.select())).all()
+
+    async def crash() -> None:
+        async with database.transaction(desk.scope) as session:
+            await advance_author(session, masters, desk.agency_id, row.id)
+            raise asyncio.CancelledError
+
     progress, steps = "more", 0
     while progress != "done":
         with pytest.raises(asyncio.CancelledError):
-            async with database.transaction(desk.scope) as session:
-                await advance_author(session, masters, desk.agency_id, row.id)
-                raise asyncio.CancelledError
+            await crash()
         async with database.transaction(desk.scope) as session:
             progress = await advance_author(session, masters, desk.agency_id, row.id)
         steps += 1
