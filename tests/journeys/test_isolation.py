@@ -745,6 +745,7 @@ async def test_an_author_of_the_same_name_elsewhere_is_neither_shown_nor_erased(
     first, second = [await agency.add_client() for _ in range(2)]
     for client in (first, second):
         await client.accept(f"from {client.id}", external_id="c_1", author={"external_id": "u_1"})
+    assert await Drains(world.worker).run("screening", parse_id("agc", agency.id))
     before = await dump(world, "client_id", parse_id("cli", second.id))
     seen = await first.api.call("GET", "/ingest/v1/authors/u_1", status=200)
     assert [one["item"]["text"] for one in seen["data"]] == [f"from {first.id}"]
