@@ -5,6 +5,7 @@ import re
 import asyncpg
 import pytest
 
+from tests.support.billing import sign
 from veilleur.kernel.ids import parse_id
 from veilleur_worker.drains import Drains
 
@@ -18,6 +19,7 @@ UNTENANTED = {
     "issuer_keys": "the installation's token keys, private halves sealed",
     "work_hints": "which agencies may have work: an agency's id, a kind and a time, no content",
     "departures": "the receipt of an agency's erasure outlives the agency: an id, a time and counts",
+    "worker_heartbeats": "which workers live: a host, a process and times",
 }
 LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
 OTHER_DOORS = {"erase_rows": "veilleur_worker"}
@@ -31,6 +33,7 @@ APPEND_ONLY = {
     "sla_events",
     "calendars",
     "sla_policies",
+    "rate_plan_versions",
 }
 
 DELETABLE = {
@@ -40,9 +43,12 @@ DELETABLE = {
     ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
+    ("billing_periods", "veilleur_app"): "periods after an early end never were; closed ones are none of them",
+    ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
     ("work_hints", "veilleur_worker"): "forgotten when their grace is over",
+    ("worker_heartbeats", "veilleur_worker"): "who ended in order, or is gone for an hour",
     ("events", "veilleur_worker"): "the feed is kept for 30 days",
     ("deliveries", "veilleur_worker"): "go with their event",
     ("webhook_receipts", "veilleur_worker"): "told apart for 30 days",
@@ -65,11 +71,14 @@ DELETABLE = {
 NOT_AGENCY_FIRST = {
     "uq_agencies_slug": "the operator names agencies by slug, before any agency is known",
     "pk_issuer_keys": "untenanted",
+    "pk_worker_heartbeats": "untenanted",
     "alembic_version_pkc": "untenanted",
 }
 """Primary and unique keys that do not start with the agency, each with its reason."""
 
 INDEXES_NOT_AGENCY_FIRST = {
+    "ex_contracts_no_overlap": "begins with the agency as a range, which a GiST index can compare",
+    "ex_billing_periods_no_overlap": "begins with the agency as a range, which a GiST index can compare",
     "ix_credentials_lookup": "a key is found by its hash before its agency is known; not unique",
     "ix_login_codes_lookup": "a code is found by its hash before its agency is known; not unique",
 }
@@ -252,6 +261,7 @@ async def recorded(world):
     await client.accept()
     await world.drain()
     assert await Drains(world.worker).run("audit", parse_id("agc", agency.id))
+    await sign(client)
     return parse_id("agc", agency.id)
 
 

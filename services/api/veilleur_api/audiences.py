@@ -17,6 +17,7 @@ from veilleur_api.owner import (
     clients,
     config,
     connections,
+    contracts,
     data_policies,
     deliveries,
     endpoints,
@@ -38,6 +39,7 @@ from veilleur_api.owner import (
     shifts,
     sla_policies,
     source_checks,
+    statements,
     usage,
 )
 
@@ -85,6 +87,8 @@ OWNER: tuple[APIRouter, ...] = (
     oversight.router,
     usage.router,
     rate_plans.router,
+    contracts.router,
+    statements.router,
     deliveries.router,
     endpoints.router,
     alarms.router,

@@ -11,7 +11,7 @@ _CONFIGURE = frozenset({
 })  # fmt: skip
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    "owner": _CONFIGURE | {"usage:read", "pricing:read", "cases:work", "holds:write", "audit:read",
+    "owner": _CONFIGURE | {"usage:read", "pricing:read", "pricing:write", "cases:work", "holds:write", "audit:read",
                             "custody:write"},
     "lead": frozenset({"clients:read", "rules:read", "rules:write", "catalogue:write", "members:read", "cases:work",
                        "shifts:write", "cases:steer", "deliveries:read", "alarms:read", "notices:read",
@@ -19,7 +19,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {
     "moderator": frozenset({"cases:work"}),
     "auditor": frozenset({"clients:read", "rules:read", "members:read", "deliveries:read", "usage:read",
                           "alarms:read", "notices:read", "sla:read", "audit:read"}),
-    "accountant": frozenset({"clients:read", "usage:read", "pricing:read"}),
+    "accountant": frozenset({"clients:read", "usage:read", "pricing:read", "pricing:write"}),
 }  # fmt: skip
 
 SCOPES = (

@@ -2,6 +2,7 @@
 
 from veilleur.domain.alarms import models as alarms
 from veilleur.domain.audit import models as audit
+from veilleur.domain.billing import models as billing
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.custody import models as custody
 from veilleur.domain.decisions import models as decisions
@@ -16,14 +17,17 @@ from veilleur.domain.screening import models as screening
 from veilleur.domain.sla import models as sla
 from veilleur.domain.tenancy import models as tenancy
 from veilleur.domain.trials import models as trials
+from veilleur.infra import heartbeat
 from veilleur.infra.db.base import Base
 
 __all__ = [
     "alarms",
     "audit",
+    "billing",
     "catalogue",
     "custody",
     "decisions",
+    "heartbeat",
     "intake",
     "metering",
     "outbox",

@@ -14,10 +14,11 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import insert, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.tenancy.models import IssuerKey
 from veilleur.infra.db.session import NOBODY, Database
-from veilleur.infra.security.sealing import Sealer
+from veilleur.infra.security.sealing import SealBroken, Sealer
 from veilleur.kernel.clock import now
 from veilleur.kernel.errors import Unauthenticated
 from veilleur.kernel.ids import new_id, parse_id, show_id
@@ -112,6 +113,21 @@ class Issuer:
             message = "the issuer's keys are not loaded"
             raise RuntimeError(message)
         return self._signing
+
+
+async def opens_keys(session: AsyncSession, sealer: Sealer) -> bool:
+    """Whether this process's master key opens the newest key that signs tokens, and there is one."""
+    live = select(IssuerKey.kid, IssuerKey.sealed).where(IssuerKey.retired_at.is_(None))
+    row = (
+        await session.execute(live.order_by(IssuerKey.created_at.desc(), IssuerKey.kid.desc()).limit(1))
+    ).one_or_none()
+    if row is None:
+        return False
+    try:
+        sealer.open(row.sealed, _key_aad(row.kid))
+    except SealBroken:
+        return False
+    return True
 
 
 def _key_aad(kid: str) -> str:
