@@ -39,7 +39,7 @@ SHAPES = {
     "calendar_id": "cal",
     "hold_id": "hld", "media_id": "med",
     "agency_endpoint_id": "end", "breach_id": "clk",
-    "provider_id": "prv",
+    "provider_id": "prv", "action_id": "pac",
     "external_id": "usg", "erasure_id": "ers",
 }  # fmt: skip
 

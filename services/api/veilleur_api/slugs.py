@@ -38,6 +38,7 @@ SLUGS = (
     "not-found",
     "not-in-catalogue",
     "not-pending",
+    "not-redoable",
     "not-yet",
     "nothing-to-roll-back",
     "nothing-to-waive",

@@ -31,6 +31,7 @@ from veilleur.infra import figures
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.custody import drain_audit, drain_erasures
@@ -264,6 +265,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "providers": drain_providers,
     "audit": drain_audit,
     "erasure": drain_erasures,
+    "action": drain_actions,
     "watch": drain_watch,
 }
 

@@ -6,6 +6,7 @@ from veilleur.domain.billing import models as billing
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.custody import models as custody
 from veilleur.domain.decisions import models as decisions
+from veilleur.domain.delivery import models as delivery
 from veilleur.domain.intake import models as intake
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
@@ -28,6 +29,7 @@ __all__ = [
     "catalogue",
     "custody",
     "decisions",
+    "delivery",
     "heartbeat",
     "intake",
     "metering",

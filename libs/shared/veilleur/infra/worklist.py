@@ -32,6 +32,7 @@ WorkKind = Literal[
     "audit",
     "erasure",
     "offboarding",
+    "action",
     "watch",
 ]
 
