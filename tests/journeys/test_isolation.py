@@ -341,6 +341,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "lift_legal_hold": lambda: {"reason": "x"},
     "close_case_undecided": lambda: {"reason": "x"},
     "put_data_policy": lambda: {"providers": []},
+    "offboard_client": lambda: {"mode": "finish"},
     "create_contract": lambda: {
         "rate_plan": {"code": "x", "version": 1},
         "starts_on": "2031-01-01",
@@ -522,7 +523,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
         "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
-        "approve_rules", "start_shadow_run", "cancel_backtest_run",
+        "approve_rules", "start_shadow_run", "cancel_backtest_run", "cancel_client_offboarding",
     }  # fmt: skip
 
 

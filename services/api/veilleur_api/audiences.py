@@ -26,6 +26,7 @@ from veilleur_api.owner import (
     macros,
     members,
     near_duplicates,
+    offboarding,
     oversight,
     packs,
     polls,
@@ -94,6 +95,7 @@ OWNER: tuple[APIRouter, ...] = (
     alarms.router,
     legal_holds.router,
     data_policies.router,
+    offboarding.router,
     audit.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)
