@@ -40,7 +40,7 @@ SHAPES = {
     "hold_id": "hld", "media_id": "med",
     "agency_endpoint_id": "end", "breach_id": "clk",
     "provider_id": "prv", "action_id": "pac",
-    "external_id": "usg", "erasure_id": "ers",
+    "external_id": "usg", "erasure_id": "ers", "offboarding_id": "ofb", "agency_id": "agc",
 }  # fmt: skip
 
 

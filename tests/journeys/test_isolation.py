@@ -353,6 +353,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "lift_legal_hold": lambda: {"reason": "x"},
     "close_case_undecided": lambda: {"reason": "x"},
     "put_data_policy": lambda: {"providers": []},
+    "offboard_client": lambda: {"mode": "finish"},
     "create_contract": lambda: {
         "rate_plan": {"code": "x", "version": 1},
         "starts_on": "2031-01-01",
@@ -537,6 +538,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
         "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",
         "cancel_decision_actions",
+        "cancel_client_offboarding",
     }  # fmt: skip
 
 

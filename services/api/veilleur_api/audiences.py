@@ -27,6 +27,7 @@ from veilleur_api.owner import (
     macros,
     members,
     near_duplicates,
+    offboarding,
     oversight,
     packs,
     platform_actions,
@@ -98,6 +99,7 @@ OWNER: tuple[APIRouter, ...] = (
     alarms.router,
     legal_holds.router,
     data_policies.router,
+    offboarding.router,
     audit.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

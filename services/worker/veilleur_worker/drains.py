@@ -34,7 +34,7 @@ from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
-from veilleur_worker.custody import drain_audit, drain_erasures
+from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import drain_providers
@@ -267,6 +267,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "erasure": drain_erasures,
     "action": drain_actions,
     "watch": drain_watch,
+    "offboarding": drain_offboardings,
 }
 
 
