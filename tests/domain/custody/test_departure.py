@@ -6,6 +6,8 @@ from tests.domain.custody.canary import find_canary
 from tests.support.desk import ASK_RULES, Desk, open_desk, slug
 from tests.support.people import Caller, Json, unique
 from tests.support.world import OPERATOR_KEY
+from veilleur.infra.db.session import NOBODY
+from veilleur.infra.worklist import list_due_work
 from veilleur_worker.drains import DRAINS, Drains
 
 
@@ -114,6 +116,9 @@ async def test_what_still_drains_afterwards_writes_nothing_back(desk):
     await fill(desk, unique("canary"))
     await part(desk, "handed_over")
     assert await Drains(desk.world.worker).run("erasure", desk.agency_id)
-    for kind in DRAINS:
+    await desk.world.fetch("INSERT INTO work_hints VALUES ($1, 'watch', now())", desk.agency_id)
+    async with desk.world.worker.database.transaction(NOBODY) as session:
+        assert desk.agency_id not in {agency for _, agency, _ in await list_due_work(session)}
+    for kind in set(DRAINS) - {"watch"}:
         assert await Drains(desk.world.worker).run(kind, desk.agency_id)
     assert await rows_of_agency(desk) == {}
