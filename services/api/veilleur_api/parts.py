@@ -10,6 +10,7 @@ from veilleur.domain.tenancy.keyring import Keyring
 from veilleur.domain.tenancy.lookup import Lookups
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
+from veilleur.infra.outbound.dial import Resolver, make_resolver
 from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.sealing import Sealer
@@ -32,6 +33,7 @@ class Parts:
     issuer: Issuer
     lookups: Lookups
     egress: EgressPolicy
+    resolve: Resolver
     http: httpx.AsyncClient
     """For addresses that somebody else chose."""
     intake: GroupCommit
@@ -57,6 +59,7 @@ def build_parts(settings: Settings) -> Parts:
         issuer=Issuer(database, sealer, settings.issuer),
         lookups=Lookups(database, keyring),
         egress=egress,
+        resolve=make_resolver(workers=4),
         http=build_client(egress, CALL_TIMEOUT_S),
         intake=GroupCommit(database),
         unstored=UnstoredLog(database),

@@ -157,7 +157,9 @@ async def _rewrite_answers(session: AsyncSession, agency_id: UUID, subject: Subj
     if not answers:
         return 0
     names = set(await session.scalars(select(Item.external_id).where(*subject.owns(agency_id))))
-    query = select(Event.id, Event.body).where(Event.agency_id == agency_id, Event.item_id.in_(answers))
+    query = select(Event.id, Event.body).where(
+        Event.agency_id == agency_id, Event.item_id.in_(answers), Event.body.is_not(None)
+    )
     rows = (await session.execute(query)).all()
     bodies = {row.id: redact_parent(row.body, subject.author, names) for row in rows}
     changed = {row.id: bodies[row.id] for row in rows if bodies[row.id] != row.body}

@@ -80,7 +80,9 @@ async def rewrite_events(session: AsyncSession, agency_id: UUID, bodies: Mapping
 
 
 async def _redact_events(session: AsyncSession, agency_id: UUID, ids: Sequence[UUID]) -> int:
-    query = select(Event.id, Event.body).where(Event.agency_id == agency_id, Event.item_id.in_(ids))
+    query = select(Event.id, Event.body).where(
+        Event.agency_id == agency_id, Event.item_id.in_(ids), Event.body.is_not(None)
+    )
     return await rewrite_events(
         session, agency_id, {row.id: redact_event(row.body) for row in await session.execute(query)}
     )
