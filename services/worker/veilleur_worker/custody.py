@@ -2,17 +2,22 @@
 
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select
 
-from veilleur.domain.custody.advance_erasure import Progress, advance_author, resume_held
+from veilleur.domain.custody.advance_erasure import Progress, advance_author, list_counted_items, resume_held
 from veilleur.domain.custody.advance_offboarding import advance_offboarding, list_offboardings
 from veilleur.domain.custody.erase_tables import advance_client, advance_departure
 from veilleur.domain.custody.models import Erasure
 from veilleur.domain.custody.seal_audit import seal_entries
+from veilleur.domain.screening.count import list_personal_tallies
+from veilleur.infra.counters import CountersUnavailableError
 from veilleur.infra.db.session import Scope
 from veilleur_worker.parts import Parts
 
 SEAL_BATCH = 2_000
+
+_log = structlog.get_logger(__name__)
 
 
 async def drain_audit(parts: Parts, agency_id: UUID) -> None:
@@ -31,6 +36,8 @@ async def drain_erasures(parts: Parts, agency_id: UUID) -> None:
         running = select(Erasure.id, Erasure.kind).where(Erasure.agency_id == agency_id, Erasure.state == "running")
         erasures = (await session.execute(running.order_by(Erasure.id))).all()
     for erasure_id, kind in erasures:
+        if kind == "author":
+            await _forget_counts(parts, agency_id, erasure_id)
         progress: Progress = "more"
         while progress == "more" and not parts.stopping.is_set():
             async with parts.database.transaction(Scope(agency_id)) as session:
@@ -53,3 +60,22 @@ async def drain_offboardings(parts: Parts, agency_id: UUID) -> None:
         while more and not parts.stopping.is_set():
             async with parts.database.transaction(Scope(agency_id)) as session:
                 more = await advance_offboarding(session, parts.sealer, agency_id, offboarding_id)
+
+
+async def _forget_counts(parts: Parts, agency_id: UUID, erasure_id: UUID) -> None:
+    """Take an author out of the counters, as long as their items say where they are. Without Valkey it goes on: what is
+    left there are hashes, which end with their windows.
+    """
+    after: UUID | None = None
+    while True:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            page = await list_counted_items(session, parts.sealer, agency_id, erasure_id, after)
+            tallies = await list_personal_tallies(session, agency_id, page, parts.rule_sets)
+        if not page:
+            return
+        after = page[-1]
+        try:
+            await parts.counters.forget(tallies)
+        except CountersUnavailableError:
+            _log.warning("counts_not_forgotten", agency_id=str(agency_id))
+            return

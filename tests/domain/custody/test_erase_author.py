@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.domain.custody.canary import find_canary
 from tests.support.desk import ASK_RULES, Desk, open_desk, slug
@@ -10,6 +11,7 @@ from tests.support.people import Json, unique
 from veilleur.domain.custody import advance_erasure
 from veilleur.domain.custody.advance_erasure import advance_author
 from veilleur.domain.custody.models import Erasure
+from veilleur.kernel.ids import read_id
 from veilleur_worker.drains import Drains
 
 
@@ -244,3 +246,39 @@ async def test_what_rules_remember_of_texts_goes_with_them(desk):
     await erase(desk, "u_1")
     await work(desk)
     assert await desk.count("evaluations") == await desk.count("near_dup_keys") == 0
+
+
+async def test_the_counters_know_nothing_of_the_author_any_more(world):
+    """Those that count by author, and those that count authors."""
+    rules = ASK_RULES | {
+        "counters": {
+            "posts": {"key": ["author.external_id"], "window": "1h"},
+            "voices": {"key": ["item.kind"], "window": "1h", "distinct": "author.external_id"},
+        },
+        "rules": [
+            *ASK_RULES["rules"],
+            {
+                "id": "flood",
+                "title": "Too many",
+                "mode": "live",
+                "severity": 30,
+                "when": {"any": ["counter('posts') > 50", "counter('voices') > 50"]},
+                "then": {"escalate": {"queue": "default"}, "policies": ["spam"]},
+            },
+        ],
+    }
+    desk = await open_desk(world, rules)
+    redis = Redis.from_url(world.worker_settings.redis_url.get_secret_value())
+    pattern = f"veilleur:counters:group:{read_id('cli', desk.client.id).hex}:*"
+
+    async def read() -> list[int]:
+        return sorted([await redis.zcard(key) async for key in redis.scan_iter(match=pattern)])
+
+    for author in ("u_1", "u_1", "u_2"):
+        await desk.client.accept(author={"external_id": author})
+    await desk.world.drain()
+    assert await read() == [1, 2, 2]
+    await erase(desk, "u_1")
+    await work(desk)
+    assert await read() == [1, 1]
+    await redis.aclose()

@@ -94,8 +94,7 @@ async def advance_author(session: AsyncSession, masters: Sealer, agency_id: UUID
     erasure = (await session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
     if erasure is None or erasure.subject is None:
         return "done"
-    sealer = await find_sealer(session, masters, agency_id, None)
-    subject = Subject.read(sealer.open(erasure.subject, seal_place(agency_id, erasure.id)).decode())
+    subject = await _open(session, masters, erasure)
     if await _close(session, agency_id, subject, erasure):
         return "more"
     if erasure.cursor != _END:
@@ -113,10 +112,27 @@ async def advance_author(session: AsyncSession, masters: Sealer, agency_id: UUID
     return "done"
 
 
+async def list_counted_items(
+    session: AsyncSession, masters: Sealer, agency_id: UUID, erasure_id: UUID, after: UUID | None
+) -> list[UUID]:
+    """A page of the items that counters may still know, before they are closed."""
+    erasure = await session.get(Erasure, (agency_id, erasure_id))
+    if erasure is None or erasure.subject is None:
+        return []
+    subject = await _open(session, masters, erasure)
+    query = select(Item.id).where(*subject.owns(agency_id), Item.deleted_at.is_(None), Item.hold_class.is_(None))
+    return list(await session.scalars(query.where(Item.id > (after or UUID(int=0))).order_by(Item.id).limit(BATCH)))
+
+
 async def resume_held(session: AsyncSession, agency_id: UUID) -> None:
     """Take up what a hold kept: one was lifted. The answers of others were seen to before."""
     held = (Erasure.agency_id == agency_id, Erasure.state == "held")
     await session.execute(update(Erasure).where(*held).values(state="running"))
+
+
+async def _open(session: AsyncSession, masters: Sealer, erasure: Erasure) -> Subject:
+    sealer = await find_sealer(session, masters, erasure.agency_id, None)
+    return Subject.read(sealer.open(erasure.subject or b"", seal_place(erasure.agency_id, erasure.id)).decode())
 
 
 def _add(erasure: Erasure, counts: Counter[str]) -> None:
