@@ -27,7 +27,7 @@ PUBLIC_ROUTES = {
     "show_document": "the contract is no secret",
 }
 OPERATOR = {"agencies:read", "agencies:write"}
-SCOPES_OF_LATER_CALLS = {"erasure:write"}
+SCOPES_OF_LATER_CALLS: set[str] = set()
 """Named by the contract, and given out already, for calls that are still to come."""
 
 SHAPES = {
@@ -41,6 +41,7 @@ SHAPES = {
     "agency_endpoint_id": "end", "breach_id": "clk",
     "provider_id": "prv", "action_id": "pac",
     "invoice_id": "inv", "quote_id": "quo", "run_id": "brn", "line_id": "inv",
+    "external_id": "usg", "erasure_id": "ers", "offboarding_id": "ofb", "agency_id": "agc",
     "delivery_id": "dlv",
 }  # fmt: skip
 

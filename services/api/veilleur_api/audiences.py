@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
-from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
+from veilleur_api.ingest import account, answers, authors, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.ingest import deliveries as ingest_deliveries
 from veilleur_api.ingest import endpoints as ingest_endpoints
@@ -14,6 +14,7 @@ from veilleur_api.owner import (
     accounts,
     actors,
     alarms,
+    audit,
     billing_profile,
     billing_runs,
     calendars,
@@ -25,6 +26,7 @@ from veilleur_api.owner import (
     config,
     connections,
     contracts,
+    data_policies,
     deliveries,
     endpoints,
     invoices,
@@ -33,6 +35,7 @@ from veilleur_api.owner import (
     macros,
     members,
     near_duplicates,
+    offboarding,
     oversight,
     packs,
     platform_actions,
@@ -63,6 +66,7 @@ INGEST: tuple[APIRouter, ...] = (
     answers.router,
     account.router,
     ingest_invoices.router,
+    authors.router,
 )
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
@@ -112,5 +116,8 @@ OWNER: tuple[APIRouter, ...] = (
     endpoints.router,
     alarms.router,
     legal_holds.router,
+    data_policies.router,
+    offboarding.router,
+    audit.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)
