@@ -38,6 +38,8 @@ AT_ONCE = 10
 """For each endpoint, as endpoints have it unless their owner says otherwise."""
 PATIENCE_S = 120.0
 LAG_ROUNDS = 3
+CONNECTIONS = 8
+"""Few enough that none idles until the API closes it."""
 LAG_ITEMS = 60
 LAG_RATE = 6.0
 """Far below what one worker can do: a lag at full load would be a queue's."""
@@ -74,7 +76,9 @@ class Bench:
     def add_endpoint(self, port: int) -> str:
         headers = {"authorization": f"Bearer {self.client.api_key}"}
         url = f"{self.machine.context.base_url}/ingest/v1/endpoints"
-        answer = httpx.post(url, json={"url": f"http://127.0.0.1:{port}/"}, headers=headers, trust_env=False)
+        answer = httpx.post(
+            url, json={"url": f"http://127.0.0.1:{port}/{time.monotonic_ns()}"}, headers=headers, trust_env=False
+        )
         assert answer.status_code == 201, answer.text
         made: str = answer.json()["id"]
         return made
@@ -102,7 +106,7 @@ class Bench:
         """Of `endpoints`, while one more leads to `port`."""
         beside = self.add_endpoint(port)
         requests = [self.client.sign(item) for item in make_items(LAG_ITEMS, prefix)]
-        send_paced(self.machine.ports["api"], requests, LAG_RATE).require(202)
+        send_paced(self.machine.ports["api"], requests, LAG_RATE, CONNECTIONS).require(202)
         wait_for_screening(self.machine)
         lags = asyncio.run(self._list_lags(prefix, endpoints))
         self.drop_endpoint(beside)

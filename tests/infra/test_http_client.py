@@ -446,8 +446,8 @@ async def test_the_guard_really_sits_in_the_pool_of_this_httpx():
     """httpx gives no public way in; should it move the pool, this fails before anything is called."""
     async with build_client(PUBLIC_ONLY, 1.0, resolve=answering("93.184.216.34")) as client:
         for url in ("https://hooks.example.com/", "http://hooks.example.com/"):
-            pool = client._transport_for_url(httpx.URL(url))._pool
-            assert isinstance(pool._network_backend, GuardedBackend)
+            pools = client._transport_for_url(httpx.URL(url))._pool.pools
+            assert all(isinstance(pool._network_backend, GuardedBackend) for pool in pools)
 
 
 async def test_an_httpx_that_keeps_its_pool_elsewhere_is_refused(monkeypatch):
