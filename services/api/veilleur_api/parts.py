@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import httpx
+from opentelemetry.trace import TracerProvider
 
 from veilleur.domain.tenancy.issuer import Issuer
 from veilleur.domain.tenancy.keyring import Keyring
@@ -15,6 +16,7 @@ from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
+from veilleur.infra.tracing import build_tracers
 from veilleur_api.ingest.group_commit import GroupCommit
 from veilleur_api.ingest.unstored import UnstoredLog
 from veilleur_api.measure import Measurer
@@ -38,6 +40,7 @@ class Parts:
     """For addresses that somebody else chose."""
     intake: GroupCommit
     unstored: UnstoredLog
+    tracers: TracerProvider
     measurer: Measurer = field(default_factory=Measurer)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: it is no longer ready, and still serves."""
@@ -63,4 +66,5 @@ def build_parts(settings: Settings) -> Parts:
         http=build_client(egress, CALL_TIMEOUT_S),
         intake=GroupCommit(database),
         unstored=UnstoredLog(database),
+        tracers=build_tracers(settings.otlp_url, "veilleur-api"),
     )
