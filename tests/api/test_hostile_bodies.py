@@ -182,7 +182,7 @@ class House:
         headers = door.caller.headers | JSON
         if "/sources/src_" in door.path:
             headers |= self.sign(body)
-        if door.path == "/oauth/token":
+        if door.path in ("/oauth/token", "/oauth/revoke"):
             headers = {"content-type": "application/x-www-form-urlencoded"}
         answer = await self.http.request(door.method, door.path, content=body, headers=headers)
         fault = judge(door, answer)
@@ -194,7 +194,7 @@ def judge(door: Door, answer: httpx.Response) -> str | None:
         return str(answer.status_code)
     if answer.status_code < 400:
         return None
-    if door.path == "/oauth/token":
+    if door.path in ("/oauth/token", "/oauth/revoke"):
         return None if set(answer.json()) == {"error", "error_description"} else "no error of RFC 6749"
     if answer.headers["content-type"] != "application/problem+json":
         return "no problem"
@@ -293,6 +293,10 @@ async def furnish(agency: Agency, client: Client, member_id: str) -> dict[str, s
         "shift_id": ("/owner/v1/shifts", {"member": member_id} | hours),
         "reversal_id": ("/owner/v1/reversals", wrong),
         "provider_id": ("/owner/v1/providers", {"kind": "openai", "name": "spare", "settings": {"url": NOBODY}}),
+        "identity_provider_id": (
+            "/owner/v1/identity-providers",
+            {"name": "S", "issuer": NOBODY, "audience": "a"},
+        ),
         "agency_endpoint_id": ("/owner/v1/endpoints", {"kind": "standard", "url": "https://example.com/"}),
     }
     return {name: (await agency.owner.call("POST", path, body))["id"] for name, (path, body) in makers.items()}
@@ -328,6 +332,7 @@ async def house(world: World, shared_agency: Agency, shared_client: Client) -> A
     ids |= in_hand | await furnish(shared_agency, shared_client, spare["id"])
     # No version is published, so nothing was tried on any.
     ids["backtest_id"] = show_id("bkt", new_id())
+    ids |= {"grant_id": show_id("bgl", new_id()), "identity_id": show_id("idn", new_id())}
     ids |= {"hold_id": show_id("hld", new_id()), "breach_id": show_id("clk", new_id())}
     callers = {"ingest": shared_client.api, "moderator": moderator, "owner": shared_agency.owner}
     app = create_app(world.settings, world.parts)

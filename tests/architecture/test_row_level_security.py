@@ -17,8 +17,14 @@ UNTENANTED = {
     "issuer_keys": "the installation's token keys, private halves sealed",
     "work_hints": "which agencies may have work: an agency's id, a kind and a time, no content",
 }
-LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
-LOOKUPS = {"find_source", "find_credential", "find_login_code", "list_agencies"}
+LOOKED_UP = {
+    "agencies", "clients", "sources", "source_secrets", "credentials", "login_codes", "identity_providers",
+    "refresh_tokens",
+}  # fmt: skip
+LOOKUPS = {
+    "find_source", "find_credential", "find_login_code", "list_agencies", "find_identity_providers",
+    "find_login_provider", "find_refresh_token",
+}  # fmt: skip
 APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies"}
 
 DELETABLE = {
@@ -40,6 +46,9 @@ DELETABLE = {
     ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",
     ("backtest_items", "veilleur_worker"): "and when it is done",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",
+    ("member_identities", "veilleur_app"): "who was linked stands in the trail",
+    ("member_sessions", "veilleur_worker"): "log-ins are kept for thirty days",
+    ("refresh_tokens", "veilleur_worker"): "and go with their log-in",
     ("provider_cache", "veilleur_worker"): "what providers said is remembered for thirty days",
     ("provider_questions", "veilleur_worker"): "as long; what rules were told stands in the evaluation",
 }
@@ -53,6 +62,8 @@ NOT_AGENCY_FIRST = {
 
 INDEXES_NOT_AGENCY_FIRST = {
     "ix_credentials_lookup": "a key is found by its hash before its agency is known; not unique",
+    "ix_identity_providers_lookup": "a token names its issuer before its agency is known; not unique",
+    "ix_refresh_tokens_lookup": "a token is found by its hash before its agency is known; not unique",
     "ix_login_codes_lookup": "a code is found by its hash before its agency is known; not unique",
 }
 

@@ -18,6 +18,7 @@ from tests.support.people import Agency, Caller, Client, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
 from veilleur.domain.providers.models import CachedScores, ProviderCalls, ProviderQuestion
 from veilleur.domain.screening.windows import find_count_time
+from veilleur.domain.tenancy.connect_provider import link_identity
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur_api.openapi import build_documents
@@ -85,6 +86,9 @@ class Tenant:
             "calendar_id": self.ids["calendar"],
             "breach_id": self.ids["clock"],
             "agency_endpoint_id": self.ids["agency_endpoint"],
+            "identity_provider_id": self.ids["identity_provider"],
+            "identity_id": self.ids["identity"],
+            "grant_id": self.ids["break_glass"],
         }
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id", "provider_id")}
         return self.homes[0].ids | named | own
@@ -127,6 +131,7 @@ async def settle(world, name: str) -> Tenant:
         "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
         "provider_id": provider_id,
     }  # fmt: skip
+    ids |= await set_up_identity(world, agency, me["id"])
     [clock] = await world.fetch(
         "SELECT id FROM sla_clocks WHERE agency_id = $1 ORDER BY id LIMIT 1", parse_id("agc", agency.id)
     )
@@ -251,6 +256,21 @@ async def set_up_provider(world, agency: Agency, homes: list[Household]) -> str:
     return made
 
 
+async def set_up_identity(world, agency: Agency, member_id: str) -> dict[str, str]:
+    """A provider that knows a member, and a look of the operator's."""
+    provider = {"name": NEVER_ANSWERED, "issuer": f"http://127.0.0.1:9/{unique('i')}", "audience": "veilleur-api"}
+    made: str = (await agency.owner.call("POST", "/owner/v1/identity-providers", provider, 201))["id"]
+    agency_id = parse_id("agc", agency.id)
+    async with world.parts.database.transaction(Scope(agency_id)) as session:
+        whose = parse_id("idp", made), unique("sub"), parse_id("mem", member_id)
+        await link_identity(session, agency_id, *whose)
+    identities = await agency.owner.call("GET", f"/owner/v1/members/{member_id}/identities")
+    look = {"reason": NEVER_ANSWERED, "minutes": 5}
+    operator = Caller(world.admin, world.operator.key)
+    grant = await operator.call("POST", f"/admin/v1/agencies/{agency.id}/break-glass", look, 201)
+    return {"identity_provider": made, "identity": identities["data"][0]["id"], "break_glass": grant["id"]}
+
+
 async def screen(world, client: Client) -> None:
     """What the worker would do with what this client's agency received."""
     (row,) = await world.fetch("SELECT agency_id FROM clients WHERE id = $1", parse_id("cli", client.id))
@@ -322,6 +342,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "assign_case_to": lambda: {"member": "mem_x"},
     "set_case_priority": lambda: {"priority": "urgent", "retarget": True},
     "route_case_to": lambda: {"queue": "default"},
+    "change_identity_provider": lambda: {"name": "Mine now", "active": False},
     "lift_legal_hold": lambda: {"reason": "x"},
     "close_case_undecided": lambda: {"reason": "x"},
 }
@@ -380,6 +401,7 @@ ALONE = {
     "set_my_status": "names no id",
     "set_care": "names no id",
     "set_own_care": "names no id",
+    "create_identity_provider": "names no id",
     "create_queue": "names no id",
     "create_agency_list": "names no id",
     "create_agency_endpoint": "names no id",
@@ -388,6 +410,9 @@ ALONE = {
     "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
     "get_starting_pack": "touches no row",
+    "revoke_token": "ends what its bearer holds, names no id",
+    "begin_login": "reads a provider's public face; what it trusts is tried in tests of its own",
+    "finish_login": "believes its own cookie only",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
@@ -494,7 +519,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
         "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
-        "approve_rules", "start_shadow_run", "cancel_backtest_run",
+        "approve_rules", "start_shadow_run", "cancel_backtest_run", "end_break_glass_grant",
     }  # fmt: skip
 
 

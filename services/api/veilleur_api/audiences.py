@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from veilleur_api.admin import agencies
+from veilleur_api.admin import agencies, break_glass
 from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
@@ -18,6 +18,7 @@ from veilleur_api.owner import (
     connections,
     deliveries,
     endpoints,
+    identity,
     legal_holds,
     lists,
     macros,
@@ -86,5 +87,6 @@ OWNER: tuple[APIRouter, ...] = (
     endpoints.router,
     alarms.router,
     legal_holds.router,
+    identity.router,
 )
-ADMIN: tuple[APIRouter, ...] = (agencies.router,)
+ADMIN: tuple[APIRouter, ...] = (agencies.router, break_glass.router)

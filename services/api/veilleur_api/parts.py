@@ -10,8 +10,10 @@ from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
 from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.outbound.http import build_client
+from veilleur.infra.security.jwks import KeyShelf
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
+from veilleur_api.identities import Identities
 from veilleur_api.ingest.group_commit import GroupCommit
 from veilleur_api.ingest.unstored import UnstoredLog
 
@@ -26,6 +28,7 @@ class Parts:
     sealer: Sealer
     issuer: Issuer
     lookups: Lookups
+    identities: Identities
     egress: EgressPolicy
     http: httpx.AsyncClient
     """For addresses that somebody else chose."""
@@ -39,15 +42,18 @@ def build_parts(settings: Settings) -> Parts:
     database = Database(settings.database_url.get_secret_value(), bell=bell, pool_size=settings.pool_size)
     egress = EgressPolicy(settings.egress_allow)
     sealer = Sealer.from_master_key(settings.master_key.get_secret_value())
+    lookups = Lookups(database, sealer)
+    http = build_client(egress, CALL_TIMEOUT_S)
     return Parts(
         settings=settings,
         bell=bell,
         database=database,
         sealer=sealer,
         issuer=Issuer(database, sealer, settings.issuer),
-        lookups=Lookups(database, sealer),
+        lookups=lookups,
+        identities=Identities(lookups, KeyShelf(http)),
         egress=egress,
-        http=build_client(egress, CALL_TIMEOUT_S),
+        http=http,
         intake=GroupCommit(database),
         unstored=UnstoredLog(database),
     )

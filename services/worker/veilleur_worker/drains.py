@@ -22,6 +22,7 @@ from veilleur.domain.review.snapshot_media import Fetch, begin_fetches, drop_old
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
 from veilleur.domain.sla.sweep import sweep_due_clocks
+from veilleur.domain.tenancy.log_in import drop_old_sessions
 from veilleur.domain.trials.advance import advance_backtest, mark_backtest
 from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra.db.faults import is_foreign
@@ -187,7 +188,14 @@ async def drain_feed(parts: Parts, agency_id: UUID) -> None:
 
 async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
-    for drop in (drop_old_events, drop_old_receipts, drop_old_unstored, drop_old_snapshots, drop_old_answers):
+    for drop in (
+        drop_old_events,
+        drop_old_receipts,
+        drop_old_unstored,
+        drop_old_snapshots,
+        drop_old_answers,
+        drop_old_sessions,
+    ):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:

@@ -13,6 +13,7 @@ from veilleur.domain.review import snapshot_models as snapshots
 from veilleur.domain.rules import models as rules
 from veilleur.domain.screening import models as screening
 from veilleur.domain.sla import models as sla
+from veilleur.domain.tenancy import identity_models as identity
 from veilleur.domain.tenancy import models as tenancy
 from veilleur.domain.trials import models as trials
 from veilleur.infra.db.base import Base
@@ -22,6 +23,7 @@ __all__ = [
     "audit",
     "catalogue",
     "decisions",
+    "identity",
     "intake",
     "metering",
     "outbox",
