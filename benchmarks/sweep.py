@@ -126,7 +126,7 @@ async def _drain(database: Database, agency_id: UUID) -> None:
     swept = SLA_BATCH
     while swept == SLA_BATCH:
         async with database.transaction(Scope(agency_id)) as session:
-            swept = await sweep_due_clocks(session, agency_id, SLA_BATCH)
+            swept = (await sweep_due_clocks(session, agency_id, SLA_BATCH)).clocks
 
 
 async def _count_events(hall: Hall) -> int:

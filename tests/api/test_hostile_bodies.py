@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.billing import BUYER, TAX, plan_by_item, sign
 from tests.support.people import Agency, Caller, Client, Json
 from tests.support.world import BASE_URL, World
 from veilleur.kernel.ids import new_id, show_id
@@ -242,6 +243,11 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         "/owner/v1/queues": {"code": "c", "name": "n", "lease_s": 60},
         "/owner/v1/calendars": {"name": "n", "calendar": calendar},
         "/owner/v1/calendars/preview": {"calendar": calendar, "op": "add", "start": "2026-11-22T10:00:00Z", "seconds": 1},
+        "/owner/v1/rate-plans": plan_by_item(),
+        "/owner/v1/clients/{client_id}/contracts": {
+            "rate_plan": {"code": "none", "version": 1}, "starts_on": "2031-01-01", "buyer": BUYER, "tax": TAX,
+        },
+        "/owner/v1/clients/{client_id}/contracts/{contract_id}/end": {"ends_on": "2031-01-01", "reason": "r"},
         "/moderator/v1/assignments": {"hold": 1, "queues": ["default"]},
         "/moderator/v1/heartbeat": {"assignments": [{"id": ids["assignment_id"], "fence": 1}]},
         "/moderator/v1/assignments/{assignment_id}/decision": {
@@ -299,7 +305,8 @@ async def furnish(agency: Agency, client: Client, member_id: str) -> dict[str, s
         ),
         "agency_endpoint_id": ("/owner/v1/endpoints", {"kind": "standard", "url": "https://example.com/"}),
     }
-    return {name: (await agency.owner.call("POST", path, body))["id"] for name, (path, body) in makers.items()}
+    made = {name: (await agency.owner.call("POST", path, body))["id"] for name, (path, body) in makers.items()}
+    return made | {"contract_id": (await sign(client))["id"]}
 
 
 async def hold_a_case(world: World, agency: Agency, client: Client) -> tuple[Caller, dict[str, str]]:

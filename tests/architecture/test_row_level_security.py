@@ -5,6 +5,7 @@ import re
 import asyncpg
 import pytest
 
+from tests.support.billing import sign
 from veilleur.kernel.ids import parse_id
 
 AGENCY = "(agency_id = (NULLIF(current_setting('app.agency_id'::text, true), ''::text))::uuid)"
@@ -16,6 +17,7 @@ UNTENANTED = {
     "alembic_version": "the revision of the schema",
     "issuer_keys": "the installation's token keys, private halves sealed",
     "work_hints": "which agencies may have work: an agency's id, a kind and a time, no content",
+    "worker_heartbeats": "which workers live: a host, a process and times",
 }
 LOOKED_UP = {
     "agencies", "clients", "sources", "source_secrets", "credentials", "login_codes", "identity_providers",
@@ -25,7 +27,7 @@ LOOKUPS = {
     "find_source", "find_credential", "find_login_code", "list_agencies", "find_identity_providers",
     "find_login_provider", "find_refresh_token",
 }  # fmt: skip
-APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies"}
+APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies", "rate_plan_versions"}
 
 DELETABLE = {
     ("grants", "veilleur_app"): "a member stops serving a client",
@@ -34,9 +36,12 @@ DELETABLE = {
     ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
+    ("billing_periods", "veilleur_app"): "periods after an early end never were; closed ones are none of them",
+    ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
     ("work_hints", "veilleur_worker"): "forgotten when their grace is over",
+    ("worker_heartbeats", "veilleur_worker"): "who ended in order, or is gone for an hour",
     ("events", "veilleur_worker"): "the feed is kept for 30 days",
     ("deliveries", "veilleur_worker"): "go with their event",
     ("webhook_receipts", "veilleur_worker"): "told apart for 30 days",
@@ -56,11 +61,14 @@ DELETABLE = {
 NOT_AGENCY_FIRST = {
     "uq_agencies_slug": "the operator names agencies by slug, before any agency is known",
     "pk_issuer_keys": "untenanted",
+    "pk_worker_heartbeats": "untenanted",
     "alembic_version_pkc": "untenanted",
 }
 """Primary and unique keys that do not start with the agency, each with its reason."""
 
 INDEXES_NOT_AGENCY_FIRST = {
+    "ex_contracts_no_overlap": "begins with the agency as a range, which a GiST index can compare",
+    "ex_billing_periods_no_overlap": "begins with the agency as a range, which a GiST index can compare",
     "ix_credentials_lookup": "a key is found by its hash before its agency is known; not unique",
     "ix_identity_providers_lookup": "a token names its issuer before its agency is known; not unique",
     "ix_refresh_tokens_lookup": "a token is found by its hash before its agency is known; not unique",
@@ -244,6 +252,7 @@ async def recorded(world):
     client = await agency.add_client()
     await client.accept()
     await world.drain()
+    await sign(client)
     return parse_id("agc", agency.id)
 
 

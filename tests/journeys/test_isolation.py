@@ -7,13 +7,14 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from tests.support.billing import BUYER, TAX, close_month, count_on, sign
 from tests.support.people import Agency, Caller, Client, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
 from veilleur.domain.providers.models import CachedScores, ProviderCalls, ProviderQuestion
@@ -202,6 +203,9 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     forum = {"kind": "discourse", "name": mark}
     forum = await owner.call("POST", f"{client.base}/sources", forum, 201)
     await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
+    contract = await sign(client, purchase_order=mark)
+    await close_month(world, client, "2026-05")
+    await count_on(world, client, date(2026, 5, 31))
     wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
@@ -218,6 +222,8 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "case_id": case_id,
         "decision_id": made["id"],
         "hold_id": holds[0]["id"],
+        "contract_id": contract["id"],
+        "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
     }
     items = {
@@ -345,6 +351,13 @@ BODIES: dict[str, Callable[[], Json]] = {
     "change_identity_provider": lambda: {"name": "Mine now", "active": False},
     "lift_legal_hold": lambda: {"reason": "x"},
     "close_case_undecided": lambda: {"reason": "x"},
+    "create_contract": lambda: {
+        "rate_plan": {"code": "x", "version": 1},
+        "starts_on": "2031-01-01",
+        "buyer": BUYER,
+        "tax": TAX,
+    },
+    "end_client_contract": lambda: {"ends_on": "2031-01-01"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
 
@@ -406,6 +419,7 @@ ALONE = {
     "create_agency_list": "names no id",
     "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
+    "create_rate_plan": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",

@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.support.desk import ASK_RULES, open_desk
 from tests.support.people import unique
-from veilleur.domain.screening.screen import screen_marked
+from veilleur.domain.screening.judge import MAX_ATTEMPTS
+from veilleur.domain.screening.screen import MAX_FORGIVEN, screen_marked
 from veilleur.infra.db.session import NOBODY
 from veilleur.infra.worklist import GRACE_S, hint_work
 from veilleur.kernel.ids import read_id
@@ -235,13 +236,38 @@ async def test_a_lost_connection_costs_an_item_no_attempt(world, monkeypatch):
         if not lost:
             lost.append((await session.execute(text("SELECT pg_backend_pid()"))).scalar_one())
             await desk.world.fetch("SELECT pg_terminate_backend($1)", lost[0])
-        await screen_marked(session, *arguments)
+        return await screen_marked(session, *arguments)
 
     monkeypatch.setattr(module, "screen_marked", lose_connection)
     await Drains(world.worker).run("screening", desk.agency_id)
     assert lost
     assert (await desk.client.look(item))["state"] == "decided"
     assert await attempts_of(desk, item) == 1
+
+
+async def test_an_item_whose_own_statement_ends_the_connection_reaches_a_person_and_its_neighbours_a_decision(
+    world, monkeypatch
+):
+    desk = await open_desk(world, ASK_RULES)
+    killer, *neighbours = [(await desk.client.accept())["id"] for _ in range(3)]
+    tries = []
+
+    async def die_of_the_killer(session, agency_id, item_ids, *others):
+        if read_id("itm", killer) in item_ids and (await attempts_of(desk, killer)) <= MAX_ATTEMPTS:
+            tries.append(len(item_ids))
+            own = (await session.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            await desk.world.fetch("SELECT pg_terminate_backend($1)", own)
+        return await screen_marked(session, agency_id, item_ids, *others)
+
+    monkeypatch.setattr(module, "screen_marked", die_of_the_killer)
+    monkeypatch.setattr(module, "FORGIVE_AFTER_S", (0.0, 0.01, 0.1, 1.0))
+    for turn in range(1, 2 * (MAX_ATTEMPTS + MAX_FORGIVEN)):
+        await Drains(world.worker).run("screening", desk.agency_id)
+        await world.move_clock(timedelta(seconds=turn))
+    assert [(await desk.client.look(item))["state"] for item in (killer, *neighbours)] == ["in_review"] + [
+        "decided"
+    ] * 2
+    assert tries == [3, 3, 3] + [1] * (MAX_ATTEMPTS + MAX_FORGIVEN - 4), "alone it keeps one attempt"
 
 
 async def test_a_worker_that_stops_finishes_its_batch_and_takes_no_other(world, monkeypatch):
@@ -252,7 +278,7 @@ async def test_a_worker_that_stops_finishes_its_batch_and_takes_no_other(world, 
     async def wait(*arguments):
         began.set()
         await gate.wait()
-        await screen_marked(*arguments)
+        return await screen_marked(*arguments)
 
     monkeypatch.setattr(module, "screen_marked", wait)
     drains = Drains(replace(world.worker, stopping=asyncio.Event()))

@@ -7,10 +7,12 @@ import sys
 import time
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 
 from tests.support.desk import ASK_RULES, open_desk
 from tests.support.receiver import open_mute_server
+from veilleur.dev.ports import choose_ports
 from veilleur_worker import drains as module
 from veilleur_worker.drains import Drains
 from veilleur_worker.schedule import sweep_forever
@@ -19,7 +21,7 @@ READY_S = 15
 
 
 @asynccontextmanager
-async def worker_process(world, redis_url):
+async def worker_process(world, redis_url, **others):
     """`veilleur worker` as production starts it."""
     settings = world.worker_settings
     environment = os.environ | {
@@ -28,6 +30,7 @@ async def worker_process(world, redis_url):
         "VEILLEUR_MASTER_KEY": settings.master_key.get_secret_value(),
         "VEILLEUR_EGRESS_ALLOW": "127.0.0.0/8",
         "VEILLEUR_LOG_FORMAT": "json",
+        **others,
     }
     command = [sys.executable, "-c", "from veilleur.cli import main; raise SystemExit(main())", "worker"]
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
@@ -71,6 +74,24 @@ async def test_the_worker_decides_on_a_ring_and_ends_on_sigterm(world):
         await decided(desk, (await desk.client.accept())["id"], 10)
         assert await end(process) < 8
         assert process.returncode == 0
+
+
+async def test_the_worker_beats_tells_its_figures_and_takes_its_leave(world):
+    desk = await open_desk(world, ASK_RULES)
+    [port] = choose_ports(["metrics"], {}).values()
+    redis_url = world.settings.redis_url.get_secret_value()
+    async with worker_process(world, redis_url, VEILLEUR_METRICS_PORT=str(port)) as process:
+        await decided(desk, (await desk.client.accept())["id"], 10)
+        rows = await world.fetch("SELECT pid FROM worker_heartbeats")
+        assert process.pid in {row["pid"] for row in rows}
+        async with httpx.AsyncClient(trust_env=False) as http:
+            told = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+        assert "veilleur_decision_lag_seconds_count 1.0" in told
+        assert "veilleur_sweep_timestamp_seconds" in told
+        assert "veilleur_backlog_items" not in told, "what a worker does not measure would read as a zero"
+        await end(process)
+    rows = await world.fetch("SELECT pid FROM worker_heartbeats")
+    assert process.pid not in {row["pid"] for row in rows}
 
 
 async def test_the_worker_goes_on_without_redis_and_ends_on_sigterm(world, mute_port):

@@ -16,6 +16,7 @@ from veilleur_api.owner import (
     clients,
     config,
     connections,
+    contracts,
     deliveries,
     endpoints,
     identity,
@@ -37,6 +38,7 @@ from veilleur_api.owner import (
     shifts,
     sla_policies,
     source_checks,
+    statements,
     usage,
 )
 
@@ -83,6 +85,8 @@ OWNER: tuple[APIRouter, ...] = (
     oversight.router,
     usage.router,
     rate_plans.router,
+    contracts.router,
+    statements.router,
     deliveries.router,
     endpoints.router,
     alarms.router,

@@ -1,17 +1,12 @@
-"""Alive, ready, and figures."""
+"""Alive, and ready."""
 
-import asyncio
-
-from fastapi import APIRouter
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from veilleur.infra.db.session import NOBODY
+from veilleur.kernel.messages import choose_language
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import PartsOf
-
-READY_WITHIN_S = 2.0
+from veilleur_api.readiness import look
 
 router = APIRouter(tags=["health"])
 
@@ -23,11 +18,15 @@ async def get_liveness() -> Response:
 
 
 @router.get("/readyz")
-async def get_readiness(parts: PartsOf) -> Response:
-    """The database answers and has a schema. Redis away is not unready: the worker's sweep does without."""
-    try:
-        async with asyncio.timeout(READY_WITHIN_S), parts.database.transaction(NOBODY) as session:
-            revision = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        return JsonAnswer({"status": "unready", "database": type(error).__name__}, 503, {"retry-after": "1"})
-    return JsonAnswer({"status": "ready", "schema": revision})
+async def get_readiness(parts: PartsOf, request: Request) -> Response:
+    """`ready`, `degraded` (`200`: everything is accepted and kept, something is late) or `unready` (`503`: send nothing
+    here), with every reason.
+    """
+    readiness = await look(parts)
+    language = choose_language(request.headers.get("accept-language"))
+    body = {
+        "status": readiness.status,
+        "schema": readiness.revision,
+        "reasons": [{"part": one.part, "detail": one.detail.render(language)} for one in readiness.reasons],
+    }
+    return JsonAnswer(body, 503, {"retry-after": "1"}) if readiness.status == "unready" else JsonAnswer(body)

@@ -1,18 +1,32 @@
-"""`veilleur api`: the public application and the operator's, two ports of one process."""
+"""`veilleur api`: the public application and the operator's, two ports of one process.
+
+Told to stop, it first says that it is no longer ready and serves on for `stop_after_s`, so that whoever balances the
+load sends nothing more; then it takes no connection, finishes what is in flight, and closes. A second signal hurries.
+"""
 
 import asyncio
 import gc
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.loops.auto import auto_loop_factory
 
 from veilleur.infra.db.guard import refuse_unsafe_role
+from veilleur.infra.db.schema import refuse_unfit_schema
 from veilleur.infra.settings import Settings
 from veilleur.infra.telemetry import set_up_logs
 from veilleur_api.app import create_admin_app, create_app
-from veilleur_api.parts import build_parts
+from veilleur_api.parts import Parts, build_parts
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """One handler stops both servers, in order."""
+        yield
 
 
 def run(_arguments: list[str]) -> int:
@@ -26,12 +40,13 @@ def run(_arguments: list[str]) -> int:
 async def _serve(settings: Settings) -> None:
     parts = build_parts(settings)
     await refuse_unsafe_role(parts.database)
+    await refuse_unfit_schema(parts.database)
     public = _server(create_app(settings, parts), settings.host, settings.port)
     admin = _server(create_admin_app(settings, parts), settings.admin_host, settings.admin_port)
     _spare_what_stays()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, public, admin)
+        loop.add_signal_handler(number, _stop, parts, public, admin)
     # The admin application shares the parts that the public one closes: it ends first.
     admin_task = asyncio.create_task(admin.serve())
     await public.serve()
@@ -57,11 +72,15 @@ def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
         timeout_graceful_shutdown=10,
         h11_max_incomplete_event_size=32_768,
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # one handler stops both
-    return server
+    return _Server(config)
 
 
-def _stop(*servers: uvicorn.Server) -> None:
+def _stop(parts: Parts, *servers: uvicorn.Server) -> None:
+    wait_s = 0.0 if parts.stopping.is_set() else parts.settings.stop_after_s
+    parts.stopping.set()
+    asyncio.get_running_loop().call_later(wait_s, _end, *servers)
+
+
+def _end(*servers: uvicorn.Server) -> None:
     for server in servers:
         server.should_exit = True

@@ -4,10 +4,17 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
+from veilleur.infra.figures import API, INSTALLATION, join
+from veilleur_api.deps import PartsOf
+
+_ALL = join(API, INSTALLATION)
+
 router = APIRouter(tags=["health"])
 
 
 @router.get("/metrics")
-async def get_metrics() -> Response:
-    """Prometheus text format."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def get_metrics(parts: PartsOf) -> Response:
+    """Prometheus text format: what this process counted, and what waits in the whole installation."""
+    await parts.measurer.refresh(parts.database)
+    parts.database.tell_pool()
+    return Response(generate_latest(_ALL), media_type=CONTENT_TYPE_LATEST)

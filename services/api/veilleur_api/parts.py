@@ -1,6 +1,7 @@
 """What an API process is made of, built once and reached through `request.app.state.parts`."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 import httpx
 
@@ -16,6 +17,7 @@ from veilleur.infra.settings import Settings
 from veilleur_api.identities import Identities
 from veilleur_api.ingest.group_commit import GroupCommit
 from veilleur_api.ingest.unstored import UnstoredLog
+from veilleur_api.measure import Measurer
 
 CALL_TIMEOUT_S = 10.0
 
@@ -34,6 +36,9 @@ class Parts:
     """For addresses that somebody else chose."""
     intake: GroupCommit
     unstored: UnstoredLog
+    measurer: Measurer = field(default_factory=Measurer)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is to end: it is no longer ready, and still serves."""
 
 
 def build_parts(settings: Settings) -> Parts:

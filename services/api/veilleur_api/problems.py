@@ -12,11 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from veilleur.infra.db.faults import is_passing
+from veilleur.infra.figures import REFUSALS
 from veilleur.infra.validation import invalid_from_pydantic
 from veilleur.kernel.errors import InputError, NotFound, Problem, TooMany, Unavailable
 from veilleur.kernel.messages import Language, Message, choose_language, msg
 from veilleur_api.answers import JsonAnswer
 
+AUDIENCES = frozenset(("ingest", "moderator", "owner", "admin", "oauth"))
 PROBLEM_TYPE = "application/problem+json"
 
 _log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ def describe_problem(problem: Problem, language: Language, instance: str | None 
 
 
 def render_problem(request: Request, problem: Problem) -> Response:
+    REFUSALS.labels(_find_audience(request.url.path), problem.status, problem.slug).inc()
     language = choose_language(request.headers.get("accept-language"))
     headers: dict[str, str] = {"content-language": language}
     if isinstance(problem, TooMany | Unavailable):
@@ -56,6 +59,11 @@ def render_problem(request: Request, problem: Problem) -> Response:
     return JsonAnswer(
         describe_problem(problem, language, request.url.path), problem.status, headers, media_type=PROBLEM_TYPE
     )
+
+
+def _find_audience(path: str) -> str:
+    first = path.split("/", 2)[1] if "/" in path else ""
+    return first if first in AUDIENCES else "other"
 
 
 def _describe_error(error: InputError, language: Language) -> dict[str, Any]:

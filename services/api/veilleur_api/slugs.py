@@ -9,6 +9,7 @@ SLUGS = (
     "calendar-replaced",
     "code-taken",
     "conflict",
+    "contract-overlap",
     "count-changed",
     "email-taken",
     "endpoint-disabled",
@@ -43,6 +44,8 @@ SLUGS = (
     "not-yet",
     "nothing-to-roll-back",
     "nothing-to-waive",
+    "period-closed",
+    "period-not-over",
     "precondition-failed",
     "rule-set-character",
     "rule-set-number",
@@ -62,5 +65,6 @@ SLUGS = (
     "unpriced-usage",
     "unsupported-encoding",
     "unsupported-media",
+    "version-taken",
     "which-agency",
 )

@@ -25,6 +25,7 @@ from veilleur.domain.sla.sweep import sweep_due_clocks
 from veilleur.domain.tenancy.log_in import drop_old_sessions
 from veilleur.domain.trials.advance import advance_backtest, mark_backtest
 from veilleur.domain.trials.watch import watch_rates
+from veilleur.infra import figures
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
@@ -106,10 +107,12 @@ class Drains:
                 self._running[key] = False
                 await DRAINS[kind](self._parts, agency_id)
         except Exception as error:  # noqa: BLE001 - the sweep comes back in a second
+            figures.DRAINS.labels(kind, "failed").inc()
             _log.error("drain_failed", kind=kind, agency_id=str(agency_id), error=type(error).__name__, exc_info=error)
             return False
         finally:
             del self._running[key]
+        figures.DRAINS.labels(kind, "done").inc()
         return not self._parts.stopping.is_set()
 
 
@@ -148,8 +151,9 @@ async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
     """Notice warnings and deadlines that have passed."""
     while True:
         async with parts.database.transaction(Scope(agency_id)) as session:
-            noticed = await sweep_due_clocks(session, agency_id, SLA_BATCH)
-        if noticed < SLA_BATCH:
+            swept = await sweep_due_clocks(session, agency_id, SLA_BATCH)
+        figures.SLA_BREACHES.inc(swept.breaches)
+        if swept.clocks < SLA_BATCH:
             return
 
 
@@ -272,7 +276,9 @@ async def _screen(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
     try:
         counts = await count_batch(parts, agency_id, marked)
         async with parts.database.transaction(Scope(agency_id)) as session:
-            await screen_marked(session, agency_id, marked, parts.rule_sets, counts)
+            waited = await screen_marked(session, agency_id, marked, parts.rule_sets, counts)
+        for seconds in waited:
+            figures.DECISION_LAG.observe(seconds)
     except Exception as error:  # noqa: BLE001 - counted already; they come back one by one
         _log.warning("screening_failed", agency_id=str(agency_id), items=len(marked), exc_info=error)
         if is_foreign(error):
@@ -307,6 +313,7 @@ async def _deliver(parts: Parts, agency_id: UUID, attempt: Attempt) -> None:
     except Exception as error:  # noqa: BLE001 - it is sent again when its lease ends
         _log.error("delivery_failed", delivery_id=str(attempt.delivery_id), error=type(error).__name__)
         return
+    figures.DELIVERIES.labels("later" if state == "pending" else state).inc()
     if state == "dead":
         _log.warning(
             "delivery_given_up", delivery_id=str(attempt.delivery_id), status=result.status, error=result.error

@@ -10,6 +10,7 @@ from veilleur.domain.trials.shelf import Shelf
 from veilleur.infra.counters import Counters
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
+from veilleur.infra.heartbeat import Pulse
 from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.sealing import Sealer
@@ -28,6 +29,7 @@ class Parts:
     rule_sets: RuleSetCache
     counters: Counters
     shelf: Shelf
+    pulse: Pulse = field(default_factory=Pulse)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: drains take no further batch."""
 

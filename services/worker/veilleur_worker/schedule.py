@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from veilleur.infra.db.session import NOBODY
+from veilleur.infra.figures import SWEEPS, SWEPT_AT
 from veilleur.infra.worklist import forget_work, list_due_work
 from veilleur_worker.drains import Drains
 from veilleur_worker.parts import Parts
@@ -26,6 +27,8 @@ async def sweep(parts: Parts, drains: Drains) -> None:
     """Look at every agency that may have work, then forget the hints whose grace is over."""
     async with parts.database.transaction(NOBODY) as session:
         due = await list_due_work(session)
+        await parts.pulse.beat(session)
+    SWEPT_AT.set_to_current_time()
     empty = await asyncio.gather(*(drains.run(kind, agency_id) for kind, agency_id, _ in due))
     async with parts.database.transaction(NOBODY) as session:
         for (kind, agency_id, looked_at), is_empty in zip(due, empty, strict=True):
@@ -36,5 +39,7 @@ async def sweep(parts: Parts, drains: Drains) -> None:
 async def _sweep_safely(parts: Parts, drains: Drains) -> None:
     try:
         await sweep(parts, drains)
+        SWEEPS.labels("done").inc()
     except Exception as error:  # noqa: BLE001 - the database may be away; the next second tries again
+        SWEEPS.labels("failed").inc()
         _log.warning("sweep_failed", error=type(error).__name__)

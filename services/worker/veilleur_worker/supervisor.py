@@ -7,6 +7,7 @@ import signal
 import structlog
 from arq.worker import Worker
 
+from veilleur.infra.db.session import NOBODY
 from veilleur.infra.doorbell import read_redis_settings
 from veilleur_worker.drains import Drains, finish_deliveries
 from veilleur_worker.parts import Parts
@@ -42,6 +43,7 @@ async def run_worker(parts: Parts) -> None:
             await drains.stop(BATCH_WITHIN_S)
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.gather(finish_deliveries(), finish_asking())
+            await _leave(parts)
             await parts.close()
     _log.info("worker_stopped")
 
@@ -62,6 +64,12 @@ async def _answer_rings(parts: Parts, drains: Drains) -> None:
             pause = RESTART_S[0]
         await asyncio.sleep(pause)
         pause = min(pause * 2, RESTART_S[1])
+
+
+async def _leave(parts: Parts) -> None:
+    with contextlib.suppress(Exception):
+        async with parts.database.transaction(NOBODY) as session:
+            await parts.pulse.leave(session)
 
 
 async def _close(worker: Worker | None) -> None:

@@ -162,7 +162,7 @@ async def test_a_sweep_takes_no_more_clocks_than_asked_for(world, limit):
     await desk.receive(5)
     await world.move_clock(TARGET + timedelta(hours=1))
     async with world.worker.database.transaction(desk.scope) as session:
-        assert await sweep_due_clocks(session, desk.agency_id, limit) == limit
+        assert (await sweep_due_clocks(session, desk.agency_id, limit)).clocks == limit
     assert await desk.count("sla_clocks", "breached_at IS NOT NULL") == limit
 
 

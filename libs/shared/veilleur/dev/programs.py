@@ -20,6 +20,7 @@ def api_program(context: DevContext, *, port: int, admin_port: int, egress_allow
         "VEILLEUR_PORT": str(port),
         "VEILLEUR_ADMIN_HOST": "127.0.0.1",
         "VEILLEUR_ADMIN_PORT": str(admin_port),
+        "VEILLEUR_STOP_AFTER_S": "0",  # nobody balances load between one
     }
     return Program("api", (veilleur_command(), "api"), environment, stop_seconds=_STOP_SECONDS)
 

@@ -2,6 +2,7 @@
 
 from veilleur.domain.alarms import models as alarms
 from veilleur.domain.audit import models as audit
+from veilleur.domain.billing import models as billing
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.decisions import models as decisions
 from veilleur.domain.intake import models as intake
@@ -16,13 +17,16 @@ from veilleur.domain.sla import models as sla
 from veilleur.domain.tenancy import identity_models as identity
 from veilleur.domain.tenancy import models as tenancy
 from veilleur.domain.trials import models as trials
+from veilleur.infra import heartbeat
 from veilleur.infra.db.base import Base
 
 __all__ = [
     "alarms",
     "audit",
+    "billing",
     "catalogue",
     "decisions",
+    "heartbeat",
     "identity",
     "intake",
     "metering",

@@ -17,6 +17,7 @@ import structlog
 from arq.connections import ArqRedis, RedisSettings
 from redis.exceptions import RedisError
 
+from veilleur.infra.figures import RINGS_LOST
 from veilleur.infra.worklist import WorkKind
 
 BUCKET_S = 0.1
@@ -77,6 +78,15 @@ class ArqBell:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def answers(self) -> bool:
+        """Whether Redis answers in the time that a ring may take."""
+        try:
+            async with asyncio.timeout(RING_TIMEOUT_S):
+                await self._pool.ping()
+        except (TimeoutError, OSError, RedisError):
+            return False
+        return True
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -97,4 +107,5 @@ class ArqBell:
                 await self._pool.enqueue_job("drain", kind, str(agency_id), _job_id=job_id, _expires=60_000)
         except (TimeoutError, OSError, RedisError) as error:
             self._quiet_until = time.monotonic() + RETRY_S
+            RINGS_LOST.inc()
             _log.warning("ring_lost", kind=kind, agency_id=str(agency_id), error=type(error).__name__)

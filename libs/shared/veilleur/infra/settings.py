@@ -39,6 +39,13 @@ class Settings(DatabaseSettings):
     admin_port: int = 8081
     base_url: str = Field(default="http://127.0.0.1:8080", description="as clients see it; also the token issuer")
 
+    metrics_port: int | None = Field(
+        default=None, description="where the worker tells its figures, on `admin_host`; off without"
+    )
+    stop_after_s: float = Field(
+        default=3.0, ge=0, le=60, description="how long the API serves on, no longer ready, when it is told to stop"
+    )
+
     pool_size: int = Field(default=10, ge=1, le=100)
     token_lifetime_s: int = Field(default=900, ge=60, le=86_400)
     egress_allow: Annotated[tuple[Network, ...], NoDecode] = ()

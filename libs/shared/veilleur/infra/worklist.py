@@ -32,6 +32,8 @@ WorkKind = Literal[
 ]
 
 GRACE_S = 30
+SWEPT_WITHIN_S = 5
+"""A hint is forgotten by the first sweep after its grace that finds nothing left: within this, when all is well."""
 
 _INSERT = text("""
 INSERT INTO work_hints (agency_id, kind, due_at)
@@ -96,3 +98,14 @@ async def forget_work(session: AsyncSession, agency_id: UUID, kind: WorkKind, lo
         ),
         {"agency_id": agency_id, "kind": kind, "looked_at": looked_at},
     )
+
+
+async def list_late_work(session: AsyncSession) -> dict[WorkKind, float]:
+    """Seconds that the oldest hint of a kind is past its grace: its work is there still, whatever swept."""
+    rows = await session.execute(
+        text(
+            "SELECT kind, extract(epoch FROM app_now() - min(due_at))::float AS age_s FROM work_hints"
+            f" WHERE due_at < app_now() - interval '{GRACE_S + SWEPT_WITHIN_S} seconds' GROUP BY kind"
+        )
+    )
+    return {row.kind: row.age_s - GRACE_S for row in rows}

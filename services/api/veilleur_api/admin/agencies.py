@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
+from veilleur.domain.catalogue.documents import Name
 from veilleur.domain.onboarding.start import NewAgency, start_agency
 from veilleur.domain.tenancy.issuer import TokenClaims
 from veilleur.infra.db.session import NOBODY, Scope
@@ -20,7 +21,7 @@ from veilleur.kernel.paging import PageRequest, cut_page, read_cursor
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, PartsOf
 from veilleur_api.guard import guarded_router, needs
-from veilleur_api.owner.documents import Email, Name, Slug, Zone
+from veilleur_api.owner.documents import Email, Slug, Zone
 from veilleur_api.principals import get_parts, read_bearer
 
 FIRST_TOKEN_LIFETIME = timedelta(hours=12)

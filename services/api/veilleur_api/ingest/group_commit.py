@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from veilleur.domain.intake.arrival import Arrival, Receipt
 from veilleur.domain.intake.receive import Answer, receive_group
 from veilleur.infra.db.session import Database, Scope
+from veilleur.infra.figures import INTAKE_ITEMS, INTAKE_SECONDS
 from veilleur.kernel.errors import Unavailable
 from veilleur.kernel.messages import msg
 
@@ -44,9 +45,13 @@ class GroupCommit:
         impatience = loop.call_later(PATIENCE_S, _give_up, fate)
         self._enqueue(arrival.source.agency_id, (arrival, fate))
         try:
-            return await fate
+            with INTAKE_SECONDS.time():
+                receipts = await fate
         finally:
             impatience.cancel()
+        for receipt in receipts:
+            INTAKE_ITEMS.labels(receipt.status).inc()
+        return receipts
 
     def _enqueue(self, agency_id: UUID, waiting: Waiting) -> None:
         queue = self._queues.get(agency_id)

@@ -23,6 +23,7 @@ from veilleur.domain.review.notes import add_note
 from veilleur.domain.review.quarantine import QUARANTINE, Finding, quarantine_case
 from veilleur.domain.review.similar import SimilarBy, find_similar
 from veilleur.domain.review.surroundings import SHOWN, list_others
+from veilleur.infra.figures import CLAIMS
 from veilleur.kernel.errors import NotFound
 from veilleur.kernel.ids import parse_id, read_id, show_id
 from veilleur.kernel.messages import Language, choose_language, msg
@@ -60,6 +61,7 @@ async def claim_assignments(claim: ClaimIn, caller: Member, parts: PartsOf, requ
         answer = await _claim(parts, caller, claim.hold, claim.queues)
         waits = not answer["assignments"] and answer["reason"] == "empty"
         if not waits or time.monotonic() >= until or await request.is_disconnected():
+            CLAIMS.labels(answer["reason"] or "assigned").inc()
             return JsonAnswer(answer)
         await asyncio.sleep(min(random.uniform(*POLL_S), max(0.0, until - time.monotonic())))  # noqa: S311 - jitter
 

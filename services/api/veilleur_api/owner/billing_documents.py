@@ -1,11 +1,12 @@
 """Shapes of the owner's billing calls."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, RootModel
 
 from veilleur.domain.billing.numbers import Percent, Quantity
+from veilleur.domain.billing.parties import Party
 from veilleur.kernel.messages import msg
 from veilleur_api.owner.documents import Shape
 
@@ -84,3 +85,104 @@ class BillOut(BaseModel):
     tax: list[BillTax]
     total: str
     currency: str
+
+
+class RatePlanIn(RootModel[dict[str, Any]]):
+    """A rate plan with its `code` and `version`, as its schema says."""
+
+
+class RatePlanOut(BaseModel):
+    """A version never changes."""
+
+    id: str
+    code: str
+    version: int
+    plan: dict[str, Any]
+    created_at: datetime
+    created_by: str
+
+
+class RatePlansOut(BaseModel):
+    data: list[RatePlanOut]
+    next: str | None
+
+
+class RatePlanRef(Shape):
+    code: Annotated[str, Field(max_length=63)]
+    version: Annotated[int, Field(ge=1, lt=2**31)]
+
+
+class ContractTaxIn(TaxIn):
+    """`reason` is printed where no VAT is charged."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+
+
+class ContractIn(Shape):
+    """`ends_on` is the first day the contract no longer holds. `anchor_day`: the day of the month periods turn on, with
+    an anniversary plan; `report_day`: the day of the following month the report is promised for.
+    """
+
+    rate_plan: RatePlanRef
+    starts_on: Day
+    ends_on: Day | None = None
+    anchor_day: Annotated[int, Field(ge=1, le=31)] | None = None
+    buyer: Party
+    tax: ContractTaxIn
+    payment_days: Annotated[int, Field(ge=0, le=365)] = 30
+    purchase_order: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    report_day: Annotated[int, Field(ge=1, le=31)] | None = None
+
+
+class ContractEndIn(Shape):
+    """`ends_on` is the first day the contract no longer holds."""
+
+    ends_on: Day
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)] | None = None
+
+
+class ContractOut(BaseModel):
+    id: str
+    client: str
+    rate_plan: dict[str, Any]
+    starts_on: date
+    ends_on: date | None
+    anchor_day: int | None
+    time_zone: str
+    buyer: dict[str, Any]
+    tax: dict[str, Any]
+    payment_days: int
+    purchase_order: str | None
+    report_day: int | None
+    created_at: datetime
+    created_by: str
+    ended_by: str | None
+    end_reason: str | None
+
+
+class ContractsOut(BaseModel):
+    data: list[ContractOut]
+    next: str | None
+
+
+class StatementLineOut(BillLine):
+    """`period` are the days the line is for; `late`: they were closed before this came."""
+
+    id: str
+    # `from` is a keyword of Python
+    period: dict[str, date]
+    late: bool
+
+
+class StatementOut(BillOut):
+    """The bill of a period so far, or as it was closed."""
+
+    contract: str
+    client: str
+    rate_plan: dict[str, Any]
+    billing_period: str
+    period: dict[str, date]
+    time_zone: str
+    closed: bool
+    lines: list[StatementLineOut]  # type: ignore[assignment]  # a statement's lines say more than a bill's
+    usage: list[dict[str, Any]]

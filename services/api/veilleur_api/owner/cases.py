@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from veilleur.domain.catalogue.documents import Code
 from veilleur.domain.intake.envelope import Timestamp
 from veilleur.domain.review.models import Case
 from veilleur.domain.review.overview import (
@@ -28,7 +29,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client
-from veilleur_api.owner.documents import Code, Shape
+from veilleur_api.owner.documents import Shape
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "cases")

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.catalogue.documents import CatalogueActionIn, PolicyIn
 from veilleur.domain.catalogue.models import Action, Policy
 from veilleur.domain.catalogue.shape import describe_action, describe_policy
 from veilleur.domain.onboarding.announce_changes import CatalogueChange, announce_changes
@@ -18,7 +19,6 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, page_by_id
-from veilleur_api.owner.documents import CatalogueActionIn, PolicyIn
 from veilleur_api.principals import MemberCaller, authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "catalogue")

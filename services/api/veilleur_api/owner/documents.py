@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
+from veilleur.domain.catalogue.documents import Code, LanguageTag, Name
 from veilleur.domain.intake.envelope import Timestamp
 from veilleur.domain.outbox.announce import AgencyEventType, EventType
 from veilleur.domain.screening.automation import Automation
@@ -21,13 +22,9 @@ def _require_zone(value: str) -> str:
 
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
-Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_require_zone)]
-LanguageTag = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$")]
 _MAILTO = re.compile(r"mailto:[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 Email = Annotated[str, Field(pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
-Verdict = Literal["allow", "restrict", "remove"]
 ApplyTo = Literal["new_only", "open", "open_since"]
 Mode = Literal["live", "test", "observe", "paused"]
 
@@ -142,36 +139,6 @@ class CredentialIn(Shape):
         Literal["ingest:write", "items:read", "decisions:write", "endpoints:write", "billing:read", "erasure:write"]
     ] = Field(min_length=1)
     test: bool = False
-
-
-class PolicyIn(Shape):
-    code: Code
-    title: Name
-    titles: dict[LanguageTag, Name] = Field(default_factory=dict, max_length=50)
-    """The title in other languages."""
-    definition: Annotated[str, Field(max_length=10_000)] = ""
-    examples: list[Annotated[str, Field(max_length=2_000)]] = Field(default_factory=list, max_length=50)
-    severity: int = Field(default=1, ge=1, le=5)
-    default_actions: list[Code] = Field(default_factory=list, max_length=10)
-    clause: Annotated[str, Field(min_length=1, max_length=500)] | None = None
-    """Of the client's terms: what a statement of reasons refers to."""
-
-
-class CatalogueActionIn(Shape):
-    code: Code
-    title: Name
-    verdict: Verdict
-    targets: list[Literal["item", "author"]] = Field(min_length=1, max_length=2)
-    needs_until: bool = False
-    undo: Code | None = None
-
-
-class MacroIn(Shape):
-    """A saved reply: `texts` by language tag, whose `{author}`, `{client}`, `{policies}` are filled in when sent."""
-
-    code: Code
-    title: Name
-    texts: dict[LanguageTag, Annotated[str, Field(min_length=1, max_length=5_000)]] = Field(min_length=1, max_length=50)
 
 
 class MacroOut(BaseModel):

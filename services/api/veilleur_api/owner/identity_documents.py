@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from veilleur.domain.catalogue.documents import Name
 from veilleur.domain.tenancy.bearer import ALGORITHMS
 from veilleur.domain.tenancy.models import Role
-from veilleur_api.owner.documents import Name
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2_048)]

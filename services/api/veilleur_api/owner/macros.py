@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.catalogue.documents import MacroIn
 from veilleur.domain.catalogue.macros import check_texts
 from veilleur.domain.catalogue.models import Macro
 from veilleur.domain.catalogue.shape import describe_macro
@@ -19,7 +20,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, page_by_id, require_match
-from veilleur_api.owner.documents import MacroIn, MacroOut, MacrosOut
+from veilleur_api.owner.documents import MacroOut, MacrosOut
 from veilleur_api.principals import MemberCaller, authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "macros")

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.catalogue.documents import Name
 from veilleur.domain.intake.envelope import Timestamp
 from veilleur.domain.review.coverage import Gap, Served, can_serve, find_gaps, list_hours, list_on_duty
 from veilleur.domain.review.models import Absence, Shift
@@ -29,7 +30,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import page_by_id, require_match
-from veilleur_api.owner.documents import Name, Shape
+from veilleur_api.owner.documents import Shape
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "shifts")

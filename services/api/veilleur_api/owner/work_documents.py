@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from veilleur.domain.catalogue.documents import Code, LanguageTag, Name
 from veilleur.domain.sla.policy import Priority
-from veilleur_api.owner.documents import Code, LanguageTag, Name, Shape
+from veilleur_api.owner.documents import Shape
 
 Kind = Literal["post", "comment", "message", "review", "profile", "listing", "media", "account", "other"]
 Skills = Annotated[list[Code], Field(max_length=50)]

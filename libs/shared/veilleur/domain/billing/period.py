@@ -28,19 +28,21 @@ class Period:
         return (self.past - self.first).days
 
 
-def period_of(day: date, interval: Interval, anchor: date | None = None) -> Period:
-    """The period `day` falls into; without an anchor the calendar's."""
+def period_of(day: date, interval: Interval, anchor: date | None = None, anchor_day: int | None = None) -> Period:
+    """The period `day` falls into; without an anchor the calendar's.
+
+    `anchor_day` is the day of the month that is kept where the anchor's own month is too short for it.
+    """
     months = MONTHS[interval]
     if anchor is None:
         start = (day.month - 1) // months * months
         return Period(date(day.year, start + 1, 1), _add_months(date(day.year, start + 1, 1), months, 1))
+    wanted = anchor_day or anchor.day
     passed = (day.year - anchor.year) * 12 + day.month - anchor.month
     count = passed // months
-    if _add_months(anchor, count * months, anchor.day) > day:
+    if _add_months(anchor, count * months, wanted) > day:
         count -= 1
-    return Period(
-        _add_months(anchor, count * months, anchor.day), _add_months(anchor, (count + 1) * months, anchor.day)
-    )
+    return Period(_add_months(anchor, count * months, wanted), _add_months(anchor, (count + 1) * months, wanted))
 
 
 def share_of_periods(span: Period, interval: Interval, anchor: date | None = None) -> Fraction:

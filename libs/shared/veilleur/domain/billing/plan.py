@@ -122,7 +122,7 @@ class RatePlan(_Part):
     """One immutable version."""
 
     code: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, lt=2**31)]
     name: Labels = Field(default_factory=dict)
     currency: Currency
     interval: Literal["month", "quarter", "year"]

@@ -25,7 +25,10 @@ MINIMUM = "minimum_commitment"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`net` is `quantity` times `unit_price`, rounded once. `tier` counts from 1; `detail` says which part it is."""
+    """`net` is `quantity` times `unit_price`, rounded once. `tier` counts from 1; `detail` says which part it is.
+
+    `part` tells lines of one component and tier apart: the value that has its own price, or `fee`.
+    """
 
     component: str
     tier: int | None
@@ -35,6 +38,7 @@ class Line:
     unit_price: Decimal
     net: Decimal
     vat: str = "standard"
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ def _price_by_dimension(component: Component, usage: Usage) -> Iterator[Line]:
     for value, quantity in count_by_price(component, usage).items():
         if value in units:
             line = _make_line(component, quantity, units[value])
-            yield replace(line, detail=msg("{value} rate", value=value))
+            yield replace(line, detail=msg("{value} rate", value=value), part=value)
         elif quantity:
             unpriced = msg("{quantity} of {value} has no price", quantity=show_quantity(quantity), value=value or "–")
             raise Invalid(
@@ -168,7 +172,8 @@ def _make_tier_lines(
 ) -> Iterator[Line]:
     quantity, unit, flat = priced
     if flat:
-        yield replace(_make_line(component, Decimal(1), flat), tier=number, detail=msg("fee, {part}", part=detail))
+        fee = msg("fee, {part}", part=detail)
+        yield replace(_make_line(component, Decimal(1), flat), tier=number, detail=fee, part="fee")
     yield replace(_make_line(component, quantity, unit), tier=number, detail=detail)
 
 

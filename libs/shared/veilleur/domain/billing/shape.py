@@ -11,7 +11,7 @@ from veilleur.kernel.money import show_amount, show_quantity
 def show_bill(bill: Bill, language: Language) -> dict[str, Any]:
     """`{"lines", "allowances", "subtotal", "tax", "total", "currency"}`."""
     return {
-        "lines": [_show_line(line, language) for line in bill.lines],
+        "lines": [show_line(line, language) for line in bill.lines],
         "allowances": [
             {"reason": allowance.reason.render(language), "amount": show_amount(allowance.amount)}
             for allowance in bill.allowances
@@ -31,7 +31,7 @@ def show_bill(bill: Bill, language: Language) -> dict[str, Any]:
     }
 
 
-def _show_line(line: Line, language: Language) -> dict[str, Any]:
+def show_line(line: Line, language: Language) -> dict[str, Any]:
     label = choose_label(line.labels, language, line.component)
     return {
         "component": line.component,

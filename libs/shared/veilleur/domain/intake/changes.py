@@ -17,6 +17,7 @@ from veilleur.kernel.ids import new_id
 AGAIN: dict[str, Any] = {
     "state": ItemState.RECEIVED,
     "attempts": 0,
+    "forgiven": 0,
     "attempted_at": None,
     "screen_after": None,
     "asked_at": func.app_now(),

@@ -57,6 +57,8 @@ class Item(Tenanted):
     """How many decisions this item has had: the `sequence` of its callbacks."""
     attempts: Mapped[int] = mapped_column(Small, default=0)
     """How often screening was begun; counted apart from its transaction, so that a crash is counted too."""
+    forgiven: Mapped[int] = mapped_column(Small, server_default="0")
+    """How many attempts were taken back because the database had failed them."""
     attempted_at: Mapped[datetime | None]
     screen_after: Mapped[datetime | None]
     """Not screened before: until then its answer from a provider is waited for. None: at once."""

@@ -1,13 +1,13 @@
-"""One row a fact, append-only; never an amount of money."""
+"""One row a fact, append-only; never an amount of money. Sums are kept beside, by the database itself."""
 
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Index, Numeric
+from sqlalchemy import Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from veilleur.infra.db.base import JsonObject, Tenanted, reference
+from veilleur.infra.db.base import Base, JsonObject, Tenanted, reference
 
 
 class UsageRecord(Tenanted):
@@ -37,3 +37,53 @@ class UsageRecord(Tenanted):
               unique=True, postgresql_nulls_not_distinct=True,
               postgresql_where="item_id IS NOT NULL AND corrects_id IS NULL"),
     )  # fmt: skip
+
+
+class UsageSum(Base):
+    """A part of a day's usage; the parts of one day, meter and dimensions add up to the records, in every snapshot.
+
+    The trigger that every insert of records fires adds parts in the same transaction; the worker replaces many parts
+    by one. Nothing is ever added to a row, so nobody waits for anybody.
+    """
+
+    __tablename__ = "usage_sums"
+
+    agency_id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[UUID] = mapped_column(primary_key=True)
+    local_date: Mapped[date] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
+    meter: Mapped[str]
+    source_id: Mapped[UUID | None]
+    billable: Mapped[bool]
+    late: Mapped[bool]
+    """It came after its period was closed."""
+    dims: Mapped[JsonObject]
+    quantity: Mapped[Decimal] = mapped_column(Numeric(24, 4))
+    records: Mapped[int]
+    packed: Mapped[bool]
+    """The worker's work; what triggers add is not."""
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        Index("ix_usage_sums_unpacked", "agency_id", postgresql_where="NOT packed"),
+    )
+
+
+class LateUsage(Tenanted):
+    """A record (of the same id) that came after its period was closed: billed in a later one, as an adjustment."""
+
+    __tablename__ = "late_usage"
+
+    client_id: Mapped[UUID]
+    period_id: Mapped[UUID]
+    """The closed period it belongs to."""
+    billed_in_id: Mapped[UUID | None]
+    """The period in which it was billed, once that is closed."""
+
+    __table_args__ = (
+        reference("id", "usage_records"),
+        reference("client_id", "clients"),
+        reference("period_id", "billing_periods"),
+        reference("billed_in_id", "billing_periods"),
+        Index("ix_late_usage_client_id", "agency_id", "client_id", "billed_in_id", "period_id"),
+    )

@@ -4,13 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from veilleur.domain.catalogue.documents import CatalogueActionIn, LanguageTag, MacroIn, PolicyIn
 from veilleur.domain.outbox.announce import EventType
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.kernel.messages import msg
 
-Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-LanguageTag = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$", max_length=35)]
 ContactField = Literal["name", "role", "email", "phone", "note"]
 
 
@@ -33,32 +31,6 @@ class SettingsDoc(Shape):
     )
 
 
-class PolicyDoc(Shape):
-    code: Code
-    title: Name
-    titles: dict[LanguageTag, Name] = Field(default_factory=dict, max_length=50)
-    definition: Annotated[str, Field(max_length=10_000)] = ""
-    examples: list[Annotated[str, Field(max_length=2_000)]] = Field(default_factory=list, max_length=50)
-    severity: int = Field(default=1, ge=1, le=5)
-    default_actions: list[Code] = Field(default_factory=list, max_length=10)
-    clause: Annotated[str, Field(min_length=1, max_length=500)] | None = None
-
-
-class ActionDoc(Shape):
-    code: Code
-    title: Name
-    verdict: Literal["allow", "restrict", "remove"]
-    targets: list[Literal["item", "author"]] = Field(min_length=1, max_length=2)
-    needs_until: bool = False
-    undo: Code | None = None
-
-
-class MacroDoc(Shape):
-    code: Code
-    title: Name
-    texts: dict[LanguageTag, Annotated[str, Field(min_length=1, max_length=5_000)]] = Field(min_length=1, max_length=50)
-
-
 class CallbacksDoc(Shape):
     """`events`: what every endpoint of the client is sent, `[]` all; null leaves each endpoint's own choice."""
 
@@ -67,9 +39,9 @@ class CallbacksDoc(Shape):
 
 SHAPES: dict[str, TypeAdapter[Any]] = {
     "settings": TypeAdapter(SettingsDoc),
-    "policies": TypeAdapter(Annotated[list[PolicyDoc], Field(max_length=500)]),
-    "actions": TypeAdapter(Annotated[list[ActionDoc], Field(max_length=200)]),
-    "macros": TypeAdapter(Annotated[list[MacroDoc], Field(max_length=500)]),
+    "policies": TypeAdapter(Annotated[list[PolicyIn], Field(max_length=500)]),
+    "actions": TypeAdapter(Annotated[list[CatalogueActionIn], Field(max_length=200)]),
+    "macros": TypeAdapter(Annotated[list[MacroIn], Field(max_length=500)]),
     "callbacks": TypeAdapter(CallbacksDoc),
 }
 

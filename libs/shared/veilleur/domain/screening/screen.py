@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import case, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.decisions.record import Verdict, record_decisions
@@ -46,6 +46,11 @@ from veilleur.infra.db.among import is_among
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import new_id
 
+FORGIVEN_TOGETHER = 2
+"""So often an item whose attempt the database failed goes back among the fresh ones; then it is tried alone: it may
+be what fails the others."""
+MAX_FORGIVEN = 10
+"""So often it is nobody's fault. An item whose own statement ends the connection is then counted like any other."""
 RETRY_AFTER_MS = 500
 """An attempt younger than this may still be under way in another process."""
 
@@ -86,7 +91,8 @@ async def mark_attempts(session: AsyncSession, agency_id: UUID, *, fresh: bool, 
 
 
 async def forgive_attempts(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> None:
-    """Take back one attempt of items whose screening failed by no fault of theirs."""
+    """Take back one attempt of items whose screening failed by no fault of theirs, `MAX_FORGIVEN` times at most."""
+    alone = case((Item.forgiven >= FORGIVEN_TOGETHER, 1), else_=0)
     await session.execute(
         update(Item)
         .where(
@@ -94,8 +100,9 @@ async def forgive_attempts(session: AsyncSession, agency_id: UUID, item_ids: Seq
             is_among(Item.id, item_ids),
             Item.state == ItemState.RECEIVED,
             Item.attempts > 0,
+            Item.forgiven < MAX_FORGIVEN,
         )
-        .values(attempts=Item.attempts - 1)
+        .values(attempts=func.greatest(Item.attempts - 1, alone), forgiven=Item.forgiven + 1)
     )
     await hint_work(session, agency_id, "screening")
 
@@ -106,14 +113,15 @@ async def screen_marked(
     item_ids: Sequence[UUID],
     rule_sets: RuleSetCache,
     counts: Counts = NO_COUNTS,
-) -> None:
-    """Let what came take effect for each of these items that is still `received`, all in this transaction.
+) -> list[float]:
+    """Let what came take effect for each of these items that is still `received`, all in this transaction; how many
+    seconds each of them had waited.
 
     `counts` is what the counters said about the batch before; what they did not say is unknown.
     """
     items = await _lock_items(session, agency_id, item_ids)
     if not items:
-        return
+        return []
     present = (await session.execute(select(func.app_now()))).scalar_one()
     standings = await load_standings(session, agency_id, items)
     open_before = await lock_open_cases(session, agency_id, [item.id for item in items if item.id in standings])
@@ -142,6 +150,7 @@ async def screen_marked(
     await record_decisions(session, agency_id, [one for one in judgements if isinstance(one, Verdict)], present)
     openings = [_name_reporters(one, standings) for one in judgements if isinstance(one, Opening)]
     await open_cases(session, agency_id, openings, present)
+    return [(present - item.asked_at).total_seconds() for item in items]
 
 
 def _name_reporters(opening: Opening, standings: Mapping[UUID, Standing]) -> Opening:

@@ -5,6 +5,7 @@ late it comes, it stamps the instant at which the thing was due.
 """
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
@@ -38,13 +39,18 @@ RETURNING sla_clocks.id, client_id, item_id, metric, excluded, due_at, next_even
 """)
 
 
-async def sweep_due_clocks(session: AsyncSession, agency_id: UUID, limit: int) -> int:
-    """Let up to `limit` running clocks whose next instant has passed catch up; how many there were."""
+class Swept(NamedTuple):
+    clocks: int
+    breaches: int
+
+
+async def sweep_due_clocks(session: AsyncSession, agency_id: UUID, limit: int) -> Swept:
+    """Let up to `limit` running clocks whose next instant has passed catch up."""
     rows = (await session.execute(_SWEEP, {"agency_id": agency_id, "wanted": limit})).mappings().all()
     await write_events(session, agency_id, [one for row in rows for one in _list_noted(row)])
     for due_at in {row["next_event_at"] for row in rows} - {None}:
         await hint_work(session, agency_id, "sla", due_at=due_at)
-    return len(rows)
+    return Swept(len(rows), sum(row["breaches"] for row in rows))
 
 
 def _list_noted(row: RowMapping) -> list[Noted]:

@@ -20,11 +20,12 @@ import structlog
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import func, insert, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.tenancy.bearer import LONGEST_LIFE_S, check_signature, read_token
 from veilleur.domain.tenancy.models import IssuerKey
 from veilleur.infra.db.session import NOBODY, Database
-from veilleur.infra.security.sealing import Sealer
+from veilleur.infra.security.sealing import SealBroken, Sealer
 from veilleur.kernel.clock import now
 from veilleur.kernel.errors import Unauthenticated
 from veilleur.kernel.ids import new_id, parse_id, show_id
@@ -160,6 +161,18 @@ _LIVE = (
     .where(or_(IssuerKey.retired_at.is_(None), IssuerKey.retired_at > func.app_now()))
     .order_by(IssuerKey.signs_from, IssuerKey.kid)
 )
+
+
+async def opens_keys(session: AsyncSession, sealer: Sealer) -> bool:
+    """Whether this process's master key opens the newest key that signs tokens, and there is one."""
+    rows = (await session.scalars(_LIVE)).all()
+    if not rows:
+        return False
+    try:
+        sealer.open(rows[-1].sealed, _key_aad(rows[-1].kid))
+    except SealBroken:
+        return False
+    return True
 
 
 def _key_aad(kid: str) -> str:

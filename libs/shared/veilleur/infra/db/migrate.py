@@ -1,27 +1,58 @@
-"""`veilleur migrate`: bring the schema to the newest revision, under the role `veilleur_owner`."""
+"""`veilleur migrate`: bring the schema to the newest revision, under the role `veilleur_owner`.
+
+Every revision is a transaction of its own and waits two seconds for a lock at most: a queue behind a long reader would
+stop the service. It then steps aside and tries again a little later; revisions that are done stay done.
+"""
 
 import asyncio
+import random
+import sys
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from veilleur.infra.db.schema import newest_revision, serving_statement
 from veilleur.infra.settings import DatabaseSettings
 
 ADVISORY_LOCK = 0x7665696C6C657572  # "veilleur": two migrations never run at once
+LOCK_TIMEOUT_MS = 2_000
+TRIES = 12
+PAUSE_S = (0.5, 10.0)
+"""First and longest pause between two tries, before jitter."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+_log = structlog.get_logger(__name__)
+
+
+class NewerDatabaseError(Exception):
+    """The database was migrated by newer code than this."""
 
 
 def run(_arguments: list[str]) -> int:
-    migrate_to_head(DatabaseSettings().database_url.get_secret_value())
+    try:
+        migrate_to_head(DatabaseSettings().database_url.get_secret_value())
+    except NewerDatabaseError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        sys.stderr.write("A lock stayed taken through every try. What was done stays; run it again later.\n")
+        return 1
     return 0
 
 
 def migrate_to_head(owner_url: str) -> None:
-    """Upgrade the database named by `owner_url` (a role that owns it)."""
-    asyncio.run(_upgrade(owner_url))
+    """Upgrade the database named by `owner_url` (a role that owns it); `NewerDatabaseError` when there is no way up."""
+    asyncio.run(_migrate(owner_url))
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -31,12 +62,49 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-async def _upgrade(owner_url: str) -> None:
+async def retry_on_locks(step: Callable[[], Awaitable[None]], *, tries: int = TRIES) -> None:
+    """Do `step`, again with longer and jittered pauses while somebody else holds a lock it needs."""
+    for number in range(tries):
+        try:
+            await step()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or number == tries - 1:
+                raise
+            pause = min(PAUSE_S[0] * 2**number, PAUSE_S[1]) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+            _log.warning("migration_waits", tries=number + 1, pause_s=round(pause, 2))
+            await asyncio.sleep(pause)
+        else:
+            return
+
+
+async def _migrate(owner_url: str) -> None:
     engine = create_async_engine(make_url(owner_url).set(drivername="postgresql+asyncpg"))
     try:
-        async with engine.begin() as connection:
-            await connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
-            await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
-            await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
+        async with engine.connect() as guard, engine.connect() as connection:
+            # Held by a session of its own: whatever the steps do to theirs, nobody else migrates meanwhile.
+            await guard.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+            await _refuse_newer(connection)
+            await retry_on_locks(lambda: _upgrade(connection))
     finally:
         await engine.dispose()
+
+
+async def _refuse_newer(connection: AsyncConnection) -> None:
+    exists = await connection.scalar(text("SELECT to_regclass('public.alembic_version') IS NOT NULL"))
+    revision = await connection.scalar(text("SELECT version_num FROM alembic_version")) if exists else None
+    await connection.rollback()
+    if revision is not None and revision > newest_revision():
+        raise NewerDatabaseError(
+            f"The database is at {revision}, this code knows {newest_revision()}: migrate with the newer release."
+        )
+
+
+async def _upgrade(connection: AsyncConnection) -> None:
+    try:
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
+        await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+        await connection.execute(text(serving_statement()))
+        await connection.commit()
+    except DBAPIError:
+        await connection.rollback()
+        raise

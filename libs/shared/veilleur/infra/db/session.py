@@ -11,15 +11,19 @@ sent before it would be lost.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import AsyncAdaptedQueuePool, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from veilleur.infra import figures
 from veilleur.infra.db.faults import silence_error
 from veilleur.infra.doorbell import Doorbell
 from veilleur.infra.worklist import pop_rings, write_hints
@@ -56,6 +60,20 @@ class ScopedConnection(asyncpg.Connection):  # type: ignore[misc]
         return await super().execute(query, *args, timeout=timeout)  # type: ignore[no-any-return]
 
 
+class TimedPool(AsyncAdaptedQueuePool):
+    """Tells how long its users wait: for a connection that another gives back, or for a new one."""
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        started = perf_counter()
+        try:
+            return super()._do_get()
+        except PoolTimeoutError:
+            figures.POOL_TIMEOUTS.inc()
+            raise
+        finally:
+            figures.POOL_WAIT.observe(perf_counter() - started)
+
+
 class Database:
     """A pool of connections of one role, and the bell that is rung for work left by a commit."""
 
@@ -63,6 +81,7 @@ class Database:
         self._bell = bell
         self.engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
+            poolclass=TimedPool,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
@@ -81,6 +100,13 @@ class Database:
                 await write_hints(session)
         for kind, agency_id in pop_rings(session):
             self._bell.ring(kind, agency_id)
+
+    def tell_pool(self) -> None:
+        """Set the gauges of this process's connections."""
+        pool = self.engine.pool
+        assert isinstance(pool, TimedPool)  # noqa: S101 - made above
+        figures.POOL_CONNECTIONS.labels("in_use").set(pool.checkedout())
+        figures.POOL_CONNECTIONS.labels("idle").set(pool.checkedin())
 
     async def close(self) -> None:
         await self.engine.dispose()

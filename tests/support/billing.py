@@ -1,0 +1,106 @@
+"""Plans, contracts and statements over HTTP, and usage that came from nowhere."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from tests.support.people import Client, Json, unique
+from tests.support.world import World
+from veilleur.domain.billing.models import BillingPeriod
+from veilleur.domain.invoicing.close import close_period
+from veilleur.domain.metering.record import Usage, record_usage
+from veilleur.infra.db.session import Scope
+from veilleur.kernel.ids import parse_id
+
+BUYER: Json = {
+    "name": "Forum SAS",
+    "address": ["12 rue des Fleurs"],
+    "postcode": "75011",
+    "city": "Paris",
+    "country": "FR",
+    "siren": "732829320",
+    "vat_id": "FR44732829320",
+}
+
+TAX: Json = {"category": "S", "rate": "20"}
+
+
+def plan_by_item(unit: str = "0.10", **more: Any) -> Json:
+    """So much for each decision of a person, and a hundred a month."""
+    return {
+        "code": unique("plan"),
+        "version": 1,
+        "currency": "EUR",
+        "interval": "month",
+        "timezone": "Europe/Paris",
+        "components": [
+            {"code": "base", "model": "flat", "label": {"en": "Base"}, "amount": "100.00"},
+            {
+                "code": "human",
+                "model": "per_unit",
+                "meter": "decision.human",
+                "aggregation": "sum",
+                "label": {"en": "Decisions", "fr": "Décisions"},
+                "unit": unit,
+            },
+        ],
+    } | more
+
+
+async def sign(client: Client, plan: Json | None = None, starts_on: str = "2026-01-01", **more: Any) -> Json:
+    """A contract of the client by a plan that is kept for it."""
+    kept = await client.owner.call("POST", "/owner/v1/rate-plans", plan or plan_by_item(), 201)
+    body = {
+        "rate_plan": {"code": kept["code"], "version": kept["version"]},
+        "starts_on": starts_on,
+        "buyer": BUYER,
+        "tax": TAX,
+    } | more
+    return await client.owner.call("POST", f"{client.base}/contracts", body, 201)
+
+
+async def read_statement(client: Client, period: str) -> Json:
+    return await client.owner.call("GET", f"{client.base}/statement?period={period}", status=200)
+
+
+async def agency_of(world: World, client: Client) -> UUID:
+    (row,) = await world.fetch("SELECT agency_id FROM clients WHERE id = $1", parse_id("cli", client.id))
+    found: UUID = row["agency_id"]
+    return found
+
+
+async def owner_of(world: World, client: Client) -> UUID:
+    member = (await client.owner.call("GET", "/moderator/v1/me"))["id"]
+    found = parse_id("mem", member)
+    assert found
+    return found
+
+
+async def count_on(world: World, client: Client, day: date, quantity: int | str = 1, **more: Any) -> None:
+    """A fact of a day, written as facts are."""
+    meter = more.pop("meter", "decision.human")
+    client_id = parse_id("cli", client.id)
+    assert client_id
+    occurred_at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    fact = Usage(client_id, "Europe/Paris", meter, occurred_at, Decimal(quantity), **more)
+    agency_id = await agency_of(world, client)
+    async with world.worker.database.transaction(Scope(agency_id)) as session:
+        await record_usage(session, agency_id, [fact])
+
+
+async def close_month(world: World, client: Client, month: str) -> BillingPeriod:
+    """What a close leaves behind."""
+    shown = (await read_statement(client, month))["billing_period"]
+    period = await find_period(world, shown)
+    member = await owner_of(world, client)
+    async with world.parts.database.transaction(Scope(period.agency_id)) as session:
+        kept = await session.get_one(BillingPeriod, (period.agency_id, period.id))
+        await close_period(session, kept, member)
+    return await find_period(world, shown)
+
+
+async def find_period(world: World, shown: str) -> BillingPeriod:
+    (row,) = await world.fetch("SELECT agency_id FROM billing_periods WHERE id = $1", parse_id("prd", shown))
+    async with world.parts.database.transaction(Scope(row["agency_id"])) as session:
+        return await session.get_one(BillingPeriod, (row["agency_id"], parse_id("prd", shown)))
