@@ -85,7 +85,7 @@ async def test_wrong_client_credentials_get_401_invalid_client(world: World, age
     made, other = await add_oauth_client(mine), await add_oauth_client(theirs)
     api_key = mine.api.token
     wrong: list[Json] = [
-        {"client_secret": made["client_secret"][:-1] + "0"},
+        {"client_secret": made["client_secret"][:-1] + ("1" if made["client_secret"].endswith("0") else "0")},
         {"client_secret": ""},
         {"client_secret": other["client_secret"]},
         {"client_secret": api_key},
