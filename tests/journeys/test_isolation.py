@@ -117,7 +117,7 @@ async def settle(world, name: str) -> Tenant:
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
-    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": [unique("code")]})
+    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": ["personal_data"]})
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
@@ -206,7 +206,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     contract = await sign(client, purchase_order=mark)
     await close_month(world, client, "2026-05")
     await count_on(world, client, date(2026, 5, 31))
-    wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
+    wrong = {"filter": {"client": client.id, "rules": ["doubts"]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
         "client_id": client.id,
@@ -238,6 +238,8 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
     for at in (present, find_count_time(present) + timedelta(seconds=1)):
         await world.move_clock(at - present)
         assert await Drains(world.worker).run("rates", agency_id)
+    await world.move_clock(timedelta(hours=2))
+    assert await Drains(world.worker).run("watch", agency_id)
     await world.reset_clock()
     async with world.worker.database.transaction(Scope(agency_id)) as session:
         for home in homes:
@@ -706,10 +708,12 @@ async def test_a_moderator_is_handed_only_what_the_granted_clients_sent(world, t
     for _ in range(2):
         await second.accept()
     await world.drain()
-    for queues in (None, ["default", seized.ids["queue"]]):
+    for queues in (None, ["default"]):
         claim = {"hold": 10} | ({"queues": queues} if queues else {})
         answer = await moderator.call("POST", "/moderator/v1/assignments", claim, 200)
         assert {one["item"]["id"] for one in answer["assignments"]} == wanted
+    foreign = await moderator.ask("POST", "/moderator/v1/assignments", {"hold": 10, "queues": [seized.ids["queue"]]})
+    refuses(foreign, "/queues/0")
     refuses(await moderator.ask("GET", f"/moderator/v1/clients/{second.id}/guide"))
 
 

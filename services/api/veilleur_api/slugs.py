@@ -62,6 +62,7 @@ SLUGS = (
     "too-many",
     "unauthenticated",
     "unavailable",
+    "under-hold",
     "unpriced-usage",
     "unsupported-encoding",
     "unsupported-media",

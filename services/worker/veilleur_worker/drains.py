@@ -16,6 +16,8 @@ from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_att
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
 from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
+from veilleur.domain.oversight.tally_hours import tally_hours
+from veilleur.domain.oversight.watch import begin_look, look
 from veilleur.domain.providers.retention import drop_old_answers
 from veilleur.domain.review.retarget import retarget_batch
 from veilleur.domain.review.snapshot_media import Fetch, begin_fetches, drop_old_snapshots, finish_fetch
@@ -237,6 +239,18 @@ async def drain_rates(parts: Parts, agency_id: UUID) -> None:
         await watch_rates(session, agency_id)
 
 
+async def drain_watch(parts: Parts, agency_id: UUID) -> None:
+    """Look for a source that has gone silent and for work that nobody on shift may do."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        begun = counting = await begin_look(session, agency_id)
+    while counting:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            counting = await tally_hours(session, agency_id)
+    if begun:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            await look(session, agency_id)
+
+
 DRAINS: Mapping[WorkKind, Drain] = {
     "screening": drain_screening,
     "unscreened": drain_unscreened,
@@ -252,6 +266,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "backtest": drain_backtests,
     "rates": drain_rates,
     "providers": drain_providers,
+    "watch": drain_watch,
 }
 
 

@@ -8,6 +8,7 @@ from veilleur.domain.decisions import models as decisions
 from veilleur.domain.intake import models as intake
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
+from veilleur.domain.oversight import models as oversight
 from veilleur.domain.providers import models as providers
 from veilleur.domain.review import models as review
 from veilleur.domain.review import snapshot_models as snapshots
@@ -31,6 +32,7 @@ __all__ = [
     "intake",
     "metering",
     "outbox",
+    "oversight",
     "providers",
     "review",
     "rules",

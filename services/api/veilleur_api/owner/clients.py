@@ -88,6 +88,7 @@ def describe_client(client: Client) -> dict[str, Any]:
         "blast_limit_percent": client.blast_limit_percent,
         "calendar": show_id("cal", client.calendar_id),
         "strike_days": client.strike_days,
+        "default_severity": client.default_severity,
         "share_sla": client.share_sla,
         "guaranteed_slots": client.guaranteed_slots,
         "send_after_s": client.send_after_s,

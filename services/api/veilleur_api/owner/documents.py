@@ -13,6 +13,7 @@ from veilleur.domain.screening.automation import Automation
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
 from veilleur.kernel.messages import msg
+from veilleur_api.words import Reason
 
 
 def _require_zone(value: str) -> str:
@@ -56,7 +57,8 @@ class ClientPatch(Shape):
     """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
 
     `apply_to`: which open clocks count by another `calendar`; `share_sla`: tell of warnings and breaches;
-    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all.
+    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all;
+    `default_severity`: how hard its content may be to look at where no policy is suspected.
     """
 
     name: Name | None = None
@@ -65,6 +67,7 @@ class ClientPatch(Shape):
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
     strike_days: int | None = Field(default=None, ge=1, le=3_650)
+    default_severity: int | None = Field(default=None, ge=1, le=5)
     apply_to: ApplyTo = "new_only"
     open_since: str | None = None
     share_sla: bool | None = None
@@ -157,7 +160,7 @@ class AutomationIn(Shape):
     """`act`: rules decide; `advise`: people decide what rules would restrict or remove; `off`: rules are not asked."""
 
     mode: Automation
-    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+    reason: Reason
 
 
 class ReversalFilterIn(Shape):

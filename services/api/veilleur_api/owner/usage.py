@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from veilleur.domain.metering.models import UsageRecord
 from veilleur.domain.metering.queries import GROUP_COLUMNS, Billable, GroupKey, UsageFilter, list_usage, sum_usage
+from veilleur.domain.metering.record import Meter
 from veilleur.domain.tenancy.models import Agency
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.ids import Prefix, show_id
@@ -73,6 +74,8 @@ async def list_usage_records(  # noqa: PLR0917 - query parameters
     after: After = None,
 ) -> Response:
     """The proof: one row a fact, with the decision behind it."""
+    if meter is not None:
+        await _require_meter(session, caller, meter)
     wanted, _ = await _read_filter(session, caller, client, first, past, billable, meter)
     page_request = PageRequest(limit, read_cursor(after, parts=2) if after else None)
     cursor = _read_position(page_request.after) if page_request.after else None
@@ -93,6 +96,16 @@ def _read_position(key: Sequence[str]) -> tuple[date, UUID]:
         return date.fromisoformat(key[0]), UUID(key[1])
     except ValueError:
         return date.min, UUID(int=0)
+
+
+async def _require_meter(session: Tx, caller: Member, meter: str) -> None:
+    """Meters are those that we count, and whatever else was ever recorded."""
+    known = get_args(Meter)
+    query = select(UsageRecord.id).where(UsageRecord.agency_id == caller.agency_id, UsageRecord.meter == meter)
+    if meter not in known and (await session.execute(query.limit(1))).first() is None:
+        hint = msg("allowed: {codes}", codes=sorted(known))
+        error = InputError("/meter", msg("nothing is counted under this name"), hint)
+        raise Invalid(msg("Some values can't be accepted"), errors=[error])
 
 
 def _read_keys(group_by: str) -> list[GroupKey]:
