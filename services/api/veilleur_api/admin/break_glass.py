@@ -14,7 +14,7 @@ from veilleur_api.admin.agencies import authorise_operator
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import PartsOf
 from veilleur_api.guard import guarded_router, needs
-from veilleur_api.rulings import Reason
+from veilleur_api.words import Reason
 
 router = guarded_router("/admin/v1", authorise_operator, "break glass")
 
