@@ -226,6 +226,10 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         "/owner/v1/clients": {"slug": "s", "name": "n", "time_zone": "UTC", "languages": [], "calendar": None},
         "/owner/v1/clients/{client_id}": {"name": "n", "time_zone": "UTC", "languages": [], "interim": "publish"},
         "/owner/v1/clients/{client_id}/sources": {"kind": "standard", "name": "n", "settings": {}},
+        "/owner/v1/clients/{client_id}/sources/{source_id}/actor": {
+            "mode": "act", "hold_s": 0, "platform": "discourse", "credentials": {"url": NOBODY, "api_key": "0123456789"},
+            "operations": {"actions": {"hide": "hide_post"}, "verdicts": {"allow": None}},
+        },
         "/owner/v1/clients/{client_id}/sources/{source_id}/secrets": {"secret": None, "overlap_s": 60},
         "/owner/v1/clients/{client_id}/endpoints": {"url": "https://example.com/", "events": []},
         "/owner/v1/clients/{client_id}/credentials": {"kind": "api_key", "name": "n", "scopes": ["items:read"]},
@@ -341,6 +345,7 @@ async def house(world: World, shared_agency: Agency, shared_client: Client) -> A
     ids["backtest_id"] = show_id("bkt", new_id())
     ids |= {"grant_id": show_id("bgl", new_id()), "identity_id": show_id("idn", new_id())}
     ids |= {"hold_id": show_id("hld", new_id()), "breach_id": show_id("clk", new_id())}
+    ids |= {"action_id": show_id("pac", new_id())}
     callers = {"ingest": shared_client.api, "moderator": moderator, "owner": shared_agency.owner}
     app = create_app(world.settings, world.parts)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -42,8 +42,8 @@ SHAPES = {
     "calendar_id": "cal",
     "hold_id": "hld", "media_id": "med",
     "agency_endpoint_id": "end", "breach_id": "clk",
-    "provider_id": "prv",
     "identity_provider_id": "idp", "identity_id": "idn", "grant_id": "bgl", "agency_id": "agc",
+    "provider_id": "prv", "action_id": "pac",
 }  # fmt: skip
 
 

@@ -158,6 +158,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
     own_list = {"code": code, "title": mark, "list": {"entries": [mark]}}
     shared = await owner.call("POST", f"{client.base}/lists", own_list, 201)
+    await owner.call("PUT", f"{client.base}/sources/{client.source['id']}/actor", ACTOR, 200)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -203,6 +204,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     forum = {"kind": "discourse", "name": mark}
     forum = await owner.call("POST", f"{client.base}/sources", forum, 201)
     await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
+    [action] = (await owner.call("GET", f"/owner/v1/platform-actions?client={client.id}"))["data"]
     contract = await sign(client, purchase_order=mark)
     await close_month(world, client, "2026-05")
     await count_on(world, client, date(2026, 5, 31))
@@ -222,6 +224,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "case_id": case_id,
         "decision_id": made["id"],
         "hold_id": holds[0]["id"],
+        "action_id": action["id"],
         "contract_id": contract["id"],
         "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
@@ -305,6 +308,12 @@ async def seized(world):
 
 CALENDAR = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
 POLL = {"url": "http://127.0.0.1:9", "api_key": "0123456789"}
+ACTOR: Json = {
+    "mode": "act_after_hold",
+    "hold_s": 86_400,
+    "platform": "discourse",
+    "credentials": {"url": "http://127.0.0.1:9", "api_key": NEVER_ANSWERED},
+}
 BODIES: dict[str, Callable[[], Json]] = {
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
@@ -319,6 +328,7 @@ BODIES: dict[str, Callable[[], Json]] = {
     "change_source": lambda: {"mode": "paused"},
     "rotate_secret": lambda: {"overlap_s": 0},
     "put_poll": lambda: POLL,
+    "put_actor": lambda: ACTOR,
     "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
@@ -399,6 +409,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "search_client_items": lambda home: f"?client={home.client.id}&author=u_1",
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
+    "list_platform_actions": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
     "list_legal_holds": lambda home: f"?client={home.client.id}",
     "get_compliance": lambda home: f"?client={home.client.id}",
@@ -536,6 +547,8 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
         "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run", "end_break_glass_grant",
+        "test_actor", "redo_platform_action",
+        "cancel_decision_actions",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    actors,
     alarms,
     calendars,
     care,
@@ -27,6 +28,7 @@ from veilleur_api.owner import (
     near_duplicates,
     oversight,
     packs,
+    platform_actions,
     polls,
     providers,
     queues,
@@ -65,6 +67,7 @@ OWNER: tuple[APIRouter, ...] = (
     connections.router,
     source_checks.router,
     polls.router,
+    actors.router,
     catalogue.router,
     macros.router,
     rule_sets.router,
@@ -88,6 +91,7 @@ OWNER: tuple[APIRouter, ...] = (
     contracts.router,
     statements.router,
     deliveries.router,
+    platform_actions.router,
     endpoints.router,
     alarms.router,
     legal_holds.router,

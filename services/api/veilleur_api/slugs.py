@@ -41,6 +41,7 @@ SLUGS = (
     "not-in-catalogue",
     "not-linked",
     "not-pending",
+    "not-redoable",
     "not-yet",
     "nothing-to-roll-back",
     "nothing-to-waive",

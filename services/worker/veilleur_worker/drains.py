@@ -31,6 +31,7 @@ from veilleur.infra import figures
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
 from veilleur_worker.fetch_media import fetch_media
@@ -266,6 +267,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "backtest": drain_backtests,
     "rates": drain_rates,
     "providers": drain_providers,
+    "action": drain_actions,
     "watch": drain_watch,
 }
 

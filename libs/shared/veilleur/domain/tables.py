@@ -5,6 +5,7 @@ from veilleur.domain.audit import models as audit
 from veilleur.domain.billing import models as billing
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.decisions import models as decisions
+from veilleur.domain.delivery import models as delivery
 from veilleur.domain.intake import models as intake
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
@@ -27,6 +28,7 @@ __all__ = [
     "billing",
     "catalogue",
     "decisions",
+    "delivery",
     "heartbeat",
     "identity",
     "intake",

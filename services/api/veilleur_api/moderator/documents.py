@@ -181,3 +181,9 @@ class MeOut(BaseModel):
     status: Status
     status_since: datetime
     on_duty: bool
+
+
+class PlatformActionsOut(BaseModel):
+    """What a decision ordered on the platform, and what became of each: `id, operation, state, reason, detail …`."""
+
+    actions: list[dict[str, Any]]

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
@@ -34,6 +34,16 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to be made."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
 
 
 def build_client(
@@ -81,6 +91,12 @@ async def get_capped(
 ) -> Reply:
     """GET with the same bounds and the same guard."""
     return await _exchange(client.stream("GET", url, headers=dict(headers)), total_s, cap)
+
+
+async def send_capped(client: httpx.AsyncClient, call: Call, total_s: float, cap: int = BODY_CAP) -> Reply:
+    """Any call with the same bounds and the same guard."""
+    stream = client.stream(call.method, call.url, content=call.body, headers=dict(call.headers))
+    return await _exchange(stream, total_s, cap)
 
 
 async def _exchange(stream: AbstractAsyncContextManager[httpx.Response], total_s: float, cap: int) -> Reply:
