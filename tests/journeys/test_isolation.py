@@ -228,6 +228,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "contract_id": contract["id"],
         "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
+        "delivery_id": (await owner.call("GET", f"/owner/v1/deliveries?client={client.id}"))["data"][0]["id"],
     }
     items = {
         one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
@@ -315,6 +316,7 @@ ACTOR: Json = {
     "credentials": {"url": "http://127.0.0.1:9", "api_key": NEVER_ANSWERED},
 }
 BODIES: dict[str, Callable[[], Json]] = {
+    "change_identity_provider": lambda: {"name": "Mine now", "active": False},
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
     "skip_assignment": lambda: {"fence": 1, "reason": "other"},
@@ -330,6 +332,15 @@ BODIES: dict[str, Callable[[], Json]] = {
     "put_poll": lambda: POLL,
     "put_actor": lambda: ACTOR,
     "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "change_client_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "change_agency_endpoint": lambda: {"state": "disabled"},
+    "rotate_client_endpoint_secret": lambda: {"overlap_s": 0},
+    "recover_deliveries": lambda: {"since": "2026-01-01T00:00:00Z"},
+    "replay_missing_events": dict,
+    "change_own_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "rotate_own_secret": lambda: {"overlap_s": 0},
+    "recover_own_deliveries": lambda: {"since": "2026-01-01T00:00:00Z"},
+    "replay_own_missing_events": dict,
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
@@ -360,7 +371,6 @@ BODIES: dict[str, Callable[[], Json]] = {
     "assign_case_to": lambda: {"member": "mem_x"},
     "set_case_priority": lambda: {"priority": "urgent", "retarget": True},
     "route_case_to": lambda: {"queue": "default"},
-    "change_identity_provider": lambda: {"name": "Mine now", "active": False},
     "lift_legal_hold": lambda: {"reason": "x"},
     "close_case_undecided": lambda: {"reason": "x"},
     "create_contract": lambda: {
@@ -432,6 +442,7 @@ ALONE = {
     "create_agency_list": "names no id",
     "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
+    "create_own_endpoint": "names no id",
     "create_rate_plan": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
@@ -545,9 +556,10 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
-        "approve_rules", "start_shadow_run", "cancel_backtest_run", "end_break_glass_grant",
-        "test_actor", "redo_platform_action",
+        "end_break_glass_grant",
+        "ping_endpoint", "ping_agency_endpoint", "ping_own_endpoint", "redeliver_delivery", "redeliver_own_delivery",
+        "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
+        "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",
         "cancel_decision_actions",
     }  # fmt: skip
 
@@ -658,6 +670,8 @@ async def test_lists_do_hold_what_is_ones_own(world, thief):
         ("owner", f"{home.client.base}/rule-sets/1/backtests", home.ids["backtest_id"]),
         ("moderator", "/moderator/v1/assignments", home.ids["assignment_id"]),
         ("ingest", "/ingest/v1/me", home.client.source["id"]),
+        ("ingest", "/ingest/v1/endpoints", home.ids["endpoint_id"]),
+        ("ingest", "/ingest/v1/deliveries?limit=200", home.ids["delivery_id"]),
         ("ingest", "/ingest/v1/events?limit=200", home.items["c_decided"]),
         ("ingest", f"/ingest/v1/items/{home.items['c_decided']}", home.items["c_decided"]),
     ):

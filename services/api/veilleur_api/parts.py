@@ -9,6 +9,7 @@ from veilleur.domain.tenancy.issuer import Issuer
 from veilleur.domain.tenancy.lookup import Lookups
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
+from veilleur.infra.outbound.dial import Resolver, make_resolver
 from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.jwks import KeyShelf
@@ -32,6 +33,7 @@ class Parts:
     lookups: Lookups
     identities: Identities
     egress: EgressPolicy
+    resolve: Resolver
     http: httpx.AsyncClient
     """For addresses that somebody else chose."""
     intake: GroupCommit
@@ -59,6 +61,7 @@ def build_parts(settings: Settings) -> Parts:
         identities=Identities(lookups, KeyShelf(http)),
         egress=egress,
         http=http,
+        resolve=make_resolver(workers=4),
         intake=GroupCommit(database),
         unstored=UnstoredLog(database),
     )

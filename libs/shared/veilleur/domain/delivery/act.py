@@ -5,7 +5,7 @@ carried out once more, and the platform's "it is so already" counts as done.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +34,8 @@ class Act:
     operation: str
     sealed: bytes
     order: Order
+    age: timedelta
+    """Since it was ordered."""
 
 
 # A source is leased by a column of its own row: whoever waited for the lock sees it. An action waits for those that
@@ -68,7 +70,7 @@ FROM chosen, source_actors s, items i
 WHERE a.agency_id = :agency_id AND a.id = chosen.id
   AND s.agency_id = a.agency_id AND s.source_id = a.source_id AND i.agency_id = a.agency_id AND i.id = a.item_id
 RETURNING a.id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.operation, a.until, a.due_at,
-  a.withdrawn, a.undoes, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
+  a.withdrawn, a.undoes, s.sealed, i.external_id, i.body, i.received_at, a.created_at, app_now() AS present
 """)
 _SETTLE_WITHDRAWN = text("""
 UPDATE platform_actions SET state = 'cancelled', due_at = NULL, reason = 'reversed', finished_at = app_now()
@@ -99,7 +101,7 @@ async def finish_act(session: AsyncSession, agency_id: UUID, act: Act, outcome: 
     values: dict[str, Any] = {"reason": outcome.reason, "last_status": outcome.status, "finished_at": func.app_now()}
     delay = None
     if outcome.state == "retry":
-        delay = next_attempt(act.attempts, jitter=jitter, retry_after_s=outcome.after_s)
+        delay = next_attempt(act.attempts, act.age, jitter=jitter, retry_after_s=outcome.after_s)
     if outcome.state != "retry":
         values |= {"state": outcome.state, "due_at": None}
     elif delay is None:
@@ -132,7 +134,8 @@ def actor_aad(agency_id: UUID, source_id: UUID) -> str:
 
 def _to_act(row: Row[Any]) -> Act:
     order = Order(_describe(row), row.present, row.until, show_id("dec", row.decision_id))
-    return Act(row.id, row.source_id, row.fence, row.attempts, row.platform, row.operation, row.sealed, order)
+    age = row.present - row.created_at
+    return Act(row.id, row.source_id, row.fence, row.attempts, row.platform, row.operation, row.sealed, order, age)
 
 
 def _describe(row: Row[Any]) -> Subject:
