@@ -187,6 +187,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     severe = await take(world, moderator, client)
     found = {"fence": severe["fence"], "class": "terror"}
     await moderator.call("POST", f"/moderator/v1/assignments/{severe['id']}/quarantine", found, 200)
+    await owner.call("PUT", f"{client.base}/quota", {"items_per_day": 10**9}, 200)
     holds = (await owner.call("GET", f"/owner/v1/legal-holds?client={client.id}"))["data"]
     in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", media=MEDIA, **author)
     held = await take(world, moderator, client)
@@ -279,6 +280,8 @@ async def set_up_identity(world, agency: Agency, member_id: str) -> dict[str, st
     identities = await agency.owner.call("GET", f"/owner/v1/members/{member_id}/identities")
     look = {"reason": NEVER_ANSWERED, "minutes": 5}
     operator = Caller(world.admin, world.operator.key)
+    await operator.call("PUT", f"/admin/v1/agencies/{agency.id}/quota", {"items_per_day": 10**9}, 200)
+    await world.parts.gate.settle()
     grant = await operator.call("POST", f"/admin/v1/agencies/{agency.id}/break-glass", look, 201)
     return {"identity_provider": made, "identity": identities["data"][0]["id"], "break_glass": grant["id"]}
 
@@ -316,6 +319,7 @@ ACTOR: Json = {
     "credentials": {"url": "http://127.0.0.1:9", "api_key": NEVER_ANSWERED},
 }
 BODIES: dict[str, Callable[[], Json]] = {
+    "put_client_quota": lambda: {"items_per_s": 1},
     "change_identity_provider": lambda: {"name": "Mine now", "active": False},
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},

@@ -55,8 +55,10 @@ def _running(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[No
         await parts.issuer.load_keys()
         yield
         await parts.unstored.settle()
+        await parts.gate.settle()
         await parts.bell.close()
         await parts.http.aclose()
+        await parts.intake_database.close()
         await parts.database.close()
 
     return run

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies, break_glass
+from veilleur_api.admin import quotas as agency_quotas
 from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.ingest import deliveries as ingest_deliveries
@@ -35,6 +36,7 @@ from veilleur_api.owner import (
     polls,
     providers,
     queues,
+    quotas,
     rate_plans,
     reversals,
     routing,
@@ -102,5 +104,6 @@ OWNER: tuple[APIRouter, ...] = (
     alarms.router,
     legal_holds.router,
     identity.router,
+    quotas.router,
 )
-ADMIN: tuple[APIRouter, ...] = (agencies.router, break_glass.router)
+ADMIN: tuple[APIRouter, ...] = (agencies.router, break_glass.router, agency_quotas.router)

@@ -41,6 +41,7 @@ async def _run(what: str, rotation: Rotation) -> None:
     finally:
         await parts.bell.close()
         await parts.http.aclose()
+        await parts.intake_database.close()
         await parts.database.close()
 
 

@@ -16,6 +16,7 @@ from veilleur.infra.security.jwks import KeyShelf
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
 from veilleur_api.identities import Identities
+from veilleur_api.ingest.gate import IntakeGate
 from veilleur_api.ingest.group_commit import GroupCommit
 from veilleur_api.ingest.unstored import UnstoredLog
 from veilleur_api.measure import Measurer
@@ -28,6 +29,9 @@ class Parts:
     settings: Settings
     bell: ArqBell
     database: Database
+    """For people: members, the operator, logging in."""
+    intake_database: Database
+    """For client platforms: what they take up is missing to nobody who works here."""
     sealer: Sealer
     issuer: Issuer
     lookups: Lookups
@@ -36,7 +40,7 @@ class Parts:
     resolve: Resolver
     http: httpx.AsyncClient
     """For addresses that somebody else chose."""
-    intake: GroupCommit
+    gate: IntakeGate
     unstored: UnstoredLog
     measurer: Measurer = field(default_factory=Measurer)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,15 +50,18 @@ class Parts:
 def build_parts(settings: Settings) -> Parts:
     """Wire the parts; nothing is connected yet."""
     bell = ArqBell(settings.redis_url.get_secret_value())
-    database = Database(settings.database_url.get_secret_value(), bell=bell, pool_size=settings.pool_size)
+    url = settings.database_url.get_secret_value()
+    database = Database(url, bell=bell, pool_size=settings.pool_size)
+    intake_database = Database(url, bell=bell, pool_size=settings.intake_pool_size)
     egress = EgressPolicy(settings.egress_allow)
     sealer = Sealer.from_master_key(settings.master_key.get_secret_value())
-    lookups = Lookups(database, sealer)
+    lookups = Lookups(database, sealer, intake=intake_database)
     http = build_client(egress, CALL_TIMEOUT_S)
     return Parts(
         settings=settings,
         bell=bell,
         database=database,
+        intake_database=intake_database,
         sealer=sealer,
         issuer=Issuer(database, sealer, settings.issuer),
         lookups=lookups,
@@ -62,6 +69,6 @@ def build_parts(settings: Settings) -> Parts:
         egress=egress,
         http=http,
         resolve=make_resolver(workers=4),
-        intake=GroupCommit(database),
-        unstored=UnstoredLog(database),
+        gate=IntakeGate(intake_database, GroupCommit(intake_database), settings.backlog_cap),
+        unstored=UnstoredLog(intake_database),
     )

@@ -18,6 +18,7 @@ from veilleur.domain.screening import models as screening
 from veilleur.domain.sla import models as sla
 from veilleur.domain.tenancy import identity_models as identity
 from veilleur.domain.tenancy import models as tenancy
+from veilleur.domain.tenancy import quota_models as quotas
 from veilleur.domain.trials import models as trials
 from veilleur.infra import heartbeat
 from veilleur.infra.db.base import Base
@@ -36,6 +37,7 @@ __all__ = [
     "outbox",
     "oversight",
     "providers",
+    "quotas",
     "review",
     "rules",
     "screening",

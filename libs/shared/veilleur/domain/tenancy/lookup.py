@@ -75,8 +75,10 @@ def source_aad(agency_id: UUID, source_id: UUID) -> str:
 class Lookups:
     """The cached look-ups of one process."""
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, sealer: Sealer, *, intake: Database | None = None) -> None:
+        """`intake` is what client platforms are looked up by, so that members never stand in their line."""
         self._database = database
+        self._intake = intake or database
         self._sealer = sealer
         self._sources: Kept[UUID, FoundSource] = Kept(self._load_source)
         self._credentials: Kept[bytes, FoundCredential] = Kept(self._load_credential)
@@ -108,7 +110,7 @@ class Lookups:
 
     async def find_login_provider(self, provider_id: UUID) -> FoundProvider | None:
         """A provider that people log in by, with its secret opened; not kept."""
-        row = await self._one("SELECT * FROM find_login_provider(:wanted)", provider_id)
+        row = await _find(self._database, "find_login_provider", provider_id)
         if row is None:
             return None
         aad = login_aad(row.agency_id, row.id)
@@ -121,7 +123,7 @@ class Lookups:
             kept.clear()
 
     async def _load_source(self, source_id: UUID) -> FoundSource | None:
-        row = await self._one("SELECT * FROM find_source(:wanted)", source_id)
+        row = await _find(self._intake, "find_source", source_id)
         if row is None:
             return None
         aad = source_aad(row.agency_id, source_id)
@@ -138,7 +140,7 @@ class Lookups:
         )
 
     async def _load_credential(self, secret_hash: bytes) -> FoundCredential | None:
-        row = await self._one("SELECT * FROM find_credential(:wanted)", secret_hash)
+        row = await _find(self._intake, "find_credential", secret_hash)
         if row is None:
             return None
         return FoundCredential(row.id, row.agency_id, row.client_id, row.kind, frozenset(row.scopes), row.test)
@@ -151,7 +153,7 @@ class Lookups:
             Credential.revoked_at.is_(None),
             func.coalesce(Credential.expires_at > func.app_now(), True),
         )
-        async with self._database.transaction(Scope(agency_id)) as session:
+        async with self._intake.transaction(Scope(agency_id)) as session:
             return (await session.scalars(live)).one_or_none()
 
     async def _load_member(self, key: tuple[UUID, UUID, UUID | None]) -> FoundMember | None:
@@ -182,9 +184,10 @@ class Lookups:
         async with self._database.transaction(Scope(key[0])) as session:
             return await find_linked(session, *key)
 
-    async def _one(self, query: str, wanted: object) -> Any:
-        async with self._database.transaction(NOBODY) as session:
-            return (await session.execute(text(query), {"wanted": wanted})).one_or_none()
+
+async def _find(database: Database, look_up: str, wanted: object) -> Any:
+    async with database.transaction(NOBODY) as session:
+        return (await session.execute(text(f"SELECT * FROM {look_up}(:wanted)"), {"wanted": wanted})).one_or_none()
 
 
 def _read_provider(row: Any, login_client_id: str | None = None, login_secret: str | None = None) -> FoundProvider:

@@ -1,4 +1,5 @@
-"""Who members are elsewhere, how long they stay logged in, who may look in for a while; when a signing key begins.
+"""Who members are elsewhere, how long they stay logged in, who may look in for a while; how much clients
+may send; when a signing key begins.
 
 Kind: expand.
 """
@@ -103,6 +104,39 @@ CREATE TABLE break_glass_grants (
   CONSTRAINT ck_break_glass_grants_at_most_an_hour CHECK (expires_at <= granted_at + interval '1 hour')
 );
 
+CREATE TABLE quotas (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  client_id UUID,
+  items_per_s INTEGER,
+  burst INTEGER,
+  items_per_day BIGINT,
+  items_per_month BIGINT,
+  set_by TEXT NOT NULL,
+  set_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  CONSTRAINT pk_quotas PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_quotas_agency_id FOREIGN KEY(agency_id) REFERENCES agencies (agency_id),
+  CONSTRAINT fk_quotas_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
+  CONSTRAINT ck_quotas_items_per_s CHECK (items_per_s BETWEEN 1 AND 1000000),
+  CONSTRAINT ck_quotas_burst CHECK (burst BETWEEN 1 AND 10000000),
+  CONSTRAINT ck_quotas_items_per_day CHECK (items_per_day >= 1),
+  CONSTRAINT ck_quotas_items_per_month CHECK (items_per_month >= 1)
+);
+
+CREATE UNIQUE INDEX uq_quotas_whose ON quotas (agency_id, client_id) NULLS NOT DISTINCT;
+
+CREATE TABLE quota_use (
+  agency_id UUID NOT NULL,
+  id UUID NOT NULL,
+  client_id UUID NOT NULL,
+  day DATE NOT NULL,
+  items BIGINT NOT NULL,
+  beyond BIGINT NOT NULL,
+  CONSTRAINT pk_quota_use PRIMARY KEY (agency_id, id),
+  CONSTRAINT fk_quota_use_agency_id_client_id FOREIGN KEY(agency_id, client_id) REFERENCES clients (agency_id, id),
+  CONSTRAINT uq_quota_use_agency_id_client_id_day UNIQUE (agency_id, client_id, day)
+);
+
 CREATE FUNCTION find_identity_providers(wanted text)
 RETURNS TABLE (agency_id uuid, id uuid, issuer text, audience text, algorithms text[], jwks_uri text, role_claim text,
                role_map jsonb)
@@ -131,9 +165,11 @@ REVOKE ALL ON FUNCTION find_identity_providers, find_login_provider, find_refres
 GRANT EXECUTE ON FUNCTION find_identity_providers, find_login_provider, find_refresh_token TO veilleur_app;
 
 GRANT SELECT, INSERT, UPDATE ON identity_providers, member_identities, member_sessions, refresh_tokens,
-  break_glass_grants TO veilleur_app;
+  break_glass_grants, quotas, quota_use TO veilleur_app;
 
 GRANT DELETE ON member_identities TO veilleur_app;
+
+GRANT SELECT ON quotas, quota_use TO veilleur_client;
 
 GRANT SELECT, DELETE ON member_sessions, refresh_tokens TO veilleur_worker
 """
@@ -141,20 +177,29 @@ GRANT SELECT, DELETE ON member_sessions, refresh_tokens TO veilleur_worker
 DOWN = """
 DROP FUNCTION find_identity_providers, find_login_provider, find_refresh_token;
 
-DROP TABLE break_glass_grants, refresh_tokens, member_sessions, member_identities, identity_providers;
+DROP TABLE quota_use, quotas, break_glass_grants, refresh_tokens, member_sessions, member_identities, identity_providers;
 
 ALTER TABLE issuer_keys DROP COLUMN signs_from
 """
 
-TENANTED = ("identity_providers", "member_identities", "member_sessions", "refresh_tokens", "break_glass_grants")
+# Table → the column that names a client's own rows; None keeps clients out altogether.
+TENANTED: dict[str, str | None] = {
+    "identity_providers": None,
+    "member_identities": None,
+    "member_sessions": None,
+    "refresh_tokens": None,
+    "break_glass_grants": None,
+    "quotas": "client_id",
+    "quota_use": "client_id",
+}
 LOOKED_UP = ("identity_providers", "refresh_tokens")
 
 
 def upgrade() -> None:
     for statement in UP.strip().split(";\n\n"):
         op.execute(statement)
-    for table in TENANTED:
-        for statement in tenant_statements(table, client_column=None):
+    for table, client_column in TENANTED.items():
+        for statement in tenant_statements(table, client_column=client_column):
             op.execute(statement)
     for table in LOOKED_UP:
         op.execute(lookup_statement(table))
