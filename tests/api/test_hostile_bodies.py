@@ -78,10 +78,49 @@ RAW: list[bytes] = [
 ]
 """Sent as they are."""
 
-BROKEN_NUMBERS = (
-    ["01", "+1", ".5", "1.", "0x1", "1e", "1e+", "--1", "1_000", "1,5", "٣", "１", "∞", "-Infinity", "-NaN", "nan", "1e1000000", "1E400", "-0x1", "0b1", "0o7", "1f", "1n"]
-)
-BROKEN_WORDS = ["True", "None", "undefined", "nul", "tru", "falsee", "NULL", "'a'", "`a`", "/a/", "a", "@a", "{{a}}", "${a}", "<a>", "\\u0022a\\u0022"]
+BROKEN_NUMBERS = [
+    "01",
+    "+1",
+    ".5",
+    "1.",
+    "0x1",
+    "1e",
+    "1e+",
+    "--1",
+    "1_000",
+    "1,5",
+    "٣",
+    "１",
+    "∞",
+    "-Infinity",
+    "-NaN",
+    "nan",
+    "1e1000000",
+    "1E400",
+    "-0x1",
+    "0b1",
+    "0o7",
+    "1f",
+    "1n",
+]
+BROKEN_WORDS = [
+    "True",
+    "None",
+    "undefined",
+    "nul",
+    "tru",
+    "falsee",
+    "NULL",
+    "'a'",
+    "`a`",
+    "/a/",
+    "a",
+    "@a",
+    "{{a}}",
+    "${a}",
+    "<a>",
+    "\\u0022a\\u0022",
+]
 BROKEN_TEXTS = [
     b"\\x41",
     b"\\u12",
