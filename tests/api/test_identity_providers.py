@@ -59,11 +59,11 @@ async def test_a_token_of_the_agencys_provider_is_a_bearer_once_its_subject_is_l
 ):
     await trust(agency, idp)
     caller = Caller(world.http, idp.sign())
-    read_problem(await caller.ask("GET", ME), 403, "not-linked")
+    read_problem(await caller.ask("GET", ME), 403, "unlinked-identity")
     member_id = await link(agency, idp.sign())
     assert (await caller.call("GET", ME, status=200))["id"] == member_id
     assert (await Caller(world.http, idp.sign(idp.keys[1])).call("GET", ME))["id"] == member_id
-    read_problem(await Caller(world.http, idp.sign(sub="u-2")).ask("GET", ME), 403, "not-linked")
+    read_problem(await Caller(world.http, idp.sign(sub="u-2")).ask("GET", ME), 403, "unlinked-identity")
     read_problem(await Caller(world.http, idp.sign()).ask("GET", "/owner/v1/clients"), 403, "forbidden")
     read_problem(await Caller(world.http, idp.sign()).ask("GET", "/ingest/v1/me"), 401, "unauthenticated")
 
@@ -144,7 +144,7 @@ async def test_what_is_taken_back_is_refused(world: World, agency: Agency, idp: 
     await caller.call("GET", ME, status=200)
     await agency.owner.call("DELETE", f"{path}/{identity['id']}", status=204)
     world.parts.lookups.forget()
-    read_problem(await caller.ask("GET", ME), 403, "not-linked")
+    read_problem(await caller.ask("GET", ME), 403, "unlinked-identity")
 
 
 async def test_while_the_provider_is_down_its_tokens_go_on(world: World, agency: Agency, idp: Idp):
@@ -230,14 +230,14 @@ async def test_who_is_not_linked_does_not_get_in(agency: Agency, browser: Browse
     for query in ({}, {"code": "vl_code_made_up"}, {"code": (await invite(agency))[1][:-1]}):
         await browser.begin(**query)
         browser.let_in()
-        read_problem(await browser.come_back(), 403, "not-linked")
+        read_problem(await browser.come_back(), 403, "unlinked-identity")
 
 
 async def test_a_login_code_of_another_agency_links_nobody(world: World, browser: Browser):
     _, code = await invite(await world.operator.found_agency())
     await browser.begin(code=code)
     browser.let_in()
-    read_problem(await browser.come_back(), 403, "not-linked")
+    read_problem(await browser.come_back(), 403, "unlinked-identity")
 
 
 async def test_an_answer_without_the_browser_that_began_leads_nowhere(agency: Agency, browser: Browser):
@@ -338,7 +338,7 @@ async def test_a_provider_is_kept_without_ever_showing_its_secret(world: World, 
     read_problem(answer, 412, "precondition-failed")
     changed = await agency.owner.call("PATCH", path, {"name": "New", "login_secret": None}, 200, if_match='"1"')
     assert (changed["name"], changed["has_login_secret"], changed["issuer"]) == ("New", False, idp.issuer)
-    read_problem(await agency.owner.ask("POST", PROVIDERS, {"name": "x", "issuer": idp.issuer, "audience": "a"}), 409, "issuer-taken")  # fmt: skip
+    read_problem(await agency.owner.ask("POST", PROVIDERS, {"name": "x", "issuer": idp.issuer, "audience": "a"}), 409, "identity-provider-taken")  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -20,17 +20,14 @@ UNTENANTED = {
     "work_hints": "which agencies may have work: an agency's id, a kind and a time, no content",
     "worker_heartbeats": "which workers live: a host, a process and times",
 }
-LOOKED_UP = {
-    "agencies", "clients", "sources", "source_secrets", "credentials", "login_codes", "identity_providers",
-    "refresh_tokens",
-}  # fmt: skip
-LOOKUPS = {
-    "find_source", "find_credential", "find_login_code", "list_agencies", "find_identity_providers",
-    "find_login_provider", "find_refresh_token",
-}  # fmt: skip
+LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
+LOOKUPS = {"find_source", "find_credential", "find_login_code", "list_agencies"}
 APPEND_ONLY = {"audit_entries", "usage_records", "sla_events", "calendars", "sla_policies", "rate_plan_versions"}
 
 DELETABLE = {
+    ("member_identities", "veilleur_app"): "who was linked stands in the trail",
+    ("member_sessions", "veilleur_worker"): "log-ins are kept for thirty days",
+    ("refresh_tokens", "veilleur_worker"): "and go with their log-in",
     ("grants", "veilleur_app"): "a member stops serving a client",
     ("routing_rules", "veilleur_app"): "the list is replaced whole",
     ("shifts", "veilleur_app"): "a shift is over; who worked stands in the assignments",
@@ -52,13 +49,13 @@ DELETABLE = {
     ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",
     ("backtest_items", "veilleur_worker"): "and when it is done",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",
-    ("member_identities", "veilleur_app"): "who was linked stands in the trail",
-    ("member_sessions", "veilleur_worker"): "log-ins are kept for thirty days",
-    ("refresh_tokens", "veilleur_worker"): "and go with their log-in",
     ("source_hours", "veilleur_worker"): "what is usual is taken from four weeks",
     ("provider_cache", "veilleur_worker"): "what providers said is remembered for thirty days",
     ("provider_questions", "veilleur_worker"): "as long; what rules were told stands in the evaluation",
 }
+
+LOOKED_UP |= {"identity_providers", "refresh_tokens"}
+LOOKUPS |= {"find_identity_providers", "find_login_provider", "find_refresh_token"}
 
 NOT_AGENCY_FIRST = {
     "uq_agencies_slug": "the operator names agencies by slug, before any agency is known",

@@ -24,9 +24,10 @@ from veilleur_api.owner import (
     contracts,
     deliveries,
     endpoints,
-    identity,
     legal_holds,
+    limits,
     lists,
+    logins,
     macros,
     members,
     near_duplicates,
@@ -36,7 +37,6 @@ from veilleur_api.owner import (
     polls,
     providers,
     queues,
-    quotas,
     rate_plans,
     reversals,
     routing,
@@ -70,6 +70,8 @@ MODERATOR: tuple[APIRouter, ...] = (
 )
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
+    limits.router,
+    logins.router,
     config.router,
     connections.router,
     client_endpoints.router,
@@ -103,7 +105,5 @@ OWNER: tuple[APIRouter, ...] = (
     endpoints.router,
     alarms.router,
     legal_holds.router,
-    identity.router,
-    quotas.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router, break_glass.router, agency_quotas.router)

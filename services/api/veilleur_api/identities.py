@@ -64,7 +64,7 @@ class Identities:
                 msg("You are a member of several agencies: name one in the header Veilleur-Agency"), slug="which-agency"
             )
         raise Forbidden(
-            msg("This identity is not linked to a member: log in once with a login code"), slug="not-linked"
+            msg("This identity is not linked to a member: log in once with a login code"), slug="unlinked-identity"
         )
 
     async def read_foreign(self, token: str, agency_id: UUID) -> tuple[FoundProvider, Subject]:

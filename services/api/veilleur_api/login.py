@@ -185,7 +185,7 @@ async def _enter(parts: Parts, provider: FoundProvider, subject: Subject, login_
                 await link_identity(session, agency_id, provider.provider_id, subject.subject, member_id)
         if member_id is None:
             raise Forbidden(
-                msg("This identity is not linked to a member: log in once with a login code"), slug="not-linked"
+                msg("This identity is not linked to a member: log in once with a login code"), slug="unlinked-identity"
             )
         logged_in = await open_session(session, agency_id, member_id, Voucher(provider.provider_id, subject.roles))
         if logged_in is None:

@@ -36,7 +36,7 @@ async def add_provider(
             await session.flush()
     except IntegrityError:
         raise Conflict(
-            msg("The issuer {issuer} is configured already", issuer=terms.issuer), slug="issuer-taken"
+            msg("The issuer {issuer} is configured already", issuer=terms.issuer), slug="identity-provider-taken"
         ) from None
     await session.refresh(provider)
     deed = Deed(actor, "identity_provider.created", show_id("idp", provider.id), None, {"issuer": terms.issuer})

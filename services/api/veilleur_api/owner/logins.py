@@ -27,7 +27,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import page_by_id, require_match
-from veilleur_api.owner.identity_documents import (
+from veilleur_api.owner.login_documents import (
     BreakGlassListOut,
     BreakGlassOut,
     IdentitiesOut,
