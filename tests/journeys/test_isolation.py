@@ -83,13 +83,13 @@ class Tenant:
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
         own = {
+            "identity_provider_id": self.ids["identity_provider"],
+            "identity_id": self.ids["identity"],
+            "grant_id": self.ids["break_glass"],
             "member_id": self.ids["member"],
             "calendar_id": self.ids["calendar"],
             "breach_id": self.ids["clock"],
             "agency_endpoint_id": self.ids["agency_endpoint"],
-            "identity_provider_id": self.ids["identity_provider"],
-            "identity_id": self.ids["identity"],
-            "grant_id": self.ids["break_glass"],
         }
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id", "provider_id")}
         return self.homes[0].ids | named | own
@@ -434,6 +434,9 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
 }
 
 ALONE = {
+    "revoke_token": "ends what its bearer holds, names no id",
+    "begin_login": "reads a provider's public face; what it trusts is tried in tests of its own",
+    "finish_login": "believes its own cookie only",
     "receive_webhook": "answers to signatures only",
     "answer_handshake": "answers to who knows the source and its verify token",
     "send_heartbeat": "answers for each lease apart",
@@ -452,9 +455,6 @@ ALONE = {
     "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
     "get_starting_pack": "touches no row",
-    "revoke_token": "ends what its bearer holds, names no id",
-    "begin_login": "reads a provider's public face; what it trusts is tried in tests of its own",
-    "finish_login": "believes its own cookie only",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
