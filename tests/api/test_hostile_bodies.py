@@ -370,7 +370,7 @@ async def furnish(agency: Agency, client: Client, member_id: str) -> dict[str, s
     """Something behind every id that a path may name."""
     hours = {"time_zone": "UTC", "weekly": {"mon": [["09:00", "17:00"]]}}
     shared = {"code": "spare", "title": "S", "list": {"entries": ["x"]}}
-    wrong = {"filter": {"client": client.id, "rules": ["none"]}}
+    wrong = {"filter": {"client": client.id}}
     makers: dict[str, tuple[str, Json]] = {
         "macro_id": (f"{client.base}/macros", {"code": "spare", "title": "S", "texts": {"fr": "x"}}),
         "list_id": (f"{client.base}/lists", shared),
