@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from veilleur_api.admin import agencies, break_glass
 from veilleur_api.admin import quotas as agency_quotas
-from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
+from veilleur_api.ingest import account, answers, authors, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.ingest import deliveries as ingest_deliveries
 from veilleur_api.ingest import endpoints as ingest_endpoints
@@ -13,6 +13,7 @@ from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     actors,
     alarms,
+    audit,
     calendars,
     care,
     cases,
@@ -22,6 +23,7 @@ from veilleur_api.owner import (
     config,
     connections,
     contracts,
+    data_policies,
     deliveries,
     endpoints,
     legal_holds,
@@ -31,6 +33,7 @@ from veilleur_api.owner import (
     macros,
     members,
     near_duplicates,
+    offboarding,
     oversight,
     packs,
     platform_actions,
@@ -59,6 +62,7 @@ INGEST: tuple[APIRouter, ...] = (
     ingest_decisions.router,
     answers.router,
     account.router,
+    authors.router,
 )
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
@@ -105,5 +109,8 @@ OWNER: tuple[APIRouter, ...] = (
     endpoints.router,
     alarms.router,
     legal_holds.router,
+    data_policies.router,
+    offboarding.router,
+    audit.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router, break_glass.router, agency_quotas.router)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from veilleur.domain.tenancy.issuer import Issuer
+from veilleur.domain.tenancy.keyring import Keyring
 from veilleur.domain.tenancy.lookup import Lookups
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
@@ -33,6 +34,8 @@ class Parts:
     intake_database: Database
     """For client platforms: what they take up is missing to nobody who works here."""
     sealer: Sealer
+    """Of the master keys."""
+    keyring: Keyring
     issuer: Issuer
     lookups: Lookups
     identities: Identities
@@ -54,8 +57,9 @@ def build_parts(settings: Settings) -> Parts:
     database = Database(url, bell=bell, pool_size=settings.pool_size)
     intake_database = Database(url, bell=bell, pool_size=settings.intake_pool_size)
     egress = EgressPolicy(settings.egress_allow)
-    sealer = Sealer.from_master_key(settings.master_key.get_secret_value())
-    lookups = Lookups(database, sealer, intake=intake_database)
+    sealer = Sealer.from_master_key(*settings.master_keys)
+    keyring = Keyring(database, sealer)
+    lookups = Lookups(database, keyring, intake=intake_database)
     http = build_client(egress, CALL_TIMEOUT_S)
     return Parts(
         settings=settings,
@@ -63,6 +67,7 @@ def build_parts(settings: Settings) -> Parts:
         database=database,
         intake_database=intake_database,
         sealer=sealer,
+        keyring=keyring,
         issuer=Issuer(database, sealer, settings.issuer),
         lookups=lookups,
         identities=Identities(lookups, KeyShelf(http)),

@@ -63,7 +63,8 @@ async def create_identity_provider(new: IdentityProviderIn, caller: Member, sess
         new.login_client_id,
     )
     _check(parts, terms, new.login_secret)
-    provider = await add_provider(session, parts.sealer, caller.agency_id, terms, new.login_secret, caller.name)
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, None)
+    provider = await add_provider(session, sealer, caller.agency_id, terms, new.login_secret, caller.name)
     return JsonAnswer(_describe(parts, provider), 201, {"etag": _etag(provider)})
 
 
@@ -110,7 +111,8 @@ async def change_identity_provider(
     keeps_secret = "login_secret" not in given and provider.login_secret is not None
     _check(parts, terms, "kept" if keeps_secret else patch.login_secret)
     if "login_secret" in given:
-        change_login_secret(provider, parts.sealer, patch.login_secret)
+        sealer = await parts.keyring.sealer_in(session, caller.agency_id, None)
+        change_login_secret(provider, sealer, patch.login_secret)
     if given - {"active"}:
         await change_provider(session, provider, terms, caller.name)
     if patch.active is not None:

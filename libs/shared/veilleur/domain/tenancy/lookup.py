@@ -13,10 +13,10 @@ from sqlalchemy import and_, func, select, text
 from veilleur.domain.tenancy.bearer import Terms
 from veilleur.domain.tenancy.connect_provider import find_linked, login_aad
 from veilleur.domain.tenancy.identity_models import MemberSession
+from veilleur.domain.tenancy.keyring import Keyring
 from veilleur.domain.tenancy.models import Credential, Member
 from veilleur.infra.db.session import NOBODY, Database, Scope
 from veilleur.infra.kept import Kept
-from veilleur.infra.security.sealing import Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,11 @@ def source_aad(agency_id: UUID, source_id: UUID) -> str:
 class Lookups:
     """The cached look-ups of one process."""
 
-    def __init__(self, database: Database, sealer: Sealer, *, intake: Database | None = None) -> None:
+    def __init__(self, database: Database, keyring: Keyring, *, intake: Database | None = None) -> None:
         """`intake` is what client platforms are looked up by, so that members never stand in their line."""
         self._database = database
         self._intake = intake or database
-        self._sealer = sealer
+        self._keyring = keyring
         self._sources: Kept[UUID, FoundSource] = Kept(self._load_source)
         self._credentials: Kept[bytes, FoundCredential] = Kept(self._load_credential)
         self._issued: Kept[tuple[UUID, UUID], UUID] = Kept(self._load_issued)
@@ -113,8 +113,10 @@ class Lookups:
         row = await _find(self._database, "find_login_provider", provider_id)
         if row is None:
             return None
-        aad = login_aad(row.agency_id, row.id)
-        secret = self._sealer.open(row.login_secret, aad).decode() if row.login_secret is not None else None
+        secret = None
+        if row.login_secret is not None:
+            sealer = await self._keyring.sealer_for(row.agency_id, [row.login_secret])
+            secret = sealer.open(row.login_secret, login_aad(row.agency_id, row.id)).decode()
         return _read_provider(row, row.login_client_id, secret)
 
     def forget(self) -> None:
@@ -127,6 +129,7 @@ class Lookups:
         if row is None:
             return None
         aad = source_aad(row.agency_id, source_id)
+        sealer = await self._keyring.sealer_for(row.agency_id, row.secrets)
         return FoundSource(
             source_id=source_id,
             agency_id=row.agency_id,
@@ -135,7 +138,7 @@ class Lookups:
             mode=row.mode,
             time_zone=row.time_zone,
             interim=row.interim,
-            secrets=tuple(self._sealer.open(sealed, aad) for sealed in row.secrets),
+            secrets=tuple(sealer.open(sealed, aad) for sealed in row.secrets),
             settings=row.settings,
         )
 
