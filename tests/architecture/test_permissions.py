@@ -36,7 +36,7 @@ SCOPES_OF_LATER_CALLS = {"billing:read"}
 OPERATOR |= {"agencies:enter"}
 
 SHAPES = {
-    "agency_id": "agc", "identity_provider_id": "idp", "identity_id": "idn", "grant_id": "bgl",
+    "identity_provider_id": "idp", "identity_id": "idn", "grant_id": "bgl",
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que", "case_id": "cas", "shift_id": "shf",
     "absence_id": "abs", "reversal_id": "rev", "decision_id": "dec",
@@ -46,7 +46,7 @@ SHAPES = {
     "hold_id": "hld", "media_id": "med",
     "agency_endpoint_id": "end", "breach_id": "clk",
     "provider_id": "prv", "action_id": "pac",
-    "external_id": "usg", "erasure_id": "ers", "offboarding_id": "ofb",
+    "external_id": "usg", "erasure_id": "ers", "offboarding_id": "ofb", "agency_id": "agc",
     "delivery_id": "dlv",
 }  # fmt: skip
 

@@ -16,11 +16,11 @@ from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.jwks import KeyShelf
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
-from veilleur_api.identities import Identities
-from veilleur_api.ingest.gate import IntakeGate
 from veilleur_api.ingest.group_commit import GroupCommit
+from veilleur_api.ingest.turnstile import IntakeGate
 from veilleur_api.ingest.unstored import UnstoredLog
 from veilleur_api.measure import Measurer
+from veilleur_api.vouching import Identities
 
 CALL_TIMEOUT_S = 10.0
 
@@ -54,26 +54,26 @@ def build_parts(settings: Settings) -> Parts:
     """Wire the parts; nothing is connected yet."""
     bell = ArqBell(settings.redis_url.get_secret_value())
     url = settings.database_url.get_secret_value()
-    database = Database(url, bell=bell, pool_size=settings.pool_size)
-    intake_database = Database(url, bell=bell, pool_size=settings.intake_pool_size)
+    people = Database(url, bell=bell, pool_size=settings.pool_size)
+    database = Database(url, bell=bell, pool_size=settings.intake_pool_size)
     egress = EgressPolicy(settings.egress_allow)
     sealer = Sealer.from_master_key(*settings.master_keys)
-    keyring = Keyring(database, sealer)
-    lookups = Lookups(database, keyring, intake=intake_database)
+    keyring = Keyring(people, sealer)
+    lookups = Lookups(people, keyring, intake=database)
     http = build_client(egress, CALL_TIMEOUT_S)
     return Parts(
         settings=settings,
         bell=bell,
-        database=database,
-        intake_database=intake_database,
+        database=people,
+        intake_database=database,
         sealer=sealer,
         keyring=keyring,
-        issuer=Issuer(database, sealer, settings.issuer),
+        issuer=Issuer(people, sealer, settings.issuer),
         lookups=lookups,
         identities=Identities(lookups, KeyShelf(http)),
         egress=egress,
-        http=http,
         resolve=make_resolver(workers=4),
-        gate=IntakeGate(intake_database, GroupCommit(intake_database), settings.backlog_cap),
-        unstored=UnstoredLog(intake_database),
+        http=http,
+        gate=IntakeGate(database, GroupCommit(database), settings.backlog_cap),
+        unstored=UnstoredLog(database),
     )

@@ -191,7 +191,7 @@ async def test_counts_that_can_not_be_written_are_written_later(
 ):
     await client.accept()
     with monkeypatch.context() as patch:
-        patch.setattr("veilleur_api.ingest.gate.count_use", None)
+        patch.setattr("veilleur_api.ingest.turnstile.count_use", None)
         await world.parts.gate.settle()
     assert (await see_use(world, client))["day"] == 1
 
