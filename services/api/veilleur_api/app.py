@@ -43,6 +43,14 @@ def _create(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextMana
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        # Its logs would hold what callers sent, its metrics what ours say.
+        telemetry={
+            "tracer_provider": parts.tracers,
+            "tracing": parts.settings.otlp_url is not None,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+        },
     )
     app.state.parts = parts
     install_problem_handlers(app)

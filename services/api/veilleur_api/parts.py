@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import httpx
+from opentelemetry.trace import TracerProvider
 
 from veilleur.domain.tenancy.issuer import Issuer
 from veilleur.domain.tenancy.keyring import Keyring
@@ -16,6 +17,7 @@ from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.jwks import KeyShelf
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
+from veilleur.infra.tracing import build_tracers
 from veilleur_api.ingest.group_commit import GroupCommit
 from veilleur_api.ingest.turnstile import IntakeGate
 from veilleur_api.ingest.unstored import UnstoredLog
@@ -45,6 +47,7 @@ class Parts:
     """For addresses that somebody else chose."""
     gate: IntakeGate
     unstored: UnstoredLog
+    tracers: TracerProvider
     measurer: Measurer = field(default_factory=Measurer)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: it is no longer ready, and still serves."""
@@ -76,4 +79,5 @@ def build_parts(settings: Settings) -> Parts:
         http=http,
         gate=IntakeGate(database, GroupCommit(database), settings.backlog_cap),
         unstored=UnstoredLog(database),
+        tracers=build_tracers(settings.otlp_url, "veilleur-api"),
     )

@@ -106,7 +106,8 @@ class Drains:
         try:
             while self._running[key] and not self._parts.stopping.is_set():
                 self._running[key] = False
-                await DRAINS[kind](self._parts, agency_id)
+                with self._parts.tracer.start_as_current_span(f"drain {kind}", record_exception=False):
+                    await DRAINS[kind](self._parts, agency_id)
         except Exception as error:  # noqa: BLE001 - the sweep comes back in a second
             figures.DRAINS.labels(kind, "failed").inc()
             _log.error("drain_failed", kind=kind, agency_id=str(agency_id), error=type(error).__name__, exc_info=error)

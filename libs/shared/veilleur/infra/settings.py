@@ -51,6 +51,10 @@ class Settings(DatabaseSettings):
         default=3.0, ge=0, le=60, description="how long the API serves on, no longer ready, when it is told to stop"
     )
 
+    otlp_url: str | None = Field(
+        default=None, description="where traces go, OTLP over HTTP: http://collector:4318/v1/traces; nowhere without"
+    )
+
     pool_size: int = Field(default=10, ge=1, le=100)
     intake_pool_size: int = Field(
         default=8, ge=1, le=100, description="connections of the API's for client platforms, beside `pool_size`"
