@@ -20,6 +20,8 @@ from veilleur.infra.settings import Settings
 from veilleur.infra.tracing import build_tracers
 
 SEND_TIMEOUT_S = 10.0
+SCREEN_TURNS = 4
+"""Batches that a process screens side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Parts:
     shelf: Shelf
     tracer: Tracer
     pulse: Pulse = field(default_factory=Pulse)
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SCREEN_TURNS))
+    """Who is to screen a batch waits in line: agencies take turns, however much one of them has waiting."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: drains take no further batch."""
 

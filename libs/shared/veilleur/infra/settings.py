@@ -56,6 +56,12 @@ class Settings(DatabaseSettings):
     )
 
     pool_size: int = Field(default=10, ge=1, le=100)
+    intake_pool_size: int = Field(
+        default=8, ge=1, le=100, description="connections of the API's for client platforms, beside `pool_size`"
+    )
+    backlog_cap: int = Field(
+        default=100_000, ge=1, description="items of one client that may wait to be screened before it is told 429"
+    )
     token_lifetime_s: int = Field(default=900, ge=60, le=86_400)
     egress_allow: Annotated[tuple[Network, ...], NoDecode] = ()
     smtp_url: SecretStr | None = Field(
