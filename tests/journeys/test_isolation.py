@@ -107,7 +107,7 @@ async def settle(world, name: str) -> Tenant:
     queue = await owner.call("POST", "/owner/v1/queues", {"code": unique("q"), "name": f"{NEVER_ANSWERED} {name}"}, 201)
     rule = {"name": f"{NEVER_ANSWERED} {name}", "when": {"kind": ["account"]}, "queue": queue["code"]}
     await owner.call("POST", "/owner/v1/routing-rules", rule, 201)
-    always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
+    always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}, "holiday_country": "FR"}
     calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
     told = {"kind": "standard", "url": "http://127.0.0.1:9/agency"}
     endpoint = await owner.call("POST", "/owner/v1/endpoints", told, 201)
