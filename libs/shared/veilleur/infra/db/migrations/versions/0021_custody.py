@@ -195,6 +195,8 @@ GRANTS = (
     "GRANT SELECT, UPDATE ON departures TO veilleur_worker",
     "GRANT SELECT ON departures TO veilleur_owner",
     "GRANT SELECT ON issuer_keys TO veilleur_worker",
+    "GRANT UPDATE ON contracts TO veilleur_worker",
+    "GRANT DELETE ON billing_periods TO veilleur_worker",
     "GRANT DELETE ON item_revisions, reports, evaluations, near_dup_keys, notes, questions TO veilleur_worker",
 )
 
@@ -209,6 +211,10 @@ BEGIN
 END $$;
 
 REVOKE DELETE ON item_revisions, reports, evaluations, near_dup_keys, notes, questions FROM veilleur_worker;
+
+REVOKE UPDATE ON contracts FROM veilleur_worker;
+
+REVOKE DELETE ON billing_periods FROM veilleur_worker;
 
 REVOKE SELECT ON issuer_keys FROM veilleur_worker;
 
