@@ -185,6 +185,18 @@ BEGIN
 END $$
 """
 
+# Issued invoices are kept by a trigger of their own, which lets them go through the same door and no other.
+ISSUED = """
+DO $$ BEGIN
+  IF to_regclass('invoices') IS NOT NULL THEN
+    DROP TRIGGER keep_issued ON invoices;
+    CREATE TRIGGER keep_issued BEFORE UPDATE OR DELETE ON invoices FOR EACH ROW {condition}EXECUTE FUNCTION keep_issued();
+  END IF;
+END $$
+"""
+UNLESS_ERASING = """WHEN (NOT (current_user = 'veilleur_owner'
+      AND coalesce(current_setting('app.erasing', true), '') = 'on')) """
+
 GRANTS = (
     "REVOKE ALL ON FUNCTION erase_rows FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION erase_rows TO veilleur_worker",
@@ -243,10 +255,11 @@ def upgrade() -> None:
     for table in ("audit_places", "audit_seals"):
         for statement in append_only_statements(table):
             op.execute(statement)
-    for statement in (ERASE, *GRANTS):
+    for statement in (ERASE, *GRANTS, ISSUED.format(condition=UNLESS_ERASING)):
         op.execute(statement)
 
 
 def downgrade() -> None:
+    op.execute(ISSUED.format(condition=""))
     for statement in DOWN.strip().split(";\n\n"):
         op.execute(statement)
