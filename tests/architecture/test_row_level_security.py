@@ -69,6 +69,7 @@ DELETABLE = {
     ("reports", "veilleur_worker"): "erased with the item they are about",
     ("evaluations", "veilleur_worker"): "erased for an author, or past keeping",
     ("near_dup_keys", "veilleur_worker"): "erased for an author, or past keeping",
+    ("billing_periods", "veilleur_worker"): "open ones go with a contract that ends because the client leaves",
     ("notes", "veilleur_worker"): "erased for an author",
     ("questions", "veilleur_worker"): "erased with the item they are about",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",
