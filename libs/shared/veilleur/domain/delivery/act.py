@@ -4,6 +4,7 @@ One at a time for a source, and in order for an item. Whoever vanishes leaves a 
 carried out once more, and the platform's "it is so already" counts as done.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,9 +14,9 @@ from sqlalchemy import Row, func, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.delivery.actions.protocol import Order, Outcome, Subject
+from veilleur.domain.delivery.actions.registry import ACTORS
 from veilleur.domain.delivery.backoff import next_attempt
 from veilleur.domain.delivery.models import ActionState, PlatformAction, SourceActor
-from veilleur.domain.intake.models import Item
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import show_id
 
@@ -67,8 +68,13 @@ UPDATE platform_actions a SET state = 'sending', attempts = a.attempts + 1, fenc
 FROM chosen, source_actors s, items i
 WHERE a.agency_id = :agency_id AND a.id = chosen.id
   AND s.agency_id = a.agency_id AND s.source_id = a.source_id AND i.agency_id = a.agency_id AND i.id = a.item_id
-RETURNING a.id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.operation, a.until, a.due_at,
-  a.withdrawn, a.undoes, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
+RETURNING a.id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.target, a.operation,
+  a.until, a.due_at, a.withdrawn, a.undoes, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
+""")
+_NOTE_ACTING = text("""
+UPDATE items SET acted_at = app_now(), removed_at = CASE WHEN t.removed THEN app_now() END
+FROM unnest(CAST(:ids AS uuid[]), CAST(:removed AS boolean[])) AS t(id, removed)
+WHERE items.agency_id = :agency_id AND items.id = t.id
 """)
 _SETTLE_WITHDRAWN = text("""
 UPDATE platform_actions SET state = 'cancelled', due_at = NULL, reason = 'reversed', finished_at = app_now()
@@ -88,7 +94,7 @@ async def begin_acts(session: AsyncSession, agency_id: UUID, limit: int) -> list
         await _free(session, agency_id, idle)
     if rows:
         await hint_work(session, agency_id, "action", due_at=max(row.due_at for row in rows))
-        await _note_acting(session, agency_id, [row.item_id for row in rows])
+        await _note_acting(session, agency_id, rows)
     return [_to_act(row) for row in rows]
 
 
@@ -151,12 +157,16 @@ def _describe(row: Row[Any]) -> Subject:
     )
 
 
-async def _note_acting(session: AsyncSession, agency_id: UUID, item_ids: list[UUID]) -> None:
+async def _note_acting(session: AsyncSession, agency_id: UUID, rows: Sequence[Row[Any]]) -> None:
     """Before the call: the platform may tell us of our own doing before it has answered."""
-    mine = (Item.agency_id == agency_id, Item.id.in_(item_ids))
-    await session.execute(
-        update(Item).where(*mine).values(acted_at=func.app_now()).execution_options(synchronize_session=False)
-    )
+    about = sorted((row.item_id, _removes(row)) for row in rows if row.target == "item")
+    ids, removed = [item_id for item_id, _ in about], [gone for _, gone in about]
+    await session.execute(_NOTE_ACTING, {"agency_id": agency_id, "ids": ids, "removed": removed})
+
+
+def _removes(row: Row[Any]) -> bool:
+    operation = ACTORS[row.platform].operations.get(row.operation)
+    return operation is not None and operation.removes
 
 
 async def _free(session: AsyncSession, agency_id: UUID, source_ids: set[UUID]) -> None:

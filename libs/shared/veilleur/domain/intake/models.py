@@ -72,6 +72,8 @@ class Item(Tenanted):
     closed_at: Mapped[datetime | None]
     acted_at: Mapped[datetime | None]
     """When we last did something to it on its platform: what comes back soon after may be our own doing."""
+    removed_at: Mapped[datetime | None]
+    """The same, when what we did last was to take it away."""
     hold_class: Mapped[str | None]
     """Why the item is under a legal hold: kept, and its media shown in restricted queues only."""
 

@@ -27,12 +27,11 @@ from veilleur.domain.delivery.actions.protocol import (
     refuse,
     send_json,
 )
+from veilleur.domain.intake.sources.discourse import QUEUED
 from veilleur.infra.outbound.http import Call, Reply
 from veilleur.infra.outbound.steps import Steps
 from veilleur.kernel.clock import now, to_rfc3339
 
-QUEUED = "reviewable:"
-"""What a queued post is called here: it has no number yet."""
 INAPPROPRIATE = 4
 """The kind of flag with which a moderator hides a post that nobody has flagged."""
 
@@ -168,7 +167,7 @@ ACTOR = Actor(
     operations={
         "hide_post": Operation("item", hide_post, undo="unhide_post"),
         "unhide_post": Operation("item", unhide_post),
-        "delete_post": Operation("item", delete_post, undo="recover_post"),
+        "delete_post": Operation("item", delete_post, undo="recover_post", removes=True),
         "recover_post": Operation("item", recover_post),
         "approve_post": Operation("item", approve_post),
         "silence_user": Operation("author", penalise("silence", "silenced_till"), undo="unsilence_user", ends=True),

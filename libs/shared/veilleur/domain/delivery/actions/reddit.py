@@ -73,10 +73,14 @@ def _post(credentials: OAuthCredentials, path: str, form: dict[str, str]) -> Cal
     return Call("POST", f"{API}{path}", headers, urlencode(form).encode())
 
 
+_REMOVE = moderate("remove", {"spam": "false"}, gone=GONE)
+
 ACTOR = Actor(
     credentials=OAuthCredentials,
     operations={
-        "remove_thing": Operation("item", moderate("remove", {"spam": "false"}, gone=GONE), undo="approve_thing"),
+        "remove_thing": Operation(
+            "item", moderate("remove", {"spam": "false"}, gone=GONE), undo="approve_thing", removes=True
+        ),
         "approve_thing": Operation("item", moderate("approve", {})),
         "lock_thing": Operation("item", moderate("lock", {}), undo="unlock_thing"),
         "unlock_thing": Operation("item", moderate("unlock", {})),

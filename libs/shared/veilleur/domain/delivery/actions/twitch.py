@@ -111,7 +111,7 @@ ACTOR = Actor(
     credentials=TwitchCredentials,
     operations={
         "allow_message": Operation("item", allow_message),
-        "remove_message": Operation("item", remove_message),
+        "remove_message": Operation("item", remove_message, removes=True),
         "ban_user": Operation("author", ban_user, undo="unban_user", ends=True),
         "unban_user": Operation("author", unban_user),
     },

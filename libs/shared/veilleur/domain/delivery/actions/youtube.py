@@ -65,7 +65,7 @@ def _read(reply: Reply, present: datetime, gone: Outcome | None = None) -> Outco
 ACTOR = Actor(
     credentials=OAuthCredentials,
     operations={
-        "reject_comment": Operation("item", set_status("rejected")),
+        "reject_comment": Operation("item", set_status("rejected"), removes=True),
         "hold_comment": Operation("item", set_status("heldForReview"), undo="publish_comment"),
         "publish_comment": Operation("item", set_status("published")),
         "ban_author": Operation("author", set_status("rejected", ban=True)),

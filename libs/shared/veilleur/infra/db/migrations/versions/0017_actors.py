@@ -90,11 +90,15 @@ GRANT SELECT, INSERT, UPDATE ON platform_actions TO veilleur_worker;
 
 GRANT SELECT ON platform_actions TO veilleur_client;
 
-ALTER TABLE items ADD COLUMN acted_at TIMESTAMP WITH TIME ZONE
+ALTER TABLE items ADD COLUMN acted_at TIMESTAMP WITH TIME ZONE, ADD COLUMN removed_at TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE sla_clocks ADD COLUMN deadline_at TIMESTAMP WITH TIME ZONE, ADD COLUMN deadline_cause TEXT
 """
 
 DOWN = """
-ALTER TABLE items DROP COLUMN acted_at;
+ALTER TABLE sla_clocks DROP COLUMN deadline_at, DROP COLUMN deadline_cause;
+
+ALTER TABLE items DROP COLUMN acted_at, DROP COLUMN removed_at;
 
 DROP TABLE platform_actions, source_actors
 """
