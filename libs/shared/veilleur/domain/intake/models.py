@@ -173,7 +173,11 @@ class SourcePoll(Base):
     sealed: Mapped[bytes]
     every_s: Mapped[int]
     fence: Mapped[int]
+    settings: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
+    """What besides address and key the platform's reader needs: a subreddit, a channel."""
     cursor: Mapped[int | None] = mapped_column(BigInteger)
+    marks: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
+    """What else the reader remembers."""
     due_at: Mapped[datetime]
     polled_at: Mapped[datetime | None]
     last_error: Mapped[str | None]

@@ -19,14 +19,10 @@ from veilleur.domain.delivery.actions.protocol import (
     refuse,
     seconds_left,
 )
+from veilleur.domain.intake.sources.reddit import API, TOKENS, sign_reddit
 from veilleur.infra.outbound.http import Call
-from veilleur.infra.outbound.oauth import TokenEndpoint
 from veilleur.kernel.clock import now
 
-API = "https://oauth.reddit.com"
-TOKENS = TokenEndpoint("https://www.reddit.com/api/v1/access_token", basic=True)
-AGENT = "server:veilleur:v1"
-"""Reddit slows down who does not name itself."""
 MOST_DAYS = 999
 
 
@@ -62,10 +58,6 @@ def unban_user(credentials: OAuthCredentials, order: Order) -> Play:
 def probe(credentials: OAuthCredentials) -> Play:
     reply = yield Call("GET", f"{API}/api/v1/me", sign_reddit(credentials.access_token))
     return judge(reply, now())
-
-
-def sign_reddit(access_token: str | None) -> dict[str, str]:
-    return {"authorization": f"Bearer {access_token}", "user-agent": AGENT}
 
 
 def _post(credentials: OAuthCredentials, path: str, form: dict[str, str]) -> Call:

@@ -21,14 +21,9 @@ from veilleur.domain.delivery.actions.protocol import (
     read_json,
     send_json,
 )
+from veilleur.domain.intake.sources.youtube import API, QUOTA_PAUSE_S, TOKENS
 from veilleur.infra.outbound.http import Call, Reply
-from veilleur.infra.outbound.oauth import TokenEndpoint
 from veilleur.kernel.clock import now
-
-API = "https://www.googleapis.com/youtube/v3"
-TOKENS = TokenEndpoint("https://oauth2.googleapis.com/token")
-QUOTA_PAUSE_S = 3_600
-"""The quota of a day comes back at midnight in California; until then we look once an hour."""
 
 
 def set_status(status: str, *, ban: bool = False) -> Callable[[OAuthCredentials, Order], Play]:

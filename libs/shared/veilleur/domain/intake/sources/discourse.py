@@ -136,7 +136,11 @@ def read_review(flag: Json) -> list[Mapped]:
             "source": "user",
             "reason": read_text(score, "score_type", "title", limit=256) or "flagged",
             "detail": read_text(score, "reason", limit=10_000),
-            "reporter": {"external_id": read_id(score, "user", "id") or read_id(flag, "created_by", "id")},
+            "reporter": {
+                "external_id": read_id(score, "user", "id")
+                or read_id(flag, "created_by", "id")
+                or read_id(flag, "created_by_id")
+            },
         }
     )
     text = read_text(flag, "payload", "raw") or strip_markup(read_text(flag, "cooked") or "")
