@@ -223,6 +223,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "contract_id": contract["id"],
         "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
+        "delivery_id": (await owner.call("GET", f"/owner/v1/deliveries?client={client.id}"))["data"][0]["id"],
     }
     items = {
         one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
@@ -310,6 +311,15 @@ BODIES: dict[str, Callable[[], Json]] = {
     "put_poll": lambda: POLL,
     "put_actor": lambda: ACTOR,
     "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "change_client_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "change_agency_endpoint": lambda: {"state": "disabled"},
+    "rotate_client_endpoint_secret": lambda: {"overlap_s": 0},
+    "recover_deliveries": lambda: {"since": "2026-01-01T00:00:00Z"},
+    "replay_missing_events": dict,
+    "change_own_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "rotate_own_secret": lambda: {"overlap_s": 0},
+    "recover_own_deliveries": lambda: {"since": "2026-01-01T00:00:00Z"},
+    "replay_own_missing_events": dict,
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
@@ -410,6 +420,7 @@ ALONE = {
     "create_agency_list": "names no id",
     "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
+    "create_own_endpoint": "names no id",
     "create_rate_plan": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
@@ -520,7 +531,8 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
+        "ping_endpoint", "ping_agency_endpoint", "ping_own_endpoint", "redeliver_delivery", "redeliver_own_delivery",
+        "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",
         "cancel_decision_actions",
     }  # fmt: skip
@@ -632,6 +644,8 @@ async def test_lists_do_hold_what_is_ones_own(world, thief):
         ("owner", f"{home.client.base}/rule-sets/1/backtests", home.ids["backtest_id"]),
         ("moderator", "/moderator/v1/assignments", home.ids["assignment_id"]),
         ("ingest", "/ingest/v1/me", home.client.source["id"]),
+        ("ingest", "/ingest/v1/endpoints", home.ids["endpoint_id"]),
+        ("ingest", "/ingest/v1/deliveries?limit=200", home.ids["delivery_id"]),
         ("ingest", "/ingest/v1/events?limit=200", home.items["c_decided"]),
         ("ingest", f"/ingest/v1/items/{home.items['c_decided']}", home.items["c_decided"]),
     ):

@@ -5,6 +5,8 @@ from fastapi import APIRouter
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
+from veilleur_api.ingest import deliveries as ingest_deliveries
+from veilleur_api.ingest import endpoints as ingest_endpoints
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
@@ -14,6 +16,7 @@ from veilleur_api.owner import (
     care,
     cases,
     catalogue,
+    client_endpoints,
     clients,
     config,
     connections,
@@ -48,6 +51,8 @@ INGEST: tuple[APIRouter, ...] = (
     items.router,
     receipts.router,
     feed.router,
+    ingest_endpoints.router,
+    ingest_deliveries.router,
     ingest_decisions.router,
     answers.router,
     account.router,
@@ -64,6 +69,7 @@ OWNER: tuple[APIRouter, ...] = (
     clients.router,
     config.router,
     connections.router,
+    client_endpoints.router,
     source_checks.router,
     polls.router,
     actors.router,

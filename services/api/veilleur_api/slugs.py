@@ -13,6 +13,7 @@ SLUGS = (
     "count-changed",
     "email-taken",
     "endpoint-disabled",
+    "endpoint-limit",
     "event-conflict",
     "forbidden",
     "gone",

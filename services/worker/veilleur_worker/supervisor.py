@@ -10,7 +10,8 @@ from arq.worker import Worker
 from veilleur.infra.db.session import NOBODY
 from veilleur.infra.doorbell import read_redis_settings
 from veilleur_worker.act import finish_acting
-from veilleur_worker.drains import Drains, finish_deliveries
+from veilleur_worker.deliver import finish_deliveries
+from veilleur_worker.drains import Drains
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import finish_asking
 from veilleur_worker.schedule import sweep_forever

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
 from veilleur.domain.catalogue.documents import Code, LanguageTag, Name
 from veilleur.domain.intake.envelope import Timestamp
-from veilleur.domain.outbox.announce import AgencyEventType, EventType
+from veilleur.domain.outbox.announce import AgencyEventType
 from veilleur.domain.screening.automation import Automation
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
@@ -58,6 +58,7 @@ class ClientPatch(Shape):
 
     `apply_to`: which open clocks count by another `calendar`; `share_sla`: tell of warnings and breaches;
     `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all;
+    `payload_days`: how long the bodies of its events and deliveries are kept;
     `default_severity`: how hard its content may be to look at where no policy is suspected.
     """
 
@@ -74,6 +75,7 @@ class ClientPatch(Shape):
     blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
     guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
     send_after_s: int | None = Field(default=None, ge=0, le=3_600)
+    payload_days: int | None = Field(default=None, ge=1, le=30)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None
     tone: Annotated[str, Field(max_length=2_000)] | None = None
     contacts: list[ContactIn] | None = Field(default=None, max_length=20)
@@ -122,11 +124,6 @@ class SecretIn(Shape):
 
     secret: str | None = None
     overlap_s: int = Field(default=86_400, ge=0, le=2_592_000)
-
-
-class EndpointIn(Shape):
-    url: Annotated[str, Field(min_length=1, max_length=2_048)]
-    events: list[EventType] | None = None
 
 
 class AgencyEndpointIn(Shape):

@@ -6,7 +6,7 @@ carried out once more, and the platform's "it is so already" counts as done.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,8 @@ class Act:
     operation: str
     sealed: bytes
     order: Order
+    age: timedelta
+    """Since it was ordered."""
 
 
 # A source is leased by a column of its own row: whoever waited for the lock sees it. An action waits for those that
@@ -64,12 +66,13 @@ WITH chosen AS MATERIALIZED (
           AND (b.due_at <= app_now() OR b.attempts > 0))
     ORDER BY a.due_at, a.position, a.id LIMIT 1) AS one)
 UPDATE platform_actions a SET state = 'sending', attempts = a.attempts + 1, fence = a.fence + 1,
+  begun_at = coalesce(a.begun_at, app_now()),
   due_at = app_now() + interval '{LEASE_S} seconds'
 FROM chosen, source_actors s, items i
 WHERE a.agency_id = :agency_id AND a.id = chosen.id
   AND s.agency_id = a.agency_id AND s.source_id = a.source_id AND i.agency_id = a.agency_id AND i.id = a.item_id
 RETURNING a.id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.target, a.operation,
-  a.until, a.due_at, a.withdrawn, a.undoes, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
+  a.until, a.due_at, a.begun_at, a.withdrawn, a.undoes, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
 """)
 _NOTE_ACTING = text("""
 UPDATE items SET acted_at = app_now(), removed_at = CASE WHEN t.removed THEN app_now() END
@@ -105,7 +108,7 @@ async def finish_act(session: AsyncSession, agency_id: UUID, act: Act, outcome: 
     values: dict[str, Any] = {"reason": outcome.reason, "last_status": outcome.status, "finished_at": func.app_now()}
     delay = None
     if outcome.state == "retry":
-        delay = next_attempt(act.attempts, jitter=jitter, retry_after_s=outcome.after_s)
+        delay = next_attempt(act.attempts, act.age, jitter=jitter, retry_after_s=outcome.after_s)
     if outcome.state != "retry":
         values |= {"state": outcome.state, "due_at": None}
     elif delay is None:
@@ -138,7 +141,8 @@ def actor_aad(agency_id: UUID, source_id: UUID) -> str:
 
 def _to_act(row: Row[Any]) -> Act:
     order = Order(_describe(row), row.present, row.until, show_id("dec", row.decision_id))
-    return Act(row.id, row.source_id, row.fence, row.attempts, row.platform, row.operation, row.sealed, order)
+    age = row.present - row.begun_at
+    return Act(row.id, row.source_id, row.fence, row.attempts, row.platform, row.operation, row.sealed, order, age)
 
 
 def _describe(row: Row[Any]) -> Subject:

@@ -25,6 +25,9 @@ from veilleur.infra.outbound.dial import (
 from veilleur.infra.outbound.egress import EgressPolicy
 
 BODY_CAP = 65_536
+MOST_CONNECTIONS = 400
+"""More than a process has calls in the air: none waits for another's connection."""
+MOST_IDLE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,10 @@ class _GuardedTransport(httpx.AsyncHTTPTransport):
         if not isinstance(getattr(self, "_pool", None), httpcore.AsyncConnectionPool):
             raise TypeError("this httpx keeps its pool elsewhere: the guard would be bypassed")
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context, max_connections=100, max_keepalive_connections=20, network_backend=backend
+            ssl_context=context,
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=MOST_IDLE,
+            network_backend=backend,
         )
         self._scheme = scheme
 

@@ -54,6 +54,7 @@ CREATE TABLE platform_actions (
   attempts INTEGER NOT NULL,
   fence INTEGER NOT NULL,
   due_at TIMESTAMP WITH TIME ZONE,
+  begun_at TIMESTAMP WITH TIME ZONE,
   withdrawn BOOLEAN NOT NULL,
   reason TEXT,
   last_status INTEGER,
