@@ -45,7 +45,7 @@ async def test_a_post_that_we_delete_and_recover_is_no_question_again(world, mon
         await platform.take(payload, **headers)
         made = await decide_open(stage, "remove", REMOVE)
         assert site.lines[-1] == "DELETE forum.example/posts/7.json"
-        payload, headers = post("post_destroyed")
+        payload, headers = post("post_destroyed", deleted_at="2026-11-22T10:00:00Z")
         await platform.take(payload, **headers)
         assert await count_cases(stage) == (1, 0)
         [item] = await platform.list_items()
@@ -67,7 +67,7 @@ async def test_an_author_who_deletes_what_we_left_is_heard(world, monkeypatch):
         payload, headers = post("post_created")
         await platform.take(payload, **headers)
         await decide_open(stage, "allow")
-        payload, headers = post("post_destroyed")
+        payload, headers = post("post_destroyed", deleted_at="2026-11-22T10:00:00Z")
         await platform.take(payload, **headers)
         assert await count_cases(stage) == (1, 0)
         [item] = await platform.list_items()

@@ -72,7 +72,7 @@ FROM chosen, source_actors s, items i
 WHERE a.agency_id = :agency_id AND a.id = chosen.id
   AND s.agency_id = a.agency_id AND s.source_id = a.source_id AND i.agency_id = a.agency_id AND i.id = a.item_id
 RETURNING a.id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.target, a.operation,
-  a.until, a.due_at, a.begun_at, a.withdrawn, a.undoes, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
+  a.until, a.due_at, a.begun_at, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
 """)
 _NOTE_ACTING = text("""
 UPDATE items SET acted_at = app_now(), removed_at = CASE WHEN t.removed THEN app_now() END
