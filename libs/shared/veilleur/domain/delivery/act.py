@@ -53,27 +53,35 @@ UPDATE source_actors s SET busy_until = app_now() + interval '{LEASE_S} seconds'
 FROM free WHERE s.agency_id = :agency_id AND s.source_id = free.source_id
 RETURNING s.source_id
 """)
-_BEGIN = text(f"""
-WITH chosen AS MATERIALIZED (
-  SELECT one.id FROM unnest(CAST(:sources AS uuid[])) AS t(source_id)
+_CHOOSE = text("""
+  SELECT one.* FROM unnest(CAST(:sources AS uuid[])) AS t(source_id)
   CROSS JOIN LATERAL (
-    SELECT a.id FROM platform_actions a
+    SELECT a.id, a.item_id, a.target, a.platform, a.operation FROM platform_actions a
     WHERE a.agency_id = :agency_id AND a.source_id = t.source_id AND a.due_at <= app_now()
       AND NOT EXISTS (
         SELECT FROM platform_actions b
         WHERE b.agency_id = a.agency_id AND b.item_id = a.item_id AND b.due_at IS NOT NULL
           AND (b.created_at, b.position, b.id) < (a.created_at, a.position, a.id)
           AND (b.due_at <= app_now() OR b.attempts > 0))
-    ORDER BY a.due_at, a.position, a.id LIMIT 1) AS one)
+    ORDER BY a.due_at, a.position, a.id LIMIT 1) AS one
+""")
+# Items before actions, as whoever decides about them: what was called off meanwhile is then left alone.
+_LOCK_ITEMS = text(
+    "SELECT id FROM items WHERE agency_id = :agency_id AND id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE"
+)
+_BEGIN = text(f"""
 UPDATE platform_actions a SET state = 'sending', attempts = a.attempts + 1, fence = a.fence + 1,
   begun_at = coalesce(a.begun_at, app_now()),
   due_at = app_now() + interval '{LEASE_S} seconds'
-FROM chosen, source_actors s, items i
-WHERE a.agency_id = :agency_id AND a.id = chosen.id
+FROM source_actors s, items i
+WHERE a.agency_id = :agency_id AND a.id = ANY(CAST(:ids AS uuid[])) AND a.due_at <= app_now()
   AND s.agency_id = a.agency_id AND s.source_id = a.source_id AND i.agency_id = a.agency_id AND i.id = a.item_id
 RETURNING a.id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.target, a.operation,
   a.until, a.due_at, a.begun_at, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
 """)
+_LOCK_SOURCE = text(
+    "SELECT FROM source_actors WHERE agency_id = :agency_id AND source_id = :source_id FOR NO KEY UPDATE"
+)
 _NOTE_ACTING = text("""
 UPDATE items SET acted_at = app_now(), removed_at = CASE WHEN t.removed THEN app_now() END
 FROM unnest(CAST(:ids AS uuid[]), CAST(:removed AS boolean[])) AS t(id, removed)
@@ -91,7 +99,9 @@ async def begin_acts(session: AsyncSession, agency_id: UUID, limit: int) -> list
     sources = list(await session.scalars(_LEASE, {"agency_id": agency_id, "wanted": limit}))
     if not sources:
         return []
-    rows = (await session.execute(_BEGIN, {"agency_id": agency_id, "sources": sources})).all()
+    chosen = (await session.execute(_CHOOSE, {"agency_id": agency_id, "sources": sources})).all()
+    await session.execute(_LOCK_ITEMS, {"agency_id": agency_id, "ids": [one.item_id for one in chosen]})
+    rows = (await session.execute(_BEGIN, {"agency_id": agency_id, "ids": [one.id for one in chosen]})).all()
     idle = set(sources) - {row.source_id for row in rows}
     if idle:
         await _free(session, agency_id, idle)
@@ -103,6 +113,7 @@ async def begin_acts(session: AsyncSession, agency_id: UUID, limit: int) -> list
 
 async def finish_act(session: AsyncSession, agency_id: UUID, act: Act, outcome: Outcome, *, jitter: float) -> str:
     """Record what came of it; the action's state now, `stale` when the lease was lost meanwhile."""
+    await session.execute(_LOCK_SOURCE, {"agency_id": agency_id, "source_id": act.source_id})
     mine = (PlatformAction.agency_id == agency_id, PlatformAction.id == act.id, PlatformAction.fence == act.fence)
     leased = update(PlatformAction).where(*mine, PlatformAction.state == ActionState.SENDING)
     values: dict[str, Any] = {"reason": outcome.reason, "last_status": outcome.status, "finished_at": func.app_now()}
