@@ -40,20 +40,22 @@ async def drain_polls(parts: Parts, agency_id: UUID) -> None:
 
 async def ask_platform(parts: Parts, agency_id: UUID, poll: Poll) -> Polled:
     """Read what came after the cursor, a bounded number of pages; what was read before a failure is kept."""
-    if poll.source.mode == "paused":
+    if poll.source.mode in {"paused", "closed"}:
         return Polled(marks=poll.marks)
     poller = POLLERS[poll.source.kind]
     place = poll_aad(agency_id, poll.source.source_id)
 
     async def keep(secrets: dict[str, Any]) -> None:
-        sealed = parts.sealer.seal(json.dumps(secrets).encode(), place)
         async with parts.database.transaction(Scope(agency_id)) as session:
+            sealer = await parts.keyring.sealer_in(session, agency_id, poll.source.client_id)
+            sealed = sealer.seal(json.dumps(secrets).encode(), place)
             await save_poll_secrets(session, agency_id, poll, sealed)
 
     present = now()
     known = Known((), poll.source.settings)
     try:
-        vault = Vault(json.loads(parts.sealer.open(poll.sealed, place)), poller.tokens, keep)
+        sealer = await parts.keyring.sealer_for(agency_id, [poll.sealed])
+        vault = Vault(json.loads(sealer.open(poll.sealed, place)), poller.tokens, keep)
         return await converse(
             parts.http,
             vault,

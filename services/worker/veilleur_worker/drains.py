@@ -10,10 +10,12 @@ from uuid import UUID
 
 import structlog
 
+from veilleur.domain.custody.drop_expired import drop_expired
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
 from veilleur.domain.outbox.retention import drop_old_bodies, drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
+from veilleur.domain.oversight.settle_reach import settle_reach
 from veilleur.domain.oversight.tally_hours import tally_hours
 from veilleur.domain.oversight.watch import begin_look, look
 from veilleur.domain.providers.retention import drop_old_answers
@@ -31,6 +33,7 @@ from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
+from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings
 from veilleur_worker.deliver import drain_deliveries, look_again
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
@@ -43,7 +46,9 @@ MEDIA_BATCH = 8
 """Fetched at once, 10 MiB each at most."""
 FORGIVE_AFTER_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Pauses before each look whether the database is back."""
-SLA_BATCH = 500
+SLA_BATCH = 1_000
+RETARGET_BATCH = 500
+REACH_BATCH = 500
 FEED_BATCH = 1_000
 RETENTION_BATCH = 1_000
 REVERSAL_BATCH = 100
@@ -137,7 +142,7 @@ async def drain_retargets(parts: Parts, agency_id: UUID) -> None:
     more = True
     while more:
         async with parts.database.transaction(Scope(agency_id)) as session:
-            more = await retarget_batch(session, agency_id, SLA_BATCH)
+            more = await retarget_batch(session, agency_id, RETARGET_BATCH)
 
 
 async def drain_media(parts: Parts, agency_id: UUID) -> None:
@@ -174,6 +179,7 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
         drop_old_unstored,
         drop_old_snapshots,
         drop_old_answers,
+        drop_expired,
     ):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
@@ -213,12 +219,16 @@ async def drain_rates(parts: Parts, agency_id: UUID) -> None:
 
 
 async def drain_watch(parts: Parts, agency_id: UUID) -> None:
-    """Look for a source that has gone silent and for work that nobody on shift may do."""
+    """Look for a silent source, for work that nobody on shift may do, and for clients that can't be reached."""
     async with parts.database.transaction(Scope(agency_id)) as session:
         begun = counting = await begin_look(session, agency_id)
     while counting:
         async with parts.database.transaction(Scope(agency_id)) as session:
             counting = await tally_hours(session, agency_id)
+    settling = begun
+    while settling:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            settling = await settle_reach(session, agency_id, REACH_BATCH)
     if begun:
         async with parts.database.transaction(Scope(agency_id)) as session:
             await look(session, agency_id)
@@ -239,8 +249,11 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "backtest": drain_backtests,
     "rates": drain_rates,
     "providers": drain_providers,
+    "audit": drain_audit,
+    "erasure": drain_erasures,
     "action": drain_actions,
     "watch": drain_watch,
+    "offboarding": drain_offboardings,
 }
 
 WAITING: Mapping[WorkKind, Callable[[Parts, UUID], None]] = {"delivery": look_again}

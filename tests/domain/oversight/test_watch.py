@@ -7,11 +7,13 @@ import pytest
 
 from tests.support.desk import open_desk
 from tests.support.receiver import open_receiver
+from veilleur.domain.alarms.record import Trouble, close_alarms, raise_alarm
 from veilleur.domain.oversight.watch import EVERY, find_look_time
 from veilleur.kernel.ids import parse_id
 from veilleur_worker.drains import Drains
 
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+HOUR = {"seconds": 3_600, "time": "calendar"}
 NOW = datetime(2026, 11, 22, 12, 0, 7, tzinfo=UTC)
 
 
@@ -176,3 +178,46 @@ async def test_owners_and_leads_cover_only_where_a_shift_says_so(world):
     await world.move_clock(timedelta(minutes=6))
     await look(desk)
     assert await list_alarms(desk, "queue.uncovered") == []
+
+
+async def test_while_no_callback_gets_through_clocks_wait_and_what_can_not_wait_is_not_owed(world):
+    desk = await open_desk(world)
+    rules = [{"class": "fixed", "when": {"kind": ["review"]}, "decision": HOUR | {"pausable": False}}]
+    policy = {"policy": {"rules": rules, "default": {"class": "usual", "decision": HOUR}}}
+    await desk.agency.owner.call("POST", f"{desk.client.base}/sla-policies", policy, 201)
+    endpoints = [await desk.client.add_endpoint("http://127.0.0.1:9/hook") for _ in range(2)]
+    [usual], [fixed] = await desk.receive(), await desk.receive(kind="review")
+    elsewhere = await desk.agency.add_client()
+    [other] = await desk.receive(client=elsewhere)
+
+    async def tell(endpoint, *, fails):
+        client_id = parse_id("cli", desk.client.id)
+        async with world.worker.database.transaction(desk.scope) as session:
+            if fails:
+                await raise_alarm(session, desk.agency_id, Trouble("endpoint.failing", endpoint["id"], client_id))
+            else:
+                await close_alarms(session, desk.agency_id, "endpoint.failing", [endpoint["id"]], client_id)
+
+    await tell(endpoints[0], fails=True)
+    await look(desk)
+    assert (await desk.clock_of(usual))["state"] == "running"
+    await tell(endpoints[1], fails=True)
+    await world.move_clock(timedelta(minutes=6))
+    await look(desk)
+    before = await desk.clock_of(usual)
+    assert (before["state"], before["pause_reason"]) == ("paused", "client_callback_down")
+    assert ((await desk.clock_of(fixed))["state"], (await desk.clock_of(fixed))["excluded"]) == (
+        "running",
+        "client_down",
+    )
+    assert (await desk.clock_of(other))["state"] == "running"
+    await world.move_clock(timedelta(minutes=90))
+    await look(desk)
+    await tell(endpoints[0], fails=False)
+    await world.move_clock(timedelta(minutes=96))
+    await look(desk)
+    after = await desk.clock_of(usual)
+    assert (after["state"], after["breached_at"]) == ("running", None)
+    assert after["due_at"] - before["due_at"] == after["counted_from"] - before["counted_from"] > timedelta(minutes=89)
+    [case] = await desk.fetch(f"SELECT due_at FROM cases WHERE agency_id = $1 AND item_id = '{parse_id('itm', usual)}'")
+    assert case["due_at"] == after["due_at"]

@@ -242,10 +242,14 @@ class CalendarIn(Shape):
 
 
 class CalendarChange(CalendarIn):
-    """`apply_to` says which open clocks of the clients that keep this calendar count by the new hours."""
+    """`apply_to` says which open clocks of the clients that keep this calendar count by the new hours.
+
+    The public holidays are those of the version before, unless `renew_holidays` takes what is known of them today.
+    """
 
     apply_to: ApplyTo = "new_only"
     open_since: str | None = None
+    renew_holidays: bool = False
 
 
 class SlaPolicyIn(Shape):

@@ -20,6 +20,7 @@ from veilleur.domain.review.models import Absence, Shift
 from veilleur.domain.review.staff import Person, load_staff
 from veilleur.domain.review.step_off import free_hands
 from veilleur.domain.sla.calendar import Period, parse_calendar
+from veilleur.domain.sla.keep_holidays import closed_days, restore_calendar
 from veilleur.domain.sla.models import CalendarVersion
 from veilleur.domain.tenancy.members import find_member
 from veilleur.domain.tenancy.models import Agency, Client
@@ -266,7 +267,7 @@ async def _find_shift(session: Tx, caller: Member, shown: str) -> Shift:
 
 async def _load_clients(session: Tx, caller: Member) -> list[Served]:
     query = (
-        select(Client.id, Client.languages, CalendarVersion.document)
+        select(Client.id, Client.languages, CalendarVersion.document, closed_days().label("closed"))
         .join(
             CalendarVersion,
             (CalendarVersion.agency_id == Client.agency_id) & (CalendarVersion.id == Client.calendar_id),
@@ -275,4 +276,4 @@ async def _load_clients(session: Tx, caller: Member) -> list[Served]:
         .order_by(Client.id)
     )
     rows = (await session.execute(query)).all()
-    return [Served(row.id, tuple(row.languages), parse_calendar(row.document)) for row in rows]
+    return [Served(row.id, tuple(row.languages), restore_calendar(row.document, row.closed)) for row in rows]

@@ -28,6 +28,7 @@ class Act:
     """A leased action with all that doing it needs; the credentials still sealed."""
 
     id: UUID
+    client_id: UUID
     source_id: UUID
     fence: int
     attempts: int
@@ -76,8 +77,8 @@ UPDATE platform_actions a SET state = 'sending', attempts = a.attempts + 1, fenc
 FROM source_actors s, items i
 WHERE a.agency_id = :agency_id AND a.id = ANY(CAST(:ids AS uuid[])) AND a.due_at <= app_now()
   AND s.agency_id = a.agency_id AND s.source_id = a.source_id AND i.agency_id = a.agency_id AND i.id = a.item_id
-RETURNING a.id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.target, a.operation,
-  a.until, a.due_at, a.begun_at, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
+RETURNING a.id, a.client_id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.target,
+  a.operation, a.until, a.due_at, a.begun_at, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
 """)
 _LOCK_SOURCE = text(
     "SELECT FROM source_actors WHERE agency_id = :agency_id AND source_id = :source_id FOR NO KEY UPDATE"
@@ -153,7 +154,18 @@ def actor_aad(agency_id: UUID, source_id: UUID) -> str:
 def _to_act(row: Row[Any]) -> Act:
     order = Order(_describe(row), row.present, row.until, show_id("dec", row.decision_id))
     age = row.present - row.begun_at
-    return Act(row.id, row.source_id, row.fence, row.attempts, row.platform, row.operation, row.sealed, order, age)
+    return Act(
+        id=row.id,
+        client_id=row.client_id,
+        source_id=row.source_id,
+        fence=row.fence,
+        attempts=row.attempts,
+        platform=row.platform,
+        operation=row.operation,
+        sealed=row.sealed,
+        order=order,
+        age=age,
+    )
 
 
 def _describe(row: Row[Any]) -> Subject:
