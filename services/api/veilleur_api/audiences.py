@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
-from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
+from veilleur_api.ingest import account, answers, authors, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.ingest import deliveries as ingest_deliveries
 from veilleur_api.ingest import endpoints as ingest_endpoints
@@ -12,6 +12,7 @@ from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     actors,
     alarms,
+    audit,
     calendars,
     care,
     cases,
@@ -21,6 +22,7 @@ from veilleur_api.owner import (
     config,
     connections,
     contracts,
+    data_policies,
     deliveries,
     endpoints,
     legal_holds,
@@ -28,6 +30,7 @@ from veilleur_api.owner import (
     macros,
     members,
     near_duplicates,
+    offboarding,
     oversight,
     packs,
     platform_actions,
@@ -56,6 +59,7 @@ INGEST: tuple[APIRouter, ...] = (
     ingest_decisions.router,
     answers.router,
     account.router,
+    authors.router,
 )
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
@@ -100,5 +104,8 @@ OWNER: tuple[APIRouter, ...] = (
     endpoints.router,
     alarms.router,
     legal_holds.router,
+    data_policies.router,
+    offboarding.router,
+    audit.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)
