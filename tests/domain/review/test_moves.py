@@ -86,6 +86,8 @@ async def test_a_wrong_language_is_corrected_and_sent_where_the_rules_say(world)
     await desk.receive(language="fr")
     [held] = await french.take()
     assert (await french.move(held, "skip", reason="wrong_language", language="de-CH")).status_code == 204
+    [item] = await desk.fetch("SELECT language FROM items WHERE agency_id = $1")
+    assert item["language"] == "de-CH"
     [taken] = await german.take()
     assert (taken["case"]["queue"], taken["case"]["due_at"]) == ("deutsch", held["case"]["due_at"])
 
