@@ -12,12 +12,12 @@ from starlette.responses import Response
 
 from veilleur.domain.invoicing.invoice_models import BillingRun
 from veilleur.domain.invoicing.month import show_result
-from veilleur.domain.invoicing.run_month import finalise_run, run_month
+from veilleur.domain.invoicing.run_month import begin_run, draft_client, finalise_run
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.messages import Language, choose_language, msg
 from veilleur_api.answers import JsonAnswer
-from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import page_by_id
 from veilleur_api.owner.documents import Shape
@@ -68,13 +68,20 @@ class BillingRunsOut(BaseModel):
 
 
 @router.post("/billing-runs", status_code=201, responses={201: {"model": BillingRunOut}}, **needs("invoices:write"))
-async def create_billing_run(wanted: BillingRunIn, caller: Member, session: Tx, request: Request) -> Response:
+async def create_billing_run(wanted: BillingRunIn, caller: Member, parts: PartsOf, request: Request) -> Response:
     """Close and draft the month for every client; what goes wrong with one keeps nobody else back."""
     if len(wanted.period) != len("2026-11"):
         wrong = InputError("/period", msg("must be a month such as 2026-11"))
         raise Invalid(msg("Some values can't be accepted"), errors=[wrong])
-    run = await run_month(session, caller.agency_id, read_period_name(wanted.period), caller.member_id)
-    return JsonAnswer(describe_run(run, _language(request)), 201)
+    month = read_period_name(wanted.period)
+    async with parts.database.transaction(caller.scope) as session:
+        run_id, clients = await begin_run(session, caller.agency_id, month, caller.member_id)
+    for client_id in clients:
+        async with parts.database.transaction(caller.scope) as session:
+            await draft_client(session, caller.agency_id, run_id, client_id)
+    async with parts.database.transaction(caller.scope) as session:
+        run = await session.get_one(BillingRun, (caller.agency_id, run_id))
+        return JsonAnswer(describe_run(run, _language(request)), 201)
 
 
 @router.get("/billing-runs", responses={200: {"model": BillingRunsOut}}, **needs("pricing:read"))

@@ -32,23 +32,29 @@ PROVISIONAL = "0"
 """Stands for the number while the rules are tried on a draft."""
 
 
-async def run_month(session: AsyncSession, agency_id: UUID, month: date, member_id: UUID) -> BillingRun:
-    """For every client and every period that begins in the month. What goes wrong with one keeps nobody else back."""
-    seller = await load_seller(session, agency_id)
+async def begin_run(session: AsyncSession, agency_id: UUID, month: date, member_id: UUID) -> tuple[UUID, list[UUID]]:
+    """A run without results yet, and the clients whose month it is."""
     run = BillingRun(agency_id=agency_id, id=new_id(), period=f"{month:%Y-%m}", results=[], created_by=member_id)
     session.add(run)
     await session.flush()
-    results: list[Result] = []
-    clients = await session.scalars(select(Client).where(Client.agency_id == agency_id).order_by(Client.id))
-    for client in clients.all():
-        results += await _draft_client(session, client, month, seller, Wish(member_id, run_id=run.id))
-    run.results = [result.dump() for result in results]
-    await session.flush()
-    await session.refresh(run)
     details = {"period": run.period}
     deed = Deed(show_id("mem", member_id), "billing_run.drafted", show_id("brn", run.id), details=details)
     await record_deeds(session, agency_id, [deed])
-    return run
+    clients = await session.scalars(select(Client.id).where(Client.agency_id == agency_id).order_by(Client.id))
+    return run.id, list(clients)
+
+
+async def draft_client(session: AsyncSession, agency_id: UUID, run_id: UUID, client_id: UUID) -> None:
+    """Every period of the client that begins in the month. In a transaction of its own: the client's usage waits for
+    this draft and no other, and what goes wrong with it keeps nobody else back.
+    """
+    run = await session.get_one(BillingRun, (agency_id, run_id), with_for_update=True)
+    client = await session.get_one(Client, (agency_id, client_id))
+    seller = await load_seller(session, agency_id)
+    month = date.fromisoformat(f"{run.period}-01")
+    results = await _draft_client(session, client, month, seller, Wish(run.created_by, run_id=run.id))
+    run.results = [*run.results, *(result.dump() for result in results)]
+    await session.flush()
 
 
 async def finalise_run(session: AsyncSession, run: BillingRun, member_id: UUID) -> None:
