@@ -57,6 +57,13 @@ def test_a_document_is_valid_openapi_3_1(document):
 
 
 @every_document
+def test_no_two_shapes_of_an_audience_share_a_name(document):
+    """Where they do, both are called after their modules."""
+    schemas = document.get("components", {}).get("schemas", {})
+    assert [name for name in schemas if "__" in name] == []
+
+
+@every_document
 def test_no_reference_leads_nowhere(document):
     pointers = dict(list_nodes(document))
     for pointer, node in list_nodes(document):

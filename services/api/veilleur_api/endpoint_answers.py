@@ -17,7 +17,7 @@ from veilleur.infra.outbound.egress import check_callback_url
 from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.ids import show_id
 from veilleur_api.answers import JsonAnswer
-from veilleur_api.endpoint_documents import SecretIn
+from veilleur_api.endpoint_documents import EndpointSecretIn
 from veilleur_api.parts import Parts
 
 _BEGINNING, _END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ async def answer_endpoint(session: AsyncSession, endpoint: Endpoint, status: int
 
 
 async def answer_new_secret(
-    session: AsyncSession, parts: Parts, endpoint: Endpoint, new: SecretIn, actor: str
+    session: AsyncSession, parts: Parts, endpoint: Endpoint, new: EndpointSecretIn, actor: str
 ) -> Response:
     """The secret is shown this once."""
     secret = (new.secret or new_webhook_secret()).strip()

@@ -65,7 +65,7 @@ class ReplayIn(_Shape):
     since: Timestamp | None = None
 
 
-class SecretIn(_Shape):
+class EndpointSecretIn(_Shape):
     """Your own secret (`whsec_…`), or one is made; the old ones go on signing for `overlap_s` seconds."""
 
     secret: str | None = Field(default=None, max_length=200)

@@ -30,6 +30,7 @@ from veilleur_api.endpoint_documents import (
     ClientEndpointIn,
     ClientEndpointPatch,
     EndpointOut,
+    EndpointSecretIn,
     EndpointsOut,
     NewEndpointOut,
     NewSecretOut,
@@ -37,7 +38,6 @@ from veilleur_api.endpoint_documents import (
     RecoverIn,
     RedrivenOut,
     ReplayIn,
-    SecretIn,
 )
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import page_by_id
@@ -119,7 +119,7 @@ async def ping_own_endpoint(endpoint_id: str, caller: Client, parts: PartsOf) ->
     responses={201: {"model": NewSecretOut}},
     **needs("endpoints:write"),
 )
-async def rotate_own_secret(endpoint_id: str, new: SecretIn, caller: Client, parts: PartsOf) -> Response:
+async def rotate_own_secret(endpoint_id: str, new: EndpointSecretIn, caller: Client, parts: PartsOf) -> Response:
     """A new secret, shown this once; the old ones go on signing for `overlap_s`."""
     async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         endpoint = await _find_endpoint(session, caller, endpoint_id)

@@ -22,7 +22,7 @@ from veilleur_api.endpoint_answers import (
     read_changes,
     read_since,
 )
-from veilleur_api.endpoint_documents import EndpointIn, EndpointPatch, RecoverIn, ReplayIn, SecretIn
+from veilleur_api.endpoint_documents import EndpointIn, EndpointPatch, EndpointSecretIn, RecoverIn, ReplayIn
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, page_by_id
 from veilleur_api.principals import MemberCaller, authorise_member
@@ -73,7 +73,7 @@ async def change_client_endpoint(
 
 @router.post("/clients/{client_id}/endpoints/{endpoint_id}/secrets", status_code=201, **needs("clients:write"))
 async def rotate_client_endpoint_secret(
-    client_id: str, endpoint_id: str, new: SecretIn, caller: Member, session: Tx, parts: PartsOf
+    client_id: str, endpoint_id: str, new: EndpointSecretIn, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
     """Issue a new secret; the old ones go on signing for `overlap_s`."""
     endpoint = await _find_endpoint(session, caller, client_id, endpoint_id)

@@ -28,7 +28,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, find_client_source, page_by_id
-from veilleur_api.owner.documents import CredentialIn, SecretIn, SourceIn, SourcePatch
+from veilleur_api.owner.documents import CredentialIn, SourceIn, SourcePatch, SourceSecretIn
 from veilleur_api.parts import Parts
 from veilleur_api.principals import authorise_member
 
@@ -89,7 +89,7 @@ async def change_source(
 
 @router.post("/clients/{client_id}/sources/{source_id}/secrets", status_code=201, **needs("clients:write"))
 async def rotate_secret(
-    client_id: str, source_id: str, new: SecretIn, caller: Member, session: Tx, parts: PartsOf
+    client_id: str, source_id: str, new: SourceSecretIn, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
     """Issue a new secret; the old ones go on holding for `overlap_s`."""
     source = await find_client_source(session, caller.agency_id, client_id, source_id)

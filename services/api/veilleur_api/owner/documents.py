@@ -119,7 +119,7 @@ class PollIn(Shape):
     every_s: int | None = None
 
 
-class SecretIn(Shape):
+class SourceSecretIn(Shape):
     """The old secrets go on holding for `overlap_s` seconds."""
 
     secret: str | None = None
