@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from tests.support.billing import sign
+from veilleur.infra.db.rls import OUTSIDE_THE_WALLS
 from veilleur.kernel.ids import parse_id
 from veilleur_worker.drains import Drains
 
@@ -120,7 +121,7 @@ async def test_every_table_has_an_agency_unless_it_is_named_here_with_a_reason(w
     )
     assert len(rows) > 20
     without = {row["relname"] for row in rows if not row["tenanted"]}
-    assert without | {"work_hints", "departures"} == set(UNTENANTED)
+    assert without | set(OUTSIDE_THE_WALLS) == set(UNTENANTED)
 
 
 async def test_every_tenanted_table_has_row_level_security_enabled_and_forced(world):
