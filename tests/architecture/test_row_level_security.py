@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from tests.support.billing import sign
+from tests.support.invoicing import issue, set_up_seller
 from veilleur.kernel.ids import parse_id
 from veilleur_worker.drains import Drains
 
@@ -31,6 +32,8 @@ APPEND_ONLY = {
     "audit_places",
     "audit_seals",
     "usage_records",
+    "invoice_files",
+    "payments",
     "sla_events",
     "calendars",
     "sla_policies",
@@ -48,6 +51,7 @@ DELETABLE = {
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
     ("billing_periods", "veilleur_app"): "periods after an early end never were; closed ones are none of them",
+    ("invoices", "veilleur_app"): "a draft has no number yet; the database refuses the others",
     ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
@@ -291,6 +295,10 @@ async def recorded(world):
     await world.drain()
     assert await Drains(world.worker).run("audit", parse_id("agc", agency.id))
     await sign(client)
+    await set_up_seller(agency)
+    invoice = await issue(client)
+    paid = {"amount": "1.00", "paid_on": "2026-11-01"}
+    await agency.owner.call("POST", f"{client.base}/invoices/{invoice['id']}/payments", paid, 201)
     return parse_id("agc", agency.id)
 
 

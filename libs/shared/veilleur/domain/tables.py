@@ -8,6 +8,7 @@ from veilleur.domain.custody import models as custody
 from veilleur.domain.decisions import models as decisions
 from veilleur.domain.delivery import models as delivery
 from veilleur.domain.intake import models as intake
+from veilleur.domain.invoicing import invoice_models as invoicing
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
 from veilleur.domain.oversight import models as oversight
@@ -35,6 +36,7 @@ __all__ = [
     "heartbeat",
     "identity",
     "intake",
+    "invoicing",
     "metering",
     "outbox",
     "oversight",
