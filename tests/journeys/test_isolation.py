@@ -199,8 +199,12 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     forum = await owner.call("POST", f"{client.base}/sources", forum, 201)
     await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
     contract = await sign(client, purchase_order=mark)
-    await close_month(world, client, "2026-05")
+    period = await close_month(world, client, "2026-05")
     await count_on(world, client, date(2026, 5, 31))
+    done = {"meter": "content.piece", "quantity": "1", "occurred_at": "2026-05-01T00:00:00Z", "note": mark}
+    entry = await owner.call("POST", f"{client.base}/usage-entries", done, 201)
+    await owner.call("GET", f"/owner/v1/reconciliation?client={client.id}")
+    threshold = await owner.call("POST", f"{client.base}/usage-thresholds", {"kind": "amount", "value": "1"}, 201)
     wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
@@ -218,6 +222,9 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "decision_id": made["id"],
         "hold_id": holds[0]["id"],
         "contract_id": contract["id"],
+        "period_id": show_id("prd", period.id),
+        "entry_id": entry["id"],
+        "threshold_id": threshold["id"],
         "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
     }
@@ -234,6 +241,7 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
         await world.move_clock(at - present)
         assert await Drains(world.worker).run("rates", agency_id)
     await world.reset_clock()
+    assert await Drains(world.worker).run("usage", agency_id)
     async with world.worker.database.transaction(Scope(agency_id)) as session:
         for home in homes:
             await raise_alarm(session, agency_id, Trouble("rule.anomaly", home.mark, parse_id("cli", home.client.id)))
@@ -336,6 +344,15 @@ BODIES: dict[str, Callable[[], Json]] = {
         "buyer": BUYER,
         "tax": TAX,
     },
+    "create_usage_entry": lambda: {
+        "meter": "content.piece",
+        "quantity": "1",
+        "occurred_at": "2026-05-01T00:00:00Z",
+        "note": "x",
+    },
+    "refuse_usage_entry": lambda: {"reason": "x"},
+    "reverse_usage_entry": lambda: {"reason": "x"},
+    "create_usage_threshold": lambda: {"kind": "amount", "value": "1"},
     "end_client_contract": lambda: {"ends_on": "2031-01-01"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
@@ -376,6 +393,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "search_client_items": lambda home: f"?client={home.client.id}&author=u_1",
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
+    "get_reconciliation": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
     "list_legal_holds": lambda home: f"?client={home.client.id}",
     "get_compliance": lambda home: f"?client={home.client.id}",
@@ -429,7 +447,7 @@ class Operation:
             self.method == "GET"
             and not self.path_ids
             and self.name not in ALONE
-            and self.name not in ("look_up_item", "search_client_items")
+            and self.name not in ("look_up_item", "search_client_items", "get_reconciliation")
         )
 
 
@@ -508,7 +526,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
         "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
-        "approve_rules", "start_shadow_run", "cancel_backtest_run",
+        "approve_usage_entry", "close_billing_period", "approve_rules", "start_shadow_run", "cancel_backtest_run",
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
+from veilleur_api.ingest import usage as ingest_usage
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
@@ -26,6 +27,7 @@ from veilleur_api.owner import (
     near_duplicates,
     oversight,
     packs,
+    periods,
     polls,
     providers,
     queues,
@@ -39,6 +41,8 @@ from veilleur_api.owner import (
     source_checks,
     statements,
     usage,
+    usage_entries,
+    usage_thresholds,
 )
 
 INGEST: tuple[APIRouter, ...] = (
@@ -49,6 +53,7 @@ INGEST: tuple[APIRouter, ...] = (
     ingest_decisions.router,
     answers.router,
     account.router,
+    ingest_usage.router,
 )
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
@@ -83,6 +88,9 @@ OWNER: tuple[APIRouter, ...] = (
     sla_policies.router,
     oversight.router,
     usage.router,
+    usage_entries.router,
+    usage_thresholds.router,
+    periods.router,
     rate_plans.router,
     contracts.router,
     statements.router,

@@ -6,6 +6,7 @@ from veilleur.domain.billing import models as billing
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.decisions import models as decisions
 from veilleur.domain.intake import models as intake
+from veilleur.domain.invoicing import models as watching
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
 from veilleur.domain.providers import models as providers
@@ -37,6 +38,7 @@ __all__ = [
     "snapshots",
     "tenancy",
     "trials",
+    "watching",
 ]
 
 METADATA = Base.metadata

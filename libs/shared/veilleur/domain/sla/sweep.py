@@ -35,7 +35,7 @@ UPDATE sla_clocks SET
   breached_at = CASE WHEN breaches THEN due_at ELSE breached_at END,
   next_event_at = CASE WHEN breaches OR breached_at IS NOT NULL THEN next_at ELSE least(next_at, due_at) END
 FROM planned WHERE sla_clocks.agency_id = :agency_id AND sla_clocks.id = clock_id
-RETURNING sla_clocks.id, client_id, item_id, metric, excluded, due_at, next_event_at, breaches, passed
+RETURNING sla_clocks.id, client_id, item_id, metric, target_class, excluded, due_at, next_event_at, breaches, passed
 """)
 
 
@@ -57,5 +57,5 @@ def _list_noted(row: RowMapping) -> list[Noted]:
     happened = [Happening("warning", datetime.fromisoformat(one["at"]), one["threshold"]) for one in row["passed"]]
     if row["breaches"]:
         happened.append(Happening("breached", row["due_at"]))
-    clock = {name: row[name] for name in ("client_id", "item_id", "metric", "excluded", "due_at")}
+    clock = {name: row[name] for name in ("client_id", "item_id", "metric", "target_class", "excluded", "due_at")}
     return [Noted(clock_id=row["id"], happening=one, **clock) for one in happened]
