@@ -3,6 +3,8 @@
 --
 --   psql "$ADMIN_URL" -v ON_ERROR_STOP=1 -v owner_password=… -v app_password=… -v worker_password=… -f deploy/roles.sql
 --
+-- With `-v backup_password=…` the role of `veilleur backup` is made as well; that takes a superuser.
+--
 -- The administrator is a superuser, or a role with CREATEROLE and CREATEDB as managed services give.
 
 SELECT pg_advisory_lock(hashtext('veilleur roles'));
@@ -99,3 +101,29 @@ REVOKE ALL ON DATABASE "veilleur" FROM PUBLIC;
 GRANT CONNECT ON DATABASE "veilleur" TO veilleur_owner, veilleur_app, veilleur_worker;
 
 RESET ROLE;
+
+\if :{?backup_password}
+
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'veilleur_backup') THEN
+    CREATE ROLE veilleur_backup NOSUPERUSER BYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  ELSIF EXISTS (SELECT FROM pg_roles WHERE rolname = 'veilleur_backup'
+                AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication)) THEN
+    ALTER ROLE veilleur_backup NOSUPERUSER BYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION;
+  END IF;
+  ALTER ROLE veilleur_backup LOGIN;
+END $$;
+
+ALTER ROLE veilleur_backup PASSWORD :'backup_password';
+
+ALTER ROLE veilleur_backup SET default_transaction_read_only = on;
+
+GRANT pg_read_all_data TO veilleur_backup;
+
+SET ROLE veilleur_owner;
+
+GRANT CONNECT ON DATABASE "veilleur" TO veilleur_backup;
+
+RESET ROLE;
+
+\endif

@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["VEILLEUR_TEST_DATABASE_URL"] = engines.admin_url
         os.environ["VEILLEUR_TEST_REDIS_URL"] = engines.redis_url
     admin_url = os.environ["VEILLEUR_TEST_DATABASE_URL"]
-    create_roles(admin_url, RolePasswords(PASSWORD, PASSWORD, PASSWORD))
+    create_roles(admin_url, RolePasswords(PASSWORD, PASSWORD, PASSWORD, PASSWORD))
     run_statements(admin_url, [f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)"])
     create_database(admin_url, TEMPLATE)
     migrate_to_head(role_url(admin_url, "veilleur_owner", PASSWORD, TEMPLATE))
@@ -71,8 +71,8 @@ async def world(database_name: str) -> AsyncIterator[World]:
 
 @pytest.fixture(autouse=True)
 async def _real_time(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """A test that moved the database's clock leaves it as it was."""
+    """A test that moved the database's clock leaves it as it was, and no work to those after it."""
     yield
     if "world" in request.fixturenames:
         world: World = request.getfixturevalue("world")
-        await world.reset_clock()
+        await world.leave_test()

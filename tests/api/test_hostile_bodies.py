@@ -226,8 +226,21 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         "/owner/v1/clients": {"slug": "s", "name": "n", "time_zone": "UTC", "languages": [], "calendar": None},
         "/owner/v1/clients/{client_id}": {"name": "n", "time_zone": "UTC", "languages": [], "interim": "publish"},
         "/owner/v1/clients/{client_id}/sources": {"kind": "standard", "name": "n", "settings": {}},
+        "/owner/v1/clients/{client_id}/sources/{source_id}/actor": {
+            "mode": "act", "hold_s": 0, "platform": "discourse", "credentials": {"url": NOBODY, "api_key": "0123456789"},
+            "operations": {"actions": {"hide": "hide_post"}, "verdicts": {"allow": None}},
+        },
         "/owner/v1/clients/{client_id}/sources/{source_id}/secrets": {"secret": None, "overlap_s": 60},
         "/owner/v1/clients/{client_id}/endpoints": {"url": "https://example.com/", "events": []},
+        "/owner/v1/clients/{client_id}/endpoints/{endpoint_id}": {"url": "https://example.com/", "rate_per_s": 1.5},
+        "/owner/v1/clients/{client_id}/endpoints/{endpoint_id}/secrets": {"secret": None, "overlap_s": 60},
+        "/owner/v1/endpoints/{endpoint_id}/recover": {"since": "2026-11-22T10:00:00Z"},
+        "/owner/v1/endpoints/{endpoint_id}/replay-missing": {"since": "2026-11-22T10:00:00Z"},
+        "/owner/v1/endpoints/{agency_endpoint_id}": {"events": [], "state": "enabled", "concurrency": 1},
+        "/ingest/v1/endpoints": {"url": "https://example.com/", "events": []},
+        "/ingest/v1/endpoints/{endpoint_id}": {"url": "https://example.com/", "events": [], "state": "enabled"},
+        "/ingest/v1/endpoints/{endpoint_id}/secrets": {"secret": None, "overlap_s": 60},
+        "/ingest/v1/endpoints/{endpoint_id}/recover": {"since": "2026-11-22T10:00:00Z"},
         "/owner/v1/clients/{client_id}/credentials": {"kind": "api_key", "name": "n", "scopes": ["items:read"]},
         "/owner/v1/clients/{client_id}/policies": {"code": "c", "title": "t", "examples": [], "definition": ""},
         "/owner/v1/clients/{client_id}/actions": {"code": "c", "title": "t", "verdict": "allow", "targets": ["item"]},
@@ -341,9 +354,12 @@ async def house(world: World, shared_agency: Agency, shared_client: Client) -> A
         "version": "1",
     }
     ids |= in_hand | await furnish(shared_agency, shared_client, spare["id"])
+    ping = await shared_agency.owner.call("POST", f"{shared_client.base}/endpoints/{endpoint['id']}/ping", status=202)
+    ids["delivery_id"] = ping["delivery_id"]
     # No version is published, so nothing was tried on any.
     ids["backtest_id"] = show_id("bkt", new_id())
     ids |= {"hold_id": show_id("hld", new_id()), "breach_id": show_id("clk", new_id())}
+    ids |= {"action_id": show_id("pac", new_id())}
     callers = {"ingest": shared_client.api, "moderator": moderator, "owner": shared_agency.owner}
     app = create_app(world.settings, world.parts)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -27,7 +27,7 @@ PUBLIC_ROUTES = {
     "show_document": "the contract is no secret",
 }
 OPERATOR = {"agencies:read", "agencies:write"}
-SCOPES_OF_LATER_CALLS = {"endpoints:write", "erasure:write"}
+SCOPES_OF_LATER_CALLS = {"erasure:write"}
 """Named by the contract, and given out already, for calls that are still to come."""
 
 SHAPES = {
@@ -39,7 +39,8 @@ SHAPES = {
     "calendar_id": "cal",
     "hold_id": "hld", "media_id": "med",
     "agency_endpoint_id": "end", "breach_id": "clk",
-    "provider_id": "prv",
+    "provider_id": "prv", "action_id": "pac",
+    "delivery_id": "dlv",
 }  # fmt: skip
 
 

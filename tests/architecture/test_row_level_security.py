@@ -12,6 +12,7 @@ AGENCY = "(agency_id = (NULLIF(current_setting('app.agency_id'::text, true), '':
 CLIENT = "= (NULLIF(current_setting('app.client_id'::text, true), ''::text))::uuid)"
 AGENCY_ROLES = {"veilleur_app", "veilleur_worker", "veilleur_owner"}
 ROLES = {"veilleur_owner", "veilleur_app", "veilleur_worker", "veilleur_client"}
+BACKUP = "veilleur_backup"
 
 UNTENANTED = {
     "alembic_version": "the revision of the schema",
@@ -44,6 +45,7 @@ DELETABLE = {
     ("backtest_items", "veilleur_app"): "labelled items go when their backtest is cancelled",
     ("backtest_items", "veilleur_worker"): "and when it is done",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",
+    ("source_hours", "veilleur_worker"): "what is usual is taken from four weeks",
     ("provider_cache", "veilleur_worker"): "what providers said is remembered for thirty days",
     ("provider_questions", "veilleur_worker"): "as long; what rules were told stands in the evaluation",
 }
@@ -186,12 +188,12 @@ async def test_every_id_of_a_client_is_a_foreign_key_unless_it_may_be_empty(worl
 
 async def test_no_role_may_pass_the_walls_or_make_others_that_could(world):
     rows = await world.fetch("SELECT * FROM pg_roles WHERE rolname LIKE 'veilleur%'")
-    assert {row["rolname"] for row in rows} == ROLES
+    assert {row["rolname"] for row in rows} == ROLES | {BACKUP}
     for row in rows:
         powers = [
             name for name in ("rolsuper", "rolbypassrls", "rolcreatedb", "rolcreaterole", "rolreplication") if row[name]
         ]
-        assert powers == [], row["rolname"]
+        assert powers == (["rolbypassrls"] if row["rolname"] == BACKUP else []), row["rolname"]
         assert row["rolcanlogin"] == (row["rolname"] != "veilleur_client")
 
 
@@ -201,7 +203,25 @@ async def test_the_api_becomes_the_clients_role_and_inherits_nothing_from_it(wor
         " JOIN pg_roles r ON r.oid = x.roleid JOIN pg_roles m ON m.oid = x.member WHERE r.rolname LIKE 'veilleur%'"
         " OR m.rolname LIKE 'veilleur%'"
     )
-    assert [tuple(row) for row in rows] == [("veilleur_client", "veilleur_app", False, True, False)]
+    assert {tuple(row) for row in rows} == {
+        ("veilleur_client", "veilleur_app", False, True, False),
+        ("pg_read_all_data", BACKUP, True, True, False),
+    }
+
+
+async def test_who_passes_the_walls_to_make_backups_may_write_nothing(world):
+    rows = await world.fetch(
+        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'"
+        " AND has_table_privilege($1, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')",
+        BACKUP,
+    )
+    assert rows == []
+    connection = await asyncpg.connect(world.owner_url.replace("veilleur_owner", BACKUP))
+    try:
+        assert await connection.fetchval("SHOW default_transaction_read_only") == "on"
+        assert await connection.fetchval("SELECT count(*) FROM agencies") >= 0
+    finally:
+        await connection.close()
 
 
 async def test_everything_belongs_to_the_owner_and_no_view_hides_whose_rights_it_uses(world):

@@ -1,4 +1,5 @@
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -83,6 +84,21 @@ async def test_the_api_has_the_clients_rights_only_after_becoming_it(admin_url: 
     run_statements(app, ["BEGIN; SET LOCAL ROLE veilleur_client; SELECT * FROM of_client; COMMIT"])
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         run_statements(url_of(admin_url, "veilleur_worker"), ["SET ROLE veilleur_client"])
+
+
+async def test_backups_have_a_role_that_reads_everything_and_writes_nothing(admin_url: str) -> None:
+    create_roles(admin_url, replace(PASSWORDS, backup="b'up"))
+    create_database(admin_url, DATABASE)
+    run_statements(url_of(admin_url, "veilleur_owner"), ["CREATE TABLE IF NOT EXISTS kept (a int)"])
+    backup = role_url(admin_url, "veilleur_backup", "b'up", DATABASE)
+    [row] = await fetch(backup, "SELECT count(*), current_setting('default_transaction_read_only') AS only FROM kept")
+    assert row["only"] == "on"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        run_statements(backup, ["BEGIN READ WRITE; INSERT INTO kept VALUES (1)"])
+    run_statements(
+        admin_url, [f'REVOKE ALL ON DATABASE "{name}" FROM veilleur_backup' for name in (DATABASE.replace('"', '""'),)]
+    )
+    run_statements(admin_url, ["DROP ROLE veilleur_backup"])
 
 
 async def test_only_the_three_roles_that_log_in_may_connect(admin_url: str) -> None:

@@ -21,7 +21,10 @@ from tests.faults.support.scene import few_or_many
 from tests.support.desk import ASK_RULES, Desk, open_desk
 from tests.support.world import World
 from veilleur.domain.decisions.policy import Ruling
-from veilleur.domain.delivery.attempt import Attempt, Result, begin_attempts, finish_attempt
+from veilleur.domain.delivery.attempt import Attempt
+from veilleur.domain.delivery.backoff import Result
+from veilleur.domain.delivery.begin import begin_attempts
+from veilleur.domain.delivery.finish import finish_attempt
 from veilleur.domain.intake.arrival import Arrival
 from veilleur.domain.intake.envelope import read_item
 from veilleur.domain.intake.receive import receive_group

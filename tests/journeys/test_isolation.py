@@ -106,14 +106,14 @@ async def settle(world, name: str) -> Tenant:
     queue = await owner.call("POST", "/owner/v1/queues", {"code": unique("q"), "name": f"{NEVER_ANSWERED} {name}"}, 201)
     rule = {"name": f"{NEVER_ANSWERED} {name}", "when": {"kind": ["account"]}, "queue": queue["code"]}
     await owner.call("POST", "/owner/v1/routing-rules", rule, 201)
-    always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
+    always = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}, "holiday_country": "FR"}
     calendar = await owner.call("POST", "/owner/v1/calendars", {"name": unique("cal"), "calendar": always}, 201)
     told = {"kind": "standard", "url": "http://127.0.0.1:9/agency"}
     endpoint = await owner.call("POST", "/owner/v1/endpoints", told, 201)
     clients = [await agency.add_client(RULES, name=f"{NEVER_ANSWERED} {name} {number}") for number in (1, 2)]
     moderator = await agency.add_moderator("all", capacity=20, name=f"{NEVER_ANSWERED} {name}")
     me = await moderator.call("GET", "/moderator/v1/me")
-    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": [unique("code")]})
+    await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": ["personal_data"]})
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
@@ -153,6 +153,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     macro = await owner.call("POST", f"{client.base}/macros", reply, 201)
     own_list = {"code": code, "title": mark, "list": {"entries": [mark]}}
     shared = await owner.call("POST", f"{client.base}/lists", own_list, 201)
+    await owner.call("PUT", f"{client.base}/sources/{client.source['id']}/actor", ACTOR, 200)
     author = {"author": {"external_id": "u_1", "display_name": mark}}
     allowed = await client.accept(f"fine, {mark}", external_id="c_allowed", **author)
     decided = await client.accept(f"doubtful, {mark}", external_id="c_decided", **author)
@@ -198,6 +199,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     forum = {"kind": "discourse", "name": mark}
     forum = await owner.call("POST", f"{client.base}/sources", forum, 201)
     await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
+    [action] = (await owner.call("GET", f"/owner/v1/platform-actions?client={client.id}"))["data"]
     contract = await sign(client, purchase_order=mark)
     period = await close_month(world, client, "2026-05")
     await count_on(world, client, date(2026, 5, 31))
@@ -205,7 +207,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     entry = await owner.call("POST", f"{client.base}/usage-entries", done, 201)
     await owner.call("GET", f"/owner/v1/reconciliation?client={client.id}")
     threshold = await owner.call("POST", f"{client.base}/usage-thresholds", {"kind": "amount", "value": "1"}, 201)
-    wrong = {"filter": {"client": client.id, "rules": [unique("none")]}}
+    wrong = {"filter": {"client": client.id, "rules": ["doubts"]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     ids = {
         "client_id": client.id,
@@ -221,12 +223,14 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "case_id": case_id,
         "decision_id": made["id"],
         "hold_id": holds[0]["id"],
+        "action_id": action["id"],
         "contract_id": contract["id"],
         "period_id": show_id("prd", period.id),
         "entry_id": entry["id"],
         "threshold_id": threshold["id"],
         "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
+        "delivery_id": (await owner.call("GET", f"/owner/v1/deliveries?client={client.id}"))["data"][0]["id"],
     }
     items = {
         one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
@@ -240,6 +244,8 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
     for at in (present, find_count_time(present) + timedelta(seconds=1)):
         await world.move_clock(at - present)
         assert await Drains(world.worker).run("rates", agency_id)
+    await world.move_clock(timedelta(hours=2))
+    assert await Drains(world.worker).run("watch", agency_id)
     await world.reset_clock()
     assert await Drains(world.worker).run("usage", agency_id)
     async with world.worker.database.transaction(Scope(agency_id)) as session:
@@ -291,6 +297,12 @@ async def seized(world):
 
 CALENDAR = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "18:00"]]}}
 POLL = {"url": "http://127.0.0.1:9", "api_key": "0123456789"}
+ACTOR: Json = {
+    "mode": "act_after_hold",
+    "hold_s": 86_400,
+    "platform": "discourse",
+    "credentials": {"url": "http://127.0.0.1:9", "api_key": NEVER_ANSWERED},
+}
 BODIES: dict[str, Callable[[], Json]] = {
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
@@ -305,7 +317,17 @@ BODIES: dict[str, Callable[[], Json]] = {
     "change_source": lambda: {"mode": "paused"},
     "rotate_secret": lambda: {"overlap_s": 0},
     "put_poll": lambda: POLL,
+    "put_actor": lambda: ACTOR,
     "create_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "change_client_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "change_agency_endpoint": lambda: {"state": "disabled"},
+    "rotate_client_endpoint_secret": lambda: {"overlap_s": 0},
+    "recover_deliveries": lambda: {"since": "2026-01-01T00:00:00Z"},
+    "replay_missing_events": dict,
+    "change_own_endpoint": lambda: {"url": "http://127.0.0.1:9/mine"},
+    "rotate_own_secret": lambda: {"overlap_s": 0},
+    "recover_own_deliveries": lambda: {"since": "2026-01-01T00:00:00Z"},
+    "replay_own_missing_events": dict,
     "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
     "create_policy": lambda: {"code": unique("p"), "title": "x"},
     "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
@@ -394,6 +416,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
     "get_reconciliation": lambda home: f"?client={home.client.id}",
+    "list_platform_actions": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
     "list_legal_holds": lambda home: f"?client={home.client.id}",
     "get_compliance": lambda home: f"?client={home.client.id}",
@@ -415,6 +438,7 @@ ALONE = {
     "create_agency_list": "names no id",
     "create_agency_endpoint": "names no id",
     "create_calendar": "names no id",
+    "create_own_endpoint": "names no id",
     "create_rate_plan": "names no id",
     "preview_calendar_operation": "touches no row",
     "list_sla_classes": "the same for everybody",
@@ -525,8 +549,11 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
-        "ping_endpoint", "ping_agency_endpoint", "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
-        "approve_usage_entry", "close_billing_period", "approve_rules", "start_shadow_run", "cancel_backtest_run",
+        "approve_usage_entry", "close_billing_period",
+        "ping_endpoint", "ping_agency_endpoint", "ping_own_endpoint", "redeliver_delivery", "redeliver_own_delivery",
+        "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
+        "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",
+        "cancel_decision_actions",
     }  # fmt: skip
 
 
@@ -636,6 +663,8 @@ async def test_lists_do_hold_what_is_ones_own(world, thief):
         ("owner", f"{home.client.base}/rule-sets/1/backtests", home.ids["backtest_id"]),
         ("moderator", "/moderator/v1/assignments", home.ids["assignment_id"]),
         ("ingest", "/ingest/v1/me", home.client.source["id"]),
+        ("ingest", "/ingest/v1/endpoints", home.ids["endpoint_id"]),
+        ("ingest", "/ingest/v1/deliveries?limit=200", home.ids["delivery_id"]),
         ("ingest", "/ingest/v1/events?limit=200", home.items["c_decided"]),
         ("ingest", f"/ingest/v1/items/{home.items['c_decided']}", home.items["c_decided"]),
     ):
@@ -699,10 +728,12 @@ async def test_a_moderator_is_handed_only_what_the_granted_clients_sent(world, t
     for _ in range(2):
         await second.accept()
     await world.drain()
-    for queues in (None, ["default", seized.ids["queue"]]):
+    for queues in (None, ["default"]):
         claim = {"hold": 10} | ({"queues": queues} if queues else {})
         answer = await moderator.call("POST", "/moderator/v1/assignments", claim, 200)
         assert {one["item"]["id"] for one in answer["assignments"]} == wanted
+    foreign = await moderator.ask("POST", "/moderator/v1/assignments", {"hold": 10, "queues": [seized.ids["queue"]]})
+    refuses(foreign, "/queues/0")
     refuses(await moderator.ask("GET", f"/moderator/v1/clients/{second.id}/guide"))
 
 

@@ -57,6 +57,10 @@ class World:
     async def reset_clock(self) -> None:
         await self._define_now("now()")
 
+    async def leave_test(self) -> None:
+        """Set the clock right, and watch no more the agencies of a test that is over: a later one moves the clock."""
+        await self._define_now("now()", "DELETE FROM work_hints WHERE kind = 'watch'")
+
     async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
         """Look behind the curtain, as a database administrator."""
         connection = await asyncpg.connect(self.admin_url)
@@ -81,12 +85,14 @@ class World:
         finally:
             event.remove(engine, "before_cursor_execute", note)
 
-    async def _define_now(self, expression: str) -> None:
+    async def _define_now(self, expression: str, *more: str) -> None:
         connection = await asyncpg.connect(self.owner_url)
         try:
             await connection.execute(
                 f"CREATE OR REPLACE FUNCTION app_now() RETURNS timestamptz LANGUAGE sql STABLE AS $$SELECT {expression}$$"
             )
+            for statement in more:
+                await connection.execute(statement)
         finally:
             await connection.close()
 

@@ -1,4 +1,4 @@
-"""`veilleur <command>`: api, worker, migrate, dev, replay, receiver, openapi.
+"""`veilleur <command>`: api, worker, migrate, doctor, backup, dev, replay, receiver, openapi.
 
 Commands are entry points of the group `veilleur.commands`, so this package need not know the services.
 """

@@ -5,15 +5,19 @@ from fastapi import APIRouter
 from veilleur_api.admin import agencies
 from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
+from veilleur_api.ingest import deliveries as ingest_deliveries
+from veilleur_api.ingest import endpoints as ingest_endpoints
 from veilleur_api.ingest import usage as ingest_usage
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    actors,
     alarms,
     calendars,
     care,
     cases,
     catalogue,
+    client_endpoints,
     clients,
     config,
     connections,
@@ -28,6 +32,7 @@ from veilleur_api.owner import (
     oversight,
     packs,
     periods,
+    platform_actions,
     polls,
     providers,
     queues,
@@ -50,6 +55,8 @@ INGEST: tuple[APIRouter, ...] = (
     items.router,
     receipts.router,
     feed.router,
+    ingest_endpoints.router,
+    ingest_deliveries.router,
     ingest_decisions.router,
     answers.router,
     account.router,
@@ -67,8 +74,10 @@ OWNER: tuple[APIRouter, ...] = (
     clients.router,
     config.router,
     connections.router,
+    client_endpoints.router,
     source_checks.router,
     polls.router,
+    actors.router,
     catalogue.router,
     macros.router,
     rule_sets.router,
@@ -95,6 +104,7 @@ OWNER: tuple[APIRouter, ...] = (
     contracts.router,
     statements.router,
     deliveries.router,
+    platform_actions.router,
     endpoints.router,
     alarms.router,
     legal_holds.router,

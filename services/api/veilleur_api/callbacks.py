@@ -104,7 +104,7 @@ def _callback(event_type: str, summary: str, data: dict[str, Any]) -> dict[str, 
             "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
             "responses": {
                 "2XX": {"description": "received"},
-                "410": {"description": "do not send this one again"},
+                "410": {"description": "this address is not to be called any more: the endpoint is disabled"},
                 "default": {"description": "tried again later, for about three days"},
             },
         }
@@ -177,6 +177,18 @@ CALLBACKS: dict[str, Any] = {
             _CLOCK | {"threshold": _TEXT | {"description": "`80%` of the time used up, or `900s` before it is"}},
         ),
         "sla.breached": _callback("sla.breached", "A due time has passed (only with `share_sla`)", _CLOCK),
+        "endpoint.disabled": _callback(
+            "endpoint.disabled",
+            "Another of your endpoints is called no more: PATCH /ingest/v1/endpoints/{endpoint} enables it again",
+            {
+                "endpoint": _TEXT,
+                "url": _TEXT,
+                "reason": {
+                    "enum": ["owner", "gone", "failing"],
+                    "description": "by the agency, because it answered 410, or because it failed for days",
+                },
+            },
+        ),
         "ping": _callback("ping", "Sent when the owner asks for it", {"endpoint": _TEXT}),
     },
     "components": {

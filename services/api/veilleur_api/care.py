@@ -25,7 +25,7 @@ class LimitsIn(BaseModel):
 
 
 class CareIn(BaseModel):
-    """`limits` replaces the limits that were set here, the others are left as they are when they are left out."""
+    """`limits` replaces the limits that were set here, and null clears them; what is left out stays as it is."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

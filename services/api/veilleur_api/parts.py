@@ -9,6 +9,7 @@ from veilleur.domain.tenancy.issuer import Issuer
 from veilleur.domain.tenancy.lookup import Lookups
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
+from veilleur.infra.outbound.dial import Resolver, make_resolver
 from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.sealing import Sealer
@@ -29,6 +30,7 @@ class Parts:
     issuer: Issuer
     lookups: Lookups
     egress: EgressPolicy
+    resolve: Resolver
     http: httpx.AsyncClient
     """For addresses that somebody else chose."""
     intake: GroupCommit
@@ -52,6 +54,7 @@ def build_parts(settings: Settings) -> Parts:
         issuer=Issuer(database, sealer, settings.issuer),
         lookups=Lookups(database, sealer),
         egress=egress,
+        resolve=make_resolver(workers=4),
         http=build_client(egress, CALL_TIMEOUT_S),
         intake=GroupCommit(database),
         unstored=UnstoredLog(database),

@@ -7,14 +7,14 @@ from veilleur.domain.tenancy.models import Role
 _CONFIGURE = frozenset({
     "clients:read", "clients:write", "catalogue:write", "rules:read", "rules:write", "members:read", "members:write",
     "queues:write", "shifts:write", "cases:steer", "calendars:write", "sla:write", "credentials:write",
-    "deliveries:read", "alarms:read", "notices:read", "notices:write", "sla:read",
+    "deliveries:read", "deliveries:write", "alarms:read", "notices:read", "notices:write", "sla:read",
 })  # fmt: skip
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {
     "owner": _CONFIGURE | {"usage:read", "usage:write", "pricing:read", "pricing:write", "cases:work", "holds:write"},
     "lead": frozenset({"clients:read", "rules:read", "rules:write", "catalogue:write", "members:read", "cases:work",
-                       "shifts:write", "cases:steer", "deliveries:read", "alarms:read", "notices:read",
-                       "sla:read"}),
+                       "shifts:write", "cases:steer", "deliveries:read", "deliveries:write", "alarms:read",
+                       "notices:read", "sla:read"}),
     "moderator": frozenset({"cases:work"}),
     "auditor": frozenset({"clients:read", "rules:read", "members:read", "deliveries:read", "usage:read",
                           "alarms:read", "notices:read", "sla:read"}),

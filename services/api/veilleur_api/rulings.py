@@ -8,7 +8,6 @@ from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.intake.envelope import Timestamp
 
 Words = Annotated[str, Field(max_length=10_000)]
-Reason = Annotated[str, Field(min_length=1, max_length=10_000)]
 
 
 class ActionIn(BaseModel):

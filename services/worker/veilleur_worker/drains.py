@@ -5,17 +5,18 @@ commits whole. In one process the same drain never runs beside itself; a call me
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 import structlog
 
 from veilleur.domain.decisions.reverse_many import advance_reversal
-from veilleur.domain.delivery.attempt import Attempt, begin_attempts, finish_attempt
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
-from veilleur.domain.outbox.retention import drop_old_events
+from veilleur.domain.outbox.retention import drop_old_bodies, drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
+from veilleur.domain.oversight.settle_reach import settle_reach
+from veilleur.domain.oversight.tally_hours import tally_hours
+from veilleur.domain.oversight.watch import begin_look, look
 from veilleur.domain.providers.retention import drop_old_answers
 from veilleur.domain.review.retarget import retarget_batch
 from veilleur.domain.review.snapshot_media import Fetch, begin_fetches, drop_old_snapshots, finish_fetch
@@ -28,25 +29,25 @@ from veilleur.infra import figures
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
+from veilleur_worker.deliver import drain_deliveries, look_again
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import drain_providers
-from veilleur_worker.send import send
 from veilleur_worker.usage import drain_usage
 
 SCREEN_BATCH = 200
 SCREEN_AT_ONCE = 2
 """Batches of one agency that are screened side by side: one computes while the other waits for the database."""
-SEND_BATCH = 50
 MEDIA_BATCH = 8
 """Fetched at once, 10 MiB each at most."""
-PATIENCE_S = 1.0
-"""How long a drain waits for what it has sent before it looks for more."""
 FORGIVE_AFTER_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 """Pauses before each look whether the database is back."""
-SLA_BATCH = 500
+SLA_BATCH = 1_000
+RETARGET_BATCH = 500
+REACH_BATCH = 500
 FEED_BATCH = 1_000
 RETENTION_BATCH = 1_000
 REVERSAL_BATCH = 100
@@ -56,10 +57,6 @@ BACKTEST_S = 8.0
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
-
-_sending: set[asyncio.Task[None]] = set()
-"""Deliveries under way: the event loop alone would not keep their tasks alive, and a worker that stops ends them."""
-
 
 _screening: set[UUID] = set()
 """Agencies that are being screened in this process: what can wait gives way."""
@@ -82,6 +79,8 @@ class Drains:
         key = (kind, agency_id)
         if key in self._running:
             self._running[key] = True
+            if kind in WAITING:
+                WAITING[kind](self._parts, agency_id)
             return False
         if self._parts.stopping.is_set():
             return False
@@ -127,26 +126,6 @@ async def drain_screening(parts: Parts, agency_id: UUID) -> None:
         _screening.discard(agency_id)
 
 
-async def drain_deliveries(parts: Parts, agency_id: UUID) -> None:
-    """Send what is due, many at once, each on its own; a receiver that hangs is left to its own task."""
-    scope = Scope(agency_id)
-    while not parts.stopping.is_set():
-        async with parts.database.transaction(scope) as session:
-            attempts = await begin_attempts(session, agency_id, SEND_BATCH)
-        if not attempts:
-            return
-        sending = {asyncio.create_task(_deliver(parts, agency_id, attempt)) for attempt in attempts}
-        _sending.update(sending)
-        for task in sending:
-            task.add_done_callback(_sending.discard)
-        await asyncio.wait(sending, timeout=PATIENCE_S)
-
-
-async def finish_deliveries() -> None:
-    """Wait for what is in the air: cut off, it would be sent once more, a lease later."""
-    await asyncio.gather(*_sending, return_exceptions=True)
-
-
 async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
     """Notice warnings and deadlines that have passed."""
     while True:
@@ -162,7 +141,7 @@ async def drain_retargets(parts: Parts, agency_id: UUID) -> None:
     more = True
     while more:
         async with parts.database.transaction(Scope(agency_id)) as session:
-            more = await retarget_batch(session, agency_id, SLA_BATCH)
+            more = await retarget_batch(session, agency_id, RETARGET_BATCH)
 
 
 async def drain_media(parts: Parts, agency_id: UUID) -> None:
@@ -192,7 +171,14 @@ async def drain_feed(parts: Parts, agency_id: UUID) -> None:
 
 async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
-    for drop in (drop_old_events, drop_old_receipts, drop_old_unstored, drop_old_snapshots, drop_old_answers):
+    for drop in (
+        drop_old_events,
+        drop_old_bodies,
+        drop_old_receipts,
+        drop_old_unstored,
+        drop_old_snapshots,
+        drop_old_answers,
+    ):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:
@@ -230,6 +216,22 @@ async def drain_rates(parts: Parts, agency_id: UUID) -> None:
         await watch_rates(session, agency_id)
 
 
+async def drain_watch(parts: Parts, agency_id: UUID) -> None:
+    """Look for a silent source, for work that nobody on shift may do, and for clients that can't be reached."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        begun = counting = await begin_look(session, agency_id)
+    while counting:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            counting = await tally_hours(session, agency_id)
+    settling = begun
+    while settling:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            settling = await settle_reach(session, agency_id, REACH_BATCH)
+    if begun:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            await look(session, agency_id)
+
+
 DRAINS: Mapping[WorkKind, Drain] = {
     "screening": drain_screening,
     "unscreened": drain_unscreened,
@@ -246,7 +248,12 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "rates": drain_rates,
     "providers": drain_providers,
     "usage": drain_usage,
+    "action": drain_actions,
+    "watch": drain_watch,
 }
+
+WAITING: Mapping[WorkKind, Callable[[Parts, UUID], None]] = {"delivery": look_again}
+"""Drains that mostly wait for others: what a call does at once while they run."""
 
 
 async def _screen_fresh(parts: Parts, agency_id: UUID) -> None:
@@ -297,18 +304,3 @@ async def _snapshot(parts: Parts, agency_id: UUID, fetch: Fetch) -> None:
     result = await fetch_media(parts, agency_id, fetch)
     async with parts.database.transaction(Scope(agency_id)) as session:
         await finish_fetch(session, agency_id, fetch, result)
-
-
-async def _deliver(parts: Parts, agency_id: UUID, attempt: Attempt) -> None:
-    try:
-        result = await send(parts, agency_id, attempt)
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            state = await finish_attempt(session, agency_id, attempt, result, jitter=random.random())  # noqa: S311
-    except Exception as error:  # noqa: BLE001 - it is sent again when its lease ends
-        _log.error("delivery_failed", delivery_id=str(attempt.delivery_id), error=type(error).__name__)
-        return
-    figures.DELIVERIES.labels("later" if state == "pending" else state).inc()
-    if state == "dead":
-        _log.warning(
-            "delivery_given_up", delivery_id=str(attempt.delivery_id), status=result.status, error=result.error
-        )

@@ -1,9 +1,11 @@
 """The network call of a delivery, between `begin_attempts` and `finish_attempt`, with no transaction open."""
 
+import time
+from dataclasses import replace
 from uuid import UUID
 
-from veilleur.domain.delivery.attempt import Attempt, Result
-from veilleur.domain.delivery.backoff import read_retry_after
+from veilleur.domain.delivery.attempt import Attempt
+from veilleur.domain.delivery.backoff import Result, read_retry_after
 from veilleur.domain.delivery.payload import write_mail, write_post
 from veilleur.infra.outbound.dial import EgressBlocked, OutboundError
 from veilleur.infra.outbound.http import post_capped
@@ -13,18 +15,24 @@ from veilleur_worker.parts import Parts
 
 TIMEOUT_S = 15.0
 """For the whole exchange; half of the lease, so that a sender never outlives its own."""
+ANSWER_CAP = 16_384
+"""Bytes that are read of an answer, and thrown away: read to its end, it leaves the connection free for the next."""
 MAIL_STEP_S = 4.0
 """For each step of an SMTP exchange."""
 
 
 async def send(parts: Parts, agency_id: UUID, attempt: Attempt) -> Result:
     """POST one callback, or mail one notice; whatever happens becomes a result."""
-    if attempt.kind == "email":
-        return await _mail(parts, attempt)
+    began = time.perf_counter()
+    result = await (_mail(parts, attempt) if attempt.kind == "email" else _post(parts, agency_id, attempt))
+    return replace(result, took_ms=round((time.perf_counter() - began) * 1_000))
+
+
+async def _post(parts: Parts, agency_id: UUID, attempt: Attempt) -> Result:
     present = now()
     body, headers = write_post(parts.sealer, agency_id, attempt, present)
     try:
-        reply = await post_capped(parts.http, attempt.url, body, headers, TIMEOUT_S)
+        reply = await post_capped(parts.http, attempt.url, body, headers, TIMEOUT_S, ANSWER_CAP)
     except EgressBlocked as blocked:
         return Result(error=blocked.reason, permanent=True)
     except OutboundError as error:

@@ -9,7 +9,9 @@ from arq.worker import Worker
 
 from veilleur.infra.db.session import NOBODY
 from veilleur.infra.doorbell import read_redis_settings
-from veilleur_worker.drains import Drains, finish_deliveries
+from veilleur_worker.act import finish_acting
+from veilleur_worker.deliver import finish_deliveries
+from veilleur_worker.drains import Drains
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import finish_asking
 from veilleur_worker.schedule import sweep_forever
@@ -42,7 +44,7 @@ async def run_worker(parts: Parts) -> None:
         async with asyncio.timeout(STOP_WITHIN_S):
             await drains.stop(BATCH_WITHIN_S)
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.gather(finish_deliveries(), finish_asking())
+            await asyncio.gather(finish_deliveries(), finish_asking(), finish_acting())
             await _leave(parts)
             await parts.close()
     _log.info("worker_stopped")

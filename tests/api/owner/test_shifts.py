@@ -178,3 +178,24 @@ async def test_an_absence_ends_after_it_begins_and_within_a_year(world, to):
 async def test_coverage_of_no_day_is_refused(shared_agency: Agency, day: str):
     answer = await shared_agency.owner.ask("GET", f"/owner/v1/coverage?date={day}")
     assert answer.status_code == 422
+
+
+async def test_an_absence_that_has_begun_frees_what_is_in_hand_and_one_to_come_does_not(world):
+    desk = await open_desk(world, capacity=3)
+    await desk.receive(2)
+    await desk.moderator.take(2)
+    path = f"/owner/v1/members/{await desk.moderator.get_id()}/absence"
+    present = datetime.now(UTC)
+
+    async def leave(start, stop):
+        body = {"from": (present + start).isoformat(), "to": (present + stop).isoformat()}
+        return await desk.agency.owner.call("POST", path, body, 201)
+
+    assert (await leave(timedelta(hours=2), timedelta(hours=3)))["freed"] == 0
+    assert (await leave(timedelta(hours=-2), timedelta(hours=-1)))["freed"] == 0
+    assert len(await desk.moderator.list_held()) == 2
+    assert (await leave(timedelta(minutes=-1), timedelta(hours=1)))["freed"] == 2
+    assert await desk.moderator.list_held() == []
+    assert (await desk.moderator.claim())["reason"] == "off_shift"
+    assert await desk.count("assignments", "outcome = 'freed'") == 2
+    assert len(await (await desk.hire(capacity=3)).take(2)) == 2

@@ -57,7 +57,7 @@ async def test_a_dry_run_tells_how_much_by_rule_and_by_action_and_changes_nothin
     assert (told["by_rule"], told["by_action"]) == ({"bad": 3}, {"remove": 3})
     assert {sample["item"] for sample in told["samples"]} == set(items)
     assert told["samples"][0]["rule"] == "bad"
-    for nothing in ({"version": 2}, {"rules": ["other"]}, {"to": "2020-01-01T00:00:00Z"}):
+    for nothing in ({"version": 2}, {"rules": ["doubts"]}, {"to": "2020-01-01T00:00:00Z"}):
         assert (await rehearse(desk, **nothing))["count"] == 0
     assert await desk.count("decisions") == before
     assert await desk.count("reversal_jobs") == 0

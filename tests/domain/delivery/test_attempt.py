@@ -2,16 +2,16 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.desk import ASK_RULES, Desk, open_desk
-from tests.support.receiver import Receiver, open_receiver
-from veilleur.domain.delivery.attempt import LEASE_S, Result, begin_attempts, finish_attempt
-from veilleur.domain.delivery.backoff import SCHEDULE_S
+from tests.domain.delivery.line import open_line, settle
+from tests.support.receiver import open_receiver
+from veilleur.domain.delivery.attempt import LEASE_S
+from veilleur.domain.delivery.backoff import Result
+from veilleur.domain.delivery.begin import begin_attempts
+from veilleur.domain.delivery.finish import finish_attempt
 from veilleur.domain.outbox.endpoints import endpoint_aad
 from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.ids import new_id, read_id
@@ -28,43 +28,14 @@ async def receiver():
         yield receiver
 
 
-@dataclass(frozen=True)
-class Line:
-    """A client that is called back for its decisions."""
-
-    desk: Desk
-    receiver: Receiver
-    endpoint: dict[str, Any]
-
-    async def decide(self, text: str = "bad", **fields: Any) -> str:
-        """An item that the rules decide; its callback is sent when the worker gets to it."""
-        receipt = await self.desk.client.accept(text, **fields)
-        await Drains(self.desk.world.worker).run("screening", self.desk.agency_id)
-        item: str = receipt["id"]
-        return item
-
-    async def drain(self, after: timedelta = timedelta(0)) -> None:
-        if after:
-            await self.desk.world.move_clock(after)
-        await Drains(self.desk.world.worker).run("delivery", self.desk.agency_id)
-
-    async def show(self, query: str = "") -> list[dict[str, Any]]:
-        page = await self.desk.agency.owner.call("GET", f"/owner/v1/deliveries?{query}", status=200)
-        rows: list[dict[str, Any]] = page["data"]
-        return rows
-
-    async def begin(self, limit: int = 50):
-        async with self.desk.world.worker.database.transaction(self.desk.scope) as session:
-            return await begin_attempts(session, self.desk.agency_id, limit)
-
-    async def finish(self, attempt, result):
-        async with self.desk.world.worker.database.transaction(self.desk.scope) as session:
-            return await finish_attempt(session, self.desk.agency_id, attempt, result, jitter=0.5)
+async def begin(line, limit=50):
+    async with line.desk.world.worker.database.transaction(line.desk.scope) as session:
+        return await begin_attempts(session, line.desk.agency_id, limit)
 
 
-async def open_line(world, receiver) -> Line:
-    desk = await open_desk(world, ASK_RULES)
-    return Line(desk, receiver, await desk.client.add_endpoint(receiver.url, ["decision.made"]))
+async def finish(line, attempt, result):
+    async with line.desk.world.worker.database.transaction(line.desk.scope) as session:
+        return await finish_attempt(session, line.desk.agency_id, attempt, result, jitter=0.5)
 
 
 # --- What arrives
@@ -189,16 +160,23 @@ async def test_a_receiver_that_wants_no_more_gets_no_more(world, receiver):
     assert (row["attempts"], row["last_status"], row["due_at"]) == (1, 410, None)
 
 
-async def test_after_the_last_attempt_it_is_given_up_where_the_owner_sees_it(world, receiver):
+async def test_after_three_days_it_is_given_up_where_the_owner_sees_it(world, receiver):
     line = await open_line(world, receiver)
-    receiver.answer(503)
+    receiver.answer(500)
     await line.decide()
-    for day in range(len(SCHEDULE_S) + 3):
-        await line.drain(timedelta(days=2 * day))
-    assert len(receiver.calls) == len(SCHEDULE_S) + 1
+    began = datetime.now(UTC)
+    await line.drain()
+    while pending := await line.show("state=pending"):
+        await line.drain(datetime.fromisoformat(pending[0]["due_at"]) - began + timedelta(seconds=3))
+    assert len(receiver.calls) in (10, 11)
     assert len({call.headers["webhook-id"] for call in receiver.calls}) == 1
     [row] = await line.show("state=dead")
-    assert (row["attempts"], row["last_status"]) == (len(SCHEDULE_S) + 1, 503)
+    assert (row["attempts"], row["last_status"]) == (len(receiver.calls), 500)
+    log = (await line.desk.agency.owner.call("GET", f"/owner/v1/deliveries/{row['id']}"))["log"]
+    assert [one["status"] for one in log] == [500] * len(receiver.calls)
+    first, last = (datetime.fromisoformat(log[place]["at"]) for place in (0, -1))
+    assert timedelta(days=3) <= last - first < timedelta(days=3, minutes=2)
+    assert (log[-1]["next_at"], log[0]["next_at"] < log[1]["at"]) == (None, True)
     assert await line.show("state=pending") == []
 
 
@@ -254,7 +232,7 @@ async def test_a_disabled_endpoint_is_not_called_any_more(world, receiver):
 async def test_a_sender_that_vanished_before_sending_is_replaced_when_its_lease_ends(world, receiver):
     line = await open_line(world, receiver)
     await line.decide()
-    [lost] = await line.begin()
+    [lost] = await begin(line)
     await line.drain(timedelta(seconds=LEASE_S - 2))
     assert receiver.calls == []
     await world.move_clock(timedelta(seconds=LEASE_S + 2))
@@ -262,26 +240,26 @@ async def test_a_sender_that_vanished_before_sending_is_replaced_when_its_lease_
     assert len(receiver.calls) == 1
     before = await line.show()
     assert (before[0]["state"], before[0]["attempts"]) == ("delivered", 2)
-    assert await line.finish(lost, Result(status=410)) == "stale"
+    assert await finish(line, lost, Result(status=410)) == "stale"
     assert await line.show() == before
 
 
 async def test_a_late_result_does_not_overwrite_the_attempt_that_followed(world, receiver):
     line = await open_line(world, receiver)
     await line.decide()
-    [lost] = await line.begin()
+    [lost] = await begin(line)
     await world.move_clock(timedelta(seconds=LEASE_S + 1))
-    [second] = await line.begin()
+    [second] = await begin(line)
     assert second.fence > lost.fence
-    assert await line.finish(lost, Result(status=200)) == "stale"
+    assert await finish(line, lost, Result(status=200)) == "stale"
     assert (await line.show())[0]["state"] == "sending"
-    assert await line.finish(second, Result(status=500)) == "pending"
+    assert await finish(line, second, Result(status=500)) == "pending"
 
 
 async def test_a_death_between_sending_and_recording_costs_one_repetition_with_the_same_id(world, receiver):
     line = await open_line(world, receiver)
     await line.decide()
-    [attempt] = await line.begin()
+    [attempt] = await begin(line)
     assert (await send(world.worker, line.desk.agency_id, attempt)).status == 200
     await line.drain(timedelta(seconds=LEASE_S + 1))
     await line.drain(timedelta(days=1))
@@ -307,8 +285,8 @@ async def test_no_more_is_leased_than_asked_for(world, receiver, limit):
     for number in range(6):
         await line.desk.client.accept(f"bad {number}")
     await line.decide()
-    assert len(await line.begin(limit)) == limit
-    assert len(await line.begin()) == 7 - limit
+    assert len(await begin(line, limit)) == limit
+    assert len(await begin(line)) == 7 - limit
 
 
 # --- Receivers that hang
@@ -325,7 +303,7 @@ async def test_a_hanging_receiver_delays_no_other_in_its_batch(world, receiver):
         await receiver.wait_for(1)
         hung_row, fine = sorted(await line.show(), key=lambda row: row["endpoint"] == line.endpoint["id"])
         assert hung_row["state"] == "sending"
-        await draining_ends(draining)
+        await settle(draining)
     assert fine["state"] in ("sending", "delivered")
 
 
@@ -341,11 +319,4 @@ async def test_a_hanging_receiver_delays_nothing_that_comes_later(world, receive
         await line.decide("bad once more")
         again = asyncio.create_task(drains.run("delivery", line.desk.agency_id))
         await receiver.wait_for(2, seconds=8)
-        await draining_ends(draining, again)
-
-
-async def draining_ends(*tasks):
-    """Nobody waits for the hanging receiver's sake."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        await settle(draining, again)

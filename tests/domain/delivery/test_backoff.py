@@ -4,77 +4,95 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from veilleur.domain.delivery.backoff import SCHEDULE_S, ReplyOutcome, judge_reply, next_attempt, read_retry_after
+from veilleur.domain.delivery.backoff import (
+    DAILY_S,
+    SCHEDULE_S,
+    ReplyOutcome,
+    judge_reply,
+    next_attempt,
+    read_retry_after,
+)
 
-ATTEMPTS = range(1, len(SCHEDULE_S) + 1)
+ATTEMPTS = range(1, 12)
 CHANCE = st.floats(0, 1, exclude_max=True)
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+START = timedelta(0)
 
 
-def delay(attempt, jitter=0.5, retry_after_s=None, *, overloaded=False):
-    return next_attempt(attempt, jitter=jitter, retry_after_s=retry_after_s, overloaded=overloaded).total_seconds()
+def delay(attempt, jitter=0.5, retry_after_s=None, since_first=START):
+    return next_attempt(attempt, since_first, jitter=jitter, retry_after_s=retry_after_s).total_seconds()
 
 
-def test_twelve_attempts_span_about_75_hours():
-    waits = [delay(attempt) for attempt in ATTEMPTS]
-    assert waits == pytest.approx([2, 10, 60, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400])
-    assert 75 <= sum(waits) / 3600 <= 76
+def walk(jitter, retry_after_s=None):
+    """Seconds from the first attempt to each that follows it."""
+    at, offsets, attempt = timedelta(0), [], 1
+    while (wait := next_attempt(attempt, at, jitter=jitter, retry_after_s=retry_after_s)) is not None:
+        at += wait
+        attempt += 1
+        offsets.append(at.total_seconds())
+    return offsets
 
 
-@pytest.mark.parametrize("attempt", [12, 13, 1000])
-def test_after_the_last_attempt_the_delivery_is_dead(attempt):
-    assert next_attempt(attempt, jitter=0.5, retry_after_s=60, overloaded=True) is None
+def test_the_schedule_grows_to_a_day_and_ends_three_days_after_the_first_attempt():
+    waits = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000, 86_400]
+    assert walk(0.5) == pytest.approx([*(sum(waits[: place + 1]) for place in range(8)), 259_200])
+
+
+@given(CHANCE, st.none() | st.integers())
+def test_whatever_chance_and_receiver_say_the_last_attempt_comes_after_three_days(jitter, asked):
+    offsets = walk(jitter, asked)
+    assert offsets[-1] == pytest.approx(259_200)
+    assert len(offsets) <= 10
+
+
+@pytest.mark.parametrize("late", [timedelta(days=3), timedelta(days=400)])
+def test_after_three_days_the_delivery_is_dead(late):
+    assert next_attempt(1, late, jitter=0.5, retry_after_s=60) is None
 
 
 @pytest.mark.parametrize("attempt", [0, -1])
 def test_attempts_count_from_one(attempt):
     with pytest.raises(ValueError, match="from 1"):
-        next_attempt(attempt, jitter=0.5)
+        next_attempt(attempt, START, jitter=0.5)
 
 
 @given(st.sampled_from(ATTEMPTS), CHANCE)
 def test_a_delay_is_spread_by_a_fifth_either_way(attempt, jitter):
-    planned = SCHEDULE_S[attempt - 1]
+    planned = (*SCHEDULE_S, *[DAILY_S] * 4)[attempt - 1]
     assert 0.8 * planned <= delay(attempt, jitter) + 1e-3
     assert delay(attempt, jitter) < 1.2 * planned + 1e-3
 
 
 def test_jitter_reaches_both_ends():
-    assert delay(4, 0.0) == pytest.approx(240)
-    assert delay(4, 0.999999) == pytest.approx(360, abs=0.01)
-
-
-def test_an_overloaded_receiver_is_left_alone_for_a_minute_from_the_third_failure_on():
-    assert [delay(attempt, 0.0, overloaded=True) for attempt in (1, 2, 3, 4)] == pytest.approx([1.6, 8, 60, 240])
-    assert delay(3, 0.0) == pytest.approx(48)
+    assert delay(2, 0.0) == pytest.approx(240)
+    assert delay(2, 0.999999) == pytest.approx(360, abs=0.01)
 
 
 @pytest.mark.parametrize(
     ("attempt", "asked", "wait"),
     [
-        (1, 0, 2),
-        (1, -5, 2),
-        (1, 1, 2),
+        (1, 0, 5),
+        (1, -5, 5),
+        (1, 4, 5),
         (1, 120, 120),
         (1, 3_600, 3_600),
         (1, 10**9, 3_600),
-        (5, 60, 1_800),
-        (5, 3_000, 3_000),
-        (5, 3_601, 3_600),
-        (6, 14_000, 14_000),
-        (6, 20_000, 14_400),
-        (11, 10**9, 172_800),
+        (3, 60, 1_800),
+        (3, 3_000, 3_000),
+        (3, 3_601, 3_600),
+        (4, 14_000, 14_000),
+        (4, 20_000, 14_400),
+        (8, 10**9, 172_800),
     ],
 )
 def test_retry_after_is_honoured_between_the_plan_and_an_hour_or_twice_the_plan(attempt, asked, wait):
     assert delay(attempt, 0.5, asked) == pytest.approx(wait)
 
 
-@given(st.sampled_from(ATTEMPTS), CHANCE, st.none() | st.integers(), st.booleans())
-def test_no_receiver_can_pull_an_attempt_forward_or_park_it_for_ever(attempt, jitter, asked, overloaded):
-    wait = delay(attempt, jitter, asked, overloaded=overloaded)
-    plain = delay(attempt, jitter, overloaded=overloaded)
-    assert plain <= wait <= max(2 * plain, 3_600) + 1e-3
+@given(st.sampled_from(ATTEMPTS), CHANCE, st.none() | st.integers())
+def test_no_receiver_can_pull_an_attempt_forward_or_park_it_for_ever(attempt, jitter, asked):
+    plain = delay(attempt, jitter)
+    assert plain <= delay(attempt, jitter, asked) <= max(2 * plain, 3_600) + 1e-3
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -124,4 +142,4 @@ def test_retry_after_is_a_number_or_a_date_or_nothing(header, seconds):
 def test_no_retry_after_raises(header):
     seconds = read_retry_after(header, NOW)
     assert seconds is None or seconds >= 0
-    assert next_attempt(1, jitter=0, retry_after_s=seconds) <= timedelta(hours=1)
+    assert next_attempt(1, START, jitter=0, retry_after_s=seconds) <= timedelta(hours=1)

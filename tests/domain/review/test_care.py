@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.api.refusals import read_pointers
 from tests.support.desk import ASK_RULES, open_desk
-from veilleur.domain.review.care import Bearable, Exposure, Limits, find_bearable
+from veilleur.domain.review.care import Bearable, Exposure, Limits, Scale, find_bearable
+from veilleur.kernel.ids import read_id
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SEVERE = ASK_RULES | {
@@ -66,10 +68,10 @@ def test_a_break_is_due_after_so_much_work_and_over_after_the_pause():
 
 
 def test_what_was_opted_out_of_is_not_handed_out_however_mild():
-    assert not Bearable(opt_outs=frozenset({"spam"})).allows(["spam", "insult"], {})
-    assert Bearable(opt_outs=frozenset({"spam"})).allows(["insult"], {})
-    assert not Bearable(below_severity=4).allows(["threat"], {"threat": 4})
-    assert Bearable(below_severity=4).allows(["unknown"], {"threat": 4})
+    assert not Bearable(opt_outs=frozenset({"spam"})).allows(["spam", "insult"], Scale())
+    assert Bearable(opt_outs=frozenset({"spam"})).allows(["insult"], Scale())
+    assert not Bearable(below_severity=4).allows(["threat"], Scale({"threat": 4}))
+    assert Bearable(below_severity=4).allows(["unknown"], Scale({"threat": 4}))
 
 
 # --- at the claim
@@ -154,3 +156,67 @@ async def test_the_ledger_says_who_looked_at_what_for_how_long_and_nobody_is_bil
     [row] = await desk.fetch("SELECT kind, severity, seconds FROM exposures WHERE agency_id = $1")
     assert (row["kind"], row["severity"]) == ("decision", 5)
     assert 29 <= row["seconds"] <= 32
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(1, 5)), st.integers(1, 5), st.lists(st.sampled_from("abcx"))
+)
+def test_the_worst_policy_known_counts_and_the_clients_word_where_none_is(policies, default, suspected):
+    known = [policies[code] for code in suspected if code in policies]
+    assert Scale(policies, default).rate(suspected) == (max(known) if known else default)
+
+
+async def test_without_rules_a_report_says_what_it_may_be_and_the_client_what_to_expect_otherwise(world):
+    desk = await open_severe(world, severe_per_hour=1)
+    await desk.agency.owner.call("PUT", f"{desk.client.base}/automation", {"mode": "off", "reason": "x"}, 200)
+    changed = await desk.agency.owner.call("PATCH", desk.client.base, {"default_severity": 2}, 200)
+    assert changed["default_severity"] == 2
+    guide = await desk.moderator.caller.call("GET", f"/moderator/v1/clients/{desk.client.id}/guide")
+    assert guide["default_severity"] == 2
+    plain, reported = await desk.receive(2)
+    report = {"source": "user", "reason": "threat", "reporter": {"external_id": "u_1"}}
+    [row] = await world.fetch("SELECT external_id FROM items WHERE id = $1", read_id("itm", reported))
+    event = {"external_id": row["external_id"], "report": report}
+    assert (await desk.client.send(event, "item.reported")).status_code == 202
+    await world.drain()
+    held = {one["item"]["id"]: one for one in await desk.moderator.take(2)}
+    assert {item: one["wellness"]["severity"] for item, one in held.items()} == {plain: 2, reported: 4}
+    for one in held.values():
+        assert (await desk.moderator.decide(one)).status_code == 201
+    rows = await desk.fetch("SELECT severity FROM exposures WHERE agency_id = $1 ORDER BY severity")
+    assert [row["severity"] for row in rows] == [2, 4]
+    # One severe item was agreed: a client whose content is severe as a rule is not handed out any more.
+    await desk.receive()
+    [mild] = await desk.moderator.take()
+    assert mild["wellness"]["severity"] == 2
+    await desk.moderator.decide(mild)
+    await desk.agency.owner.call("PATCH", desk.client.base, {"default_severity": 4}, 200)
+    await desk.receive()
+    assert (await desk.moderator.claim())["reason"] == "exposure_cap"
+
+
+async def test_only_policies_that_there_are_can_be_opted_out_of_and_the_answer_names_them(world):
+    desk = await open_desk(world)
+    other = await desk.agency.add_client()
+    await desk.agency.owner.call("POST", f"{other.base}/policies", {"code": "gore", "title": "Gore"}, 201)
+    local = await desk.hire(clients=[desk.client.id])
+    path = "/moderator/v1/me/care"
+    refused = await local.caller.ask("PUT", path, {"opt_outs": ["spam", "gore", "nonsense"]})
+    assert read_pointers(refused, 422, "invalid") == ["/opt_outs/1", "/opt_outs/2"]
+    assert "spam" in refused.json()["errors"][0]["hint"]
+    assert "gore" not in refused.json()["errors"][0]["hint"]
+    await desk.moderator.caller.call("PUT", path, {"opt_outs": ["spam", "gore"]}, 200)
+    for owners in ("/owner/v1/care", f"/owner/v1/members/{await local.get_id()}/care"):
+        refused = await desk.agency.owner.ask("PUT", owners, {"opt_outs": ["nonsense"]})
+        assert read_pointers(refused, 422, "invalid") == ["/opt_outs/0"]
+
+
+async def test_null_clears_limits_and_what_is_left_out_stays(world):
+    desk = await open_severe(world, severe_per_hour=3)
+    path = f"/owner/v1/members/{await desk.moderator.get_id()}/care"
+    owner = desk.agency.owner
+    await owner.call("PUT", path, {"limits": {"severe_per_hour": 1}, "opt_outs": ["spam"]}, 200)
+    kept = await owner.call("PUT", path, {"blur": False}, 200)
+    assert (kept["limits"]["severe_per_hour"], kept["opt_outs"], kept["blur"]) == (1, ["spam"], False)
+    cleared = await owner.call("PUT", path, {"limits": None}, 200)
+    assert (cleared["limits"]["severe_per_hour"], cleared["opt_outs"], cleared["blur"]) == (3, ["spam"], False)

@@ -81,7 +81,7 @@ async def test_named_queues_alone_are_looked_into(world):
     other = await desk.agency.add_client(rules_for("spam"))
     [plain] = await desk.receive()
     [spam] = await desk.receive(client=other, text="doubtful")
-    assert (await desk.moderator.claim(queues=["nothing-here"]))["reason"] == "empty"
+    assert (await desk.moderator.claim(queues=["unscreened"]))["reason"] == "empty"
     assert ids(await desk.moderator.take(queues=["spam"])) == [spam]
     second = await desk.hire()
     assert ids(await second.take(queues=["spam", "default"])) == [plain]

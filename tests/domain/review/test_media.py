@@ -89,7 +89,7 @@ async def test_quarantined_it_is_for_those_of_the_restricted_queue_held_or_not(w
     assert [(await look(one, media)).status_code for one in (desk.moderator, lead, expert)] == [404, 404, 200]
     assert (await look(expert, media, "full")).status_code == 200
     assert await desk.count("exposures", f"severity = 5 AND member_id = '{await _uuid(expert)}'") == 1
-    await desk.agency.owner.call("POST", f"/owner/v1/cases/{held['case']['id']}/route", {"queue": "default"})
+    await desk.misplace_cases("default")
     await desk.moderator.take()
     assert (await look(desk.moderator, media)).status_code == 404
 

@@ -1,6 +1,8 @@
 """Severe content: out of everybody's sight at once, kept, and told to the client without any of it."""
 
-from tests.support.desk import open_desk, slug
+from datetime import timedelta
+
+from tests.support.desk import instant, open_desk, slug
 
 MEDIA = [{"url": "https://client.example/1.jpg", "type": "image"}]
 PARENT = {"context": {"thread_id": "t"}, "author": {"external_id": "u_1"}}
@@ -39,15 +41,75 @@ async def test_it_leaves_my_hands_for_those_who_have_the_skill_and_they_alone_se
     assert (await expert.decide(theirs, "remove", policies=["illegal"])).status_code == 201
 
 
-async def test_in_another_queue_no_media_are_shown(world):
+async def test_it_leaves_the_restricted_queue_by_no_door(world):
+    desk, held = await open_case(world)
+    await quarantine(desk, held)
+    owner, case = desk.agency.owner, f"/owner/v1/cases/{held['case']['id']}"
+    expert = await desk.hire(skills=["quarantine"], capacity=3)
+    await owner.call("POST", "/owner/v1/queues", {"code": "high", "name": "High", "tier": 2}, 201)
+    routes = [{"name": "German", "when": {"language": ["de"]}, "queue": "default"}]
+    await owner.call("PUT", "/owner/v1/routing-rules", {"rules": routes}, 200)
+
+    routed = await owner.ask("POST", f"{case}/route", {"queue": "default"})
+    assert (routed.status_code, slug(routed)) == (409, "under-hold")
+    stranger = await owner.ask("POST", f"{case}/assign", {"member": await desk.moderator.get_id()})
+    assert (stranger.status_code, slug(stranger)) == (409, "under-hold")
+    assert await expert.get_id() in stranger.json()["detail"]
+    await owner.call("POST", f"{case}/route", {"queue": "quarantine"}, 200)
+    assert (await owner.call("POST", f"{case}/assign", {"member": await expert.get_id()}))["queue"] == "quarantine"
+
+    [theirs] = await expert.take()
+    escalated = await expert.move(theirs, "escalate", queue="high", note="x")
+    assert (escalated.status_code, slug(escalated)) == (409, "under-hold")
+    assert (await expert.move(theirs, "skip", reason="wrong_language", language="de")).status_code == 204
+    for _ in range(2):
+        assert (await owner.call("GET", case))["queue"] == "quarantine"
+        await owner.call("POST", f"{case}/release", None, 200)
+        held_again = (await (await desk.hire(skills=["quarantine"])).take())[0]
+        colleague = await desk.hire(skills=["quarantine"])
+        assert held_again["wellness"]["severity"] == 5
+        await owner.call("POST", f"{case}/release", None, 200)
+        [last] = await colleague.take()
+        assert (await colleague.move(last, "skip", reason="too_hard")).status_code == 204
+
+
+async def test_in_another_queue_no_media_would_be_shown_even_if_it_came_there(world):
     desk, held = await open_case(world, external_id="c_1")
     await quarantine(desk, held)
-    steered = await desk.agency.owner.ask("POST", f"/owner/v1/cases/{held['case']['id']}/route", {"queue": "default"})
-    assert steered.status_code == 200, steered.text
+    await desk.misplace_cases("default")
     [again] = await desk.moderator.take()
     assert (again["item"]["media"], again["item"]["quarantined"]) == ([], "csam")
     changed = await desk.moderator.decide(again | {"item": {"revision": 2}})
     assert (changed.status_code, changed.json()["item"]["media"]) == (409, [])
+
+
+async def test_a_case_that_an_edit_opens_again_waits_for_the_hold_like_the_first(world):
+    desk, held = await open_case(world, external_id="c_1")
+    pausable = {"default": {"class": "standard", "decision": {"seconds": 3_600, "time": "calendar"}}}
+    await desk.agency.owner.call(
+        "POST", f"{desk.client.base}/sla-policies", {"policy": pausable, "apply_to": "open"}, 201
+    )
+    await world.drain()
+    await quarantine(desk, held)
+    expert = await desk.hire(skills=["quarantine"])
+    [theirs] = await expert.take()
+    assert (await expert.decide(theirs, "remove", policies=["illegal"])).status_code == 201
+    edit = {"external_id": "c_1", "text": "Changed"}
+    assert (await desk.client.send(edit, "item.updated")).status_code == 202
+    await world.drain()
+    clock = await desk.clock_of(held["item"]["id"])
+    assert (clock["state"], clock["pause_reason"], clock["cycle"]) == ("paused", "legal_hold", 2)
+    await world.move_clock(timedelta(hours=2))
+    await world.drain()
+    [hold] = (await desk.agency.owner.call("GET", "/owner/v1/legal-holds"))["data"]
+    await desk.agency.owner.call("POST", f"/owner/v1/legal-holds/{hold['id']}/lift", {"reason": "a painting"}, 200)
+    clock = await desk.clock_of(held["item"]["id"])
+    assert (clock["state"], clock["breached_at"]) == ("running", None)
+    [case] = (await desk.agency.owner.call("GET", "/owner/v1/cases"))["data"]
+    assert instant(case["due_at"]) == clock["due_at"]
+    await world.move_clock(timedelta(hours=2, minutes=61))
+    await world.drain()
+    assert (await desk.clock_of(held["item"]["id"]))["breached_at"] == clock["due_at"]
 
 
 async def test_the_client_is_told_at_once_and_without_media(world):

@@ -4,8 +4,10 @@
     veilleur_app      LOGIN    the API
     veilleur_client   NOLOGIN  what the API becomes (`SET LOCAL ROLE`) for a client's own credentials
     veilleur_worker   LOGIN    the worker
+    veilleur_backup   LOGIN    `veilleur backup`, where a password is given for it: reads everything, writes nothing
 
-None is superuser, passes row-level security, or makes databases and roles. Everything here may run again at any time.
+None is superuser or makes databases and roles, and none but the last passes row-level security. Everything here may
+run again at any time.
 """
 
 from contextlib import suppress
@@ -21,9 +23,12 @@ OWNER: Final = "veilleur_owner"
 APP: Final = "veilleur_app"
 CLIENT: Final = "veilleur_client"
 WORKER: Final = "veilleur_worker"
+BACKUP: Final = "veilleur_backup"
 DATABASE: Final = "veilleur"
 
 _ATTRIBUTES = "NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"
+# pg_dump under a role that row-level security binds would see nothing, and refuses. Only a superuser can make this one.
+_BACKUP_ATTRIBUTES = "NOSUPERUSER BYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION"
 
 # A request ends within these or not at all: a session that hangs would keep its row locks and its snapshot.
 _LIMITS = {"lock_timeout": "5s", "statement_timeout": "15s", "idle_in_transaction_session_timeout": "15s"}
@@ -34,6 +39,8 @@ _SCRIPT_HEAD = """\
 -- Written by `python -m veilleur.dev.roles`; `veilleur dev` and the tests run the same statements.
 --
 --   psql "$ADMIN_URL" -v ON_ERROR_STOP=1 -v owner_password=… -v app_password=… -v worker_password=… -f deploy/roles.sql
+--
+-- With `-v backup_password=…` the role of `veilleur backup` is made as well; that takes a superuser.
 --
 -- The administrator is a superuser, or a role with CREATEROLE and CREATEDB as managed services give.
 """
@@ -46,6 +53,7 @@ class RolePasswords:
     owner: str
     app: str
     worker: str
+    backup: str | None = None
 
 
 def create_roles(admin_url: str, passwords: RolePasswords) -> None:
@@ -53,10 +61,12 @@ def create_roles(admin_url: str, passwords: RolePasswords) -> None:
     run_statements(
         admin_url, _role_statements(*(_literal(text) for text in (passwords.owner, passwords.app, passwords.worker)))
     )
+    if passwords.backup is not None:
+        run_statements(admin_url, _backup_statements(_literal(passwords.backup)))
 
 
 def create_database(admin_url: str, name: str = DATABASE, *, template: str = "template0") -> None:
-    """Make the database when missing; only the three roles that log in may connect. After `create_roles`.
+    """Make the database when missing; only our roles that log in may connect. After `create_roles`.
 
     `template` is a database without open sessions whose content the new one starts with.
     """
@@ -64,6 +74,8 @@ def create_database(admin_url: str, name: str = DATABASE, *, template: str = "te
         with suppress(asyncpg.DuplicateDatabaseError):  # somebody else was faster
             run_statements(admin_url, [_create_database(name, template)])
     run_statements(admin_url, _access_statements(name))
+    if has_row(admin_url, "SELECT FROM pg_roles WHERE rolname = $1", BACKUP):
+        run_statements(admin_url, _backup_access_statements(name))
 
 
 def role_url(admin_url: str, role: str, password: str, database: str = DATABASE) -> str:
@@ -85,6 +97,8 @@ def render_script() -> str:
     roles = _role_statements(":'owner_password'", ":'app_password'", ":'worker_password'")
     written = [*(f"{statement};\n" for statement in roles), create]
     written += [f"{statement};\n" for statement in _access_statements(DATABASE)]
+    backup = [*_backup_statements(":'backup_password'"), *_backup_access_statements(DATABASE)]
+    written += ["\\if :{?backup_password}\n", *(f"{statement};\n" for statement in backup), "\\endif\n"]
     return "\n".join([_SCRIPT_HEAD, *written])
 
 
@@ -108,6 +122,23 @@ def _role_statements(owner_password: str, app_password: str, worker_password: st
     ]
 
 
+def _backup_statements(password: str) -> list[str]:
+    return [
+        _make_role(BACKUP, "LOGIN", _BACKUP_ATTRIBUTES),
+        f"ALTER ROLE {BACKUP} PASSWORD {password}",
+        f"ALTER ROLE {BACKUP} SET default_transaction_read_only = on",
+        f"GRANT pg_read_all_data TO {BACKUP}",
+    ]
+
+
+def _backup_access_statements(database: str) -> list[str]:
+    return [
+        f"SET ROLE {OWNER}",
+        f"GRANT CONNECT ON DATABASE {_identifier(database)} TO {BACKUP}",
+        "RESET ROLE",
+    ]
+
+
 def _access_statements(database: str) -> list[str]:
     name = _identifier(database)
     return [
@@ -122,15 +153,16 @@ def _create_database(name: str, template: str = "template0") -> str:
     return f"CREATE DATABASE {_identifier(name)} OWNER {OWNER} ENCODING 'UTF8' TEMPLATE {_identifier(template)}"
 
 
-def _make_role(role: str, login: str) -> str:
+def _make_role(role: str, login: str, attributes: str = _ATTRIBUTES) -> str:
     """Only a superuser may even repeat NOSUPERUSER, hence ALTER only where there is something to take away."""
+    bypasses = "" if "NOBYPASSRLS" not in attributes else "rolbypassrls OR "
     return f"""\
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
-    CREATE ROLE {role} {_ATTRIBUTES};
+    CREATE ROLE {role} {attributes};
   ELSIF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}'
-                AND (rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication)) THEN
-    ALTER ROLE {role} {_ATTRIBUTES};
+                AND (rolsuper OR {bypasses}rolcreatedb OR rolcreaterole OR rolreplication)) THEN
+    ALTER ROLE {role} {attributes};
   END IF;
   ALTER ROLE {role} {login};
 END $$"""

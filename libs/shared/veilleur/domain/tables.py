@@ -5,10 +5,12 @@ from veilleur.domain.audit import models as audit
 from veilleur.domain.billing import models as billing
 from veilleur.domain.catalogue import models as catalogue
 from veilleur.domain.decisions import models as decisions
+from veilleur.domain.delivery import models as delivery
 from veilleur.domain.intake import models as intake
 from veilleur.domain.invoicing import models as watching
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
+from veilleur.domain.oversight import models as oversight
 from veilleur.domain.providers import models as providers
 from veilleur.domain.review import models as review
 from veilleur.domain.review import snapshot_models as snapshots
@@ -26,10 +28,12 @@ __all__ = [
     "billing",
     "catalogue",
     "decisions",
+    "delivery",
     "heartbeat",
     "intake",
     "metering",
     "outbox",
+    "oversight",
     "providers",
     "review",
     "rules",

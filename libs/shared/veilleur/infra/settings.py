@@ -7,6 +7,7 @@ without its master key does not start.
 import base64
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -16,11 +17,12 @@ Network = IPv4Network | IPv6Network
 
 
 class DatabaseSettings(BaseSettings):
-    """What is enough to reach the database: all that `veilleur migrate` needs."""
+    """What is enough to reach the database: all that `veilleur migrate` and `veilleur backup` need."""
 
-    model_config = SettingsConfigDict(env_prefix="VEILLEUR_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="VEILLEUR_", env_ignore_empty=True, extra="ignore")
 
     database_url: SecretStr = Field(description="postgresql://role:password@host:port/database, of this process's role")
+    backup_dir: Path | None = Field(default=None, description="where `veilleur backup` writes and the doctor looks")
 
 
 class Settings(DatabaseSettings):

@@ -30,6 +30,8 @@ WorkKind = Literal[
     "media",
     "providers",
     "usage",
+    "action",
+    "watch",
 ]
 
 GRACE_S = 30

@@ -1,8 +1,6 @@
 """Answers of the client to a moderator's question."""
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from veilleur.domain.review.ask import answer_question
@@ -12,6 +10,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Client, PartsOf
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.principals import authorise_client
+from veilleur_api.words import Sentence
 
 router = guarded_router("/ingest/v1", authorise_client, "cases")
 
@@ -19,7 +18,7 @@ router = guarded_router("/ingest/v1", authorise_client, "cases")
 class AnswerIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    text: Sentence
 
 
 @router.post("/cases/{case_id}/answers", status_code=201, **needs("decisions:write"))

@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from veilleur.domain.intake.envelope import DeletionIn, EnvelopeIn, ItemIn, ReportedIn
-from veilleur_api.rulings import Reason, RulingIn
+from veilleur_api.rulings import RulingIn
+from veilleur_api.words import Sentence
 
 
 class BulkIn(BaseModel):
@@ -23,7 +24,7 @@ class BulkIn(BaseModel):
 class OverruleIn(RulingIn):
     """`reason` is for the agency's records."""
 
-    reason: Reason
+    reason: Sentence
 
 
 class OverruledOut(BaseModel):

@@ -52,7 +52,7 @@ async def list_events(  # noqa: PLR0917 - query parameters
 
 
 def _describe(event: Event) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(event.body)
+    body: dict[str, Any] = json.loads(event.body or "{}")
     return {"id": show_id("evt", event.id), **body}
 
 

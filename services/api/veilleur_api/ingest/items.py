@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Header, Query
+from fastapi import Header, Query, Request
 from starlette.responses import Response
 
 from veilleur.domain.intake.arrival import Arrival, refuse_paused
@@ -11,7 +11,7 @@ from veilleur.domain.screening.history import describe_item, find_item
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import parse_id, read_id
-from veilleur.kernel.messages import msg
+from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Client, PartsOf, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
@@ -55,14 +55,16 @@ async def send_items(
 
 
 @router.get("/items/{item_id}", responses={200: {"model": ItemOut}}, **needs("items:read"))
-async def get_item(item_id: str, caller: Client, session: Tx) -> Response:
+async def get_item(item_id: str, request: Request, caller: Client, session: Tx) -> Response:
     """One item by its id: state, interim, decision, case, clocks, history."""
     item = await find_item(session, caller.agency_id, item_id=read_id("itm", item_id))
-    return JsonAnswer(await describe_item(session, item))
+    language = choose_language(request.headers.get("accept-language"))
+    return JsonAnswer(await describe_item(session, item, language))
 
 
 @router.get("/items", responses={200: {"model": ItemOut}}, **needs("items:read"))
 async def look_up_item(
+    request: Request,
     caller: Client,
     session: Tx,
     source: Annotated[str, Query(max_length=64)],
@@ -71,7 +73,8 @@ async def look_up_item(
     """One item by the id you gave it."""
     key = (read_id("src", source), external_id)
     item = await find_item(session, caller.agency_id, key=key)
-    return JsonAnswer(await describe_item(session, item))
+    language = choose_language(request.headers.get("accept-language"))
+    return JsonAnswer(await describe_item(session, item, language))
 
 
 async def _find_source(parts: Parts, caller: ClientCaller, shown: str) -> FoundSource:

@@ -17,6 +17,7 @@ from veilleur.domain.review.claim import InHand, claim_next, list_held
 from veilleur.domain.review.context import describe_assignments
 from veilleur.domain.review.decide import Decided, DecisionRequest, decide_case
 from veilleur.domain.review.decide_alike import ApplyTo
+from veilleur.domain.review.known_queues import require_queues
 from veilleur.domain.review.lease import Beat, beat, find_assignment, release
 from veilleur.domain.review.models import Case
 from veilleur.domain.review.notes import add_note
@@ -56,6 +57,9 @@ POLL_S = (0.2, 0.5)
 @router.post("/assignments", responses={200: {"model": InHandOut}}, **needs("cases:work"))
 async def claim_assignments(claim: ClaimIn, caller: Member, parts: PartsOf, request: Request) -> Response:
     """Fill my hands up to `hold`, the most urgent first; what I already hold comes first and keeps its fence."""
+    if claim.queues is not None:
+        async with parts.database.transaction(caller.scope) as session:
+            await require_queues(session, caller.agency_id, claim.queues, "/queues/{place}")
     until = time.monotonic() + claim.wait
     while True:
         answer = await _claim(parts, caller, claim.hold, claim.queues)

@@ -1,17 +1,21 @@
 """What I have decided, and putting it right."""
 
+from fastapi import Request
 from starlette.responses import Response
 
 from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.decisions.shape import decision_payload
+from veilleur.domain.delivery.action_shape import describe_action
 from veilleur.domain.review.made import describe_own, list_made
 from veilleur.domain.review.mend import Mending, correct_decision
+from veilleur.domain.review.stop_actions import stop_actions
 from veilleur.kernel.ids import read_id
+from veilleur.kernel.messages import choose_language
 from veilleur.kernel.paging import PageRequest, read_cursor
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
-from veilleur_api.moderator.documents import CorrectionIn, MadeOut, MadesOut
+from veilleur_api.moderator.documents import CorrectionIn, MadeOut, MadesOut, PlatformActionsOut
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/moderator/v1", authorise_member, "decisions")
@@ -35,3 +39,17 @@ async def correct_made_decision(decision_id: str, correction: CorrectionIn, call
     made = await correct_decision(session, caller.agency_id, caller.member_id, identifier, mending)
     catalogue = await load_catalogue(session, caller.agency_id, made.client_id)
     return JsonAnswer(decision_payload(made, catalogue.policies) | describe_own(made), 201)
+
+
+@router.post(
+    "/decisions/{decision_id}/cancel-actions", responses={200: {"model": PlatformActionsOut}}, **needs("cases:work")
+)
+async def cancel_decision_actions(decision_id: str, request: Request, caller: Member, session: Tx) -> Response:
+    """Call off, while they are held back, what this decision would have done on the platform; the decision stands.
+
+    The answer says what became of each: what has left can be taken back by a correction only.
+    """
+    identifier = read_id("dec", decision_id)
+    actions = await stop_actions(session, caller.agency_id, caller.member_id, identifier)
+    language = choose_language(request.headers.get("accept-language"))
+    return JsonAnswer({"actions": [describe_action(action, language) for action in actions]})

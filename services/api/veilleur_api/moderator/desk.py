@@ -9,7 +9,7 @@ from veilleur.domain.review.claim import list_held
 from veilleur.domain.review.guide import describe_guide, load_guides
 from veilleur.domain.review.search import Wanted, search_items
 from veilleur.domain.review.staff import load_person
-from veilleur.domain.review.wellbeing import CareChange, change_care, load_care
+from veilleur.domain.review.wellbeing import CareChange, change_care, check_opt_outs, load_care
 from veilleur.domain.tenancy.members import find_member, list_grants, require_service
 from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.paging import PageRequest, read_cursor
@@ -61,6 +61,9 @@ async def get_own_care(caller: Member, session: Tx) -> Response:
 @router.put("/me/care", responses={200: {"model": CareOut}}, **needs("cases:work"))
 async def set_own_care(wanted: OwnCareIn, caller: Member, session: Tx) -> Response:
     """Choose whether images are blurred at first, and policies I am not handed; no reason is asked for."""
+    member = await find_member(session, caller.agency_id, caller.member_id)
+    serves = None if member.serves_all else await list_grants(session, caller.agency_id, caller.member_id)
+    await check_opt_outs(session, caller.agency_id, wanted.opt_outs or (), serves)
     change = CareChange(blur=wanted.blur, opt_outs=wanted.opt_outs)
     care = await change_care(session, caller.agency_id, caller.member_id, change, caller.name)
     return JsonAnswer(describe_care(care))

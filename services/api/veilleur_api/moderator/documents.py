@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from veilleur.domain.review.presence import IdleReason, Status
 from veilleur.domain.review.similar import MOST, SimilarBy
-from veilleur_api.rulings import Reason, RulingIn, Words
+from veilleur_api.rulings import RulingIn, Words
+from veilleur_api.words import Sentence
 
 
 class Shape(BaseModel):
@@ -56,7 +57,7 @@ class DecisionIn(RulingIn):
 class CorrectionIn(RulingIn):
     """What shall stand instead. `reason` stays inside the agency."""
 
-    reason: Reason
+    reason: Sentence
 
 
 class MadeOut(BaseModel):
@@ -102,7 +103,7 @@ class QuarantinedOut(BaseModel):
 
 
 class NoteIn(Shape):
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    text: Sentence
     pin: Literal["case", "author"] = "case"
 
 
@@ -158,6 +159,7 @@ class BeatsOut(BaseModel):
 class GuideOut(BaseModel):
     version: str
     policies: list[dict[str, Any]]
+    default_severity: int
     actions: list[dict[str, Any]]
     macros: list[dict[str, Any]]
     house_rules: str
@@ -179,3 +181,9 @@ class MeOut(BaseModel):
     status: Status
     status_since: datetime
     on_duty: bool
+
+
+class PlatformActionsOut(BaseModel):
+    """What a decision ordered on the platform, and what became of each: `id, operation, state, reason, detail …`."""
+
+    actions: list[dict[str, Any]]

@@ -15,10 +15,9 @@ from veilleur_api.deps import Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.moderator.documents import FenceIn
 from veilleur_api.principals import authorise_member
+from veilleur_api.words import Said, Sentence
 
 router = guarded_router("/moderator/v1", authorise_member, "assignments")
-
-Sentence = Annotated[str, Field(min_length=1, max_length=10_000)]
 
 
 class SkipIn(FenceIn):
@@ -44,7 +43,9 @@ class AskIn(FenceIn):
     """`choices` are suggestions; the client may answer anything."""
 
     question: Sentence
-    choices: list[Annotated[str, Field(min_length=1, max_length=500)]] = Field(default_factory=list, max_length=20)
+    choices: list[Annotated[str, Field(min_length=1, max_length=500), Said]] = Field(
+        default_factory=list, max_length=20
+    )
 
 
 @router.post("/assignments/{assignment_id}/skip", status_code=204, **needs("cases:work"))

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from veilleur.domain.alarms.models import Alarm
+from veilleur.domain.alarms.record import AlarmKind
 from veilleur.kernel.ids import show_id
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
@@ -21,7 +22,7 @@ async def list_alarms(  # noqa: PLR0917
     caller: Member,
     session: Tx,
     state: Literal["open", "closed"] | None = None,
-    kind: str | None = None,
+    kind: AlarmKind | None = None,
     client: str | None = None,
     limit: Limit = 50,
     after: After = None,

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request
 from sqlalchemy import select
 from starlette.responses import Response
 
@@ -12,20 +12,24 @@ from veilleur.domain.sla.calendar import parse_calendar
 from veilleur.domain.sla.calendar_document import read_calendar, require_open_time
 from veilleur.domain.sla.calendar_hours import FIRST_YEAR, LAST_YEAR
 from veilleur.domain.sla.calendar_preview import preview_calendar
+from veilleur.domain.sla.keep_holidays import (
+    compare_holidays,
+    describe_holidays,
+    list_known_days,
+    load_holidays,
+)
 from veilleur.domain.sla.mistakes import Mistakes
 from veilleur.domain.sla.models import CalendarVersion
-from veilleur.domain.sla.public_holidays import holiday_source
 from veilleur.domain.sla.replace_calendar import (
     NewCalendar,
     find_calendar,
     keep_calendar,
-    list_holidays,
     replace_calendar,
 )
 from veilleur.kernel import clock
 from veilleur.kernel.errors import Invalid
 from veilleur.kernel.ids import show_id
-from veilleur.kernel.messages import msg
+from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
@@ -68,23 +72,29 @@ async def change_calendar(calendar_id: str, new: CalendarChange, caller: Member,
     if calendar is None or mistakes.found:
         raise Invalid(msg("The calendar has mistakes"), errors=mistakes.found)
     require_open_time(calendar, "/calendar")
-    wanted = NewCalendar(new.name, calendar, caller.name)
+    wanted = NewCalendar(new.name, calendar, caller.name, new.renew_holidays)
     return JsonAnswer(
         _describe_calendar(await replace_calendar(session, caller.agency_id, before, wanted, application))
     )
 
 
 @router.get("/calendars/{calendar_id}/holidays", **needs("clients:read"))
-async def list_calendar_holidays(calendar_id: str, caller: Member, session: Tx, year: Year | None = None) -> Response:
-    """The public holidays of its country in a year, each with its source, and whether it closes here.
+async def list_calendar_holidays(
+    calendar_id: str, caller: Member, session: Tx, request: Request, year: Year | None = None
+) -> Response:
+    """The public holidays of its country in a year as they were copied, each with its source and whether it closes.
 
-    This year's unless said otherwise. `holidays_off` of the calendar switches a day off, `holidays` adds one.
+    This year's unless said otherwise. `holidays_off` of the calendar switches a day off, `holidays` adds one. `library`
+    says what the installed library would have otherwise: nothing changes before `renew_holidays` of a change.
     """
     row = await find_calendar(session, caller.agency_id, calendar_id)
-    calendar = parse_calendar(row.document)
-    source = row.provenance.get("source", holiday_source())
+    language = choose_language(request.headers.get("accept-language"))
     wanted = year or clock.now().year
-    return JsonAnswer({"data": await asyncio.to_thread(list_holidays, calendar, wanted, source)})
+    copied = await load_holidays(session, row, wanted)
+    known = await asyncio.to_thread(list_known_days, parse_calendar(row.document), [wanted])
+    return JsonAnswer(
+        {"data": describe_holidays(copied, language), "library": compare_holidays(copied, known, language)}
+    )
 
 
 @router.post("/calendars/preview", **needs("clients:read"))

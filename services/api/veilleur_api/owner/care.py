@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from veilleur.domain.review.wellbeing import CareChange, change_care, load_care
+from veilleur.domain.review.wellbeing import CareChange, change_care, check_opt_outs, load_care
 from veilleur.domain.tenancy.members import find_member
 from veilleur.kernel.ids import read_id
 from veilleur_api.answers import JsonAnswer
@@ -24,7 +24,8 @@ async def get_care(caller: Member, session: Tx) -> Response:
 @router.put("/care", responses={200: {"model": CareOut}}, **needs("members:write"))
 async def set_care(wanted: CareIn, caller: Member, session: Tx) -> Response:
     """Set the limits of everybody."""
-    return JsonAnswer(describe_care(await change_care(session, caller.agency_id, None, _read(wanted), caller.name)))
+    change = await _read(session, caller, wanted)
+    return JsonAnswer(describe_care(await change_care(session, caller.agency_id, None, change, caller.name)))
 
 
 @router.get("/members/{member_id}/care", responses={200: {"model": CareOut}}, **needs("members:read"))
@@ -39,10 +40,12 @@ async def get_member_care(member_id: str, caller: Member, session: Tx) -> Respon
 async def set_member_care(member_id: str, wanted: CareIn, caller: Member, session: Tx) -> Response:
     """Set limits of one member over those of everybody."""
     member = await find_member(session, caller.agency_id, read_id("mem", member_id))
-    care = await change_care(session, caller.agency_id, member.id, _read(wanted), caller.name)
+    change = await _read(session, caller, wanted)
+    care = await change_care(session, caller.agency_id, member.id, change, caller.name)
     return JsonAnswer(describe_care(care))
 
 
-def _read(wanted: CareIn) -> CareChange:
-    limits = wanted.limits.model_dump(exclude_unset=True) if wanted.limits is not None else None
-    return CareChange(limits, wanted.blur, wanted.opt_outs)
+async def _read(session: Tx, caller: Member, wanted: CareIn) -> CareChange:
+    await check_opt_outs(session, caller.agency_id, wanted.opt_outs or ())
+    limits = wanted.limits.model_dump(exclude_unset=True) if wanted.limits is not None else {}
+    return CareChange(limits if "limits" in wanted.model_fields_set else None, wanted.blur, wanted.opt_outs)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from veilleur.domain.catalogue.documents import Code
 from veilleur.domain.intake.envelope import Timestamp
+from veilleur.domain.review.known_queues import require_queues
 from veilleur.domain.review.models import Case
 from veilleur.domain.review.overview import (
     Filter,
@@ -31,6 +32,7 @@ from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client
 from veilleur_api.owner.documents import Shape
 from veilleur_api.principals import authorise_member
+from veilleur_api.words import Reason
 
 router = guarded_router("/owner/v1", authorise_member, "cases")
 
@@ -51,7 +53,7 @@ class RouteIn(Shape):
 
 
 class CloseIn(Shape):
-    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+    reason: Reason
 
 
 class CasesQuery(BaseModel):
@@ -70,6 +72,8 @@ class CasesQuery(BaseModel):
 async def list_all_cases(asked: Annotated[CasesQuery, Query()], caller: Member, session: Tx) -> Response:
     """Open cases by due time; those that are over by when they ended."""
     client_id = (await find_client(session, caller.agency_id, asked.client)).id if asked.client is not None else None
+    if asked.queue is not None:
+        await require_queues(session, caller.agency_id, [asked.queue], "/queue")
     wanted = Filter(asked.state, client_id, asked.queue, asked.due_before, asked.flagged)
     cases = await list_cases(session, caller.agency_id, wanted, asked.limit, _read_after(asked.after))
     page = cut_page(cases, PageRequest(asked.limit), lambda case: sort_key(case, wanted))

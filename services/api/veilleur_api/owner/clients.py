@@ -13,6 +13,7 @@ from veilleur.domain.sla.adopt import Application, apply_terms, read_application
 from veilleur.domain.sla.mistakes import Mistakes
 from veilleur.domain.sla.models import CalendarVersion
 from veilleur.domain.tenancy.models import Client
+from veilleur.infra.worklist import hint_work
 from veilleur.kernel.errors import Conflict, InputError, Invalid
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur.kernel.messages import msg
@@ -72,6 +73,8 @@ async def change_client(client_id: str, patch: ClientPatch, caller: Member, sess
     await session.flush()
     deed = Deed(caller.name, "client.changed", show_id("cli", client.id), client.id, {"fields": sorted(changes)})
     await record_deeds(session, caller.agency_id, [deed])
+    if "payload_days" in changes:
+        await hint_work(session, caller.agency_id, "retention")
     if "calendar_id" in changes:
         await apply_terms(session, caller.agency_id, client.id, "calendar", caller.name, application)
     return JsonAnswer(describe_client(client), 200, {"etag": _etag(client)})
@@ -88,9 +91,11 @@ def describe_client(client: Client) -> dict[str, Any]:
         "blast_limit_percent": client.blast_limit_percent,
         "calendar": show_id("cal", client.calendar_id),
         "strike_days": client.strike_days,
+        "default_severity": client.default_severity,
         "share_sla": client.share_sla,
         "guaranteed_slots": client.guaranteed_slots,
         "send_after_s": client.send_after_s,
+        "payload_days": client.payload_days,
         "house_rules": client.house_rules,
         "tone": client.tone,
         "contacts": client.contacts,

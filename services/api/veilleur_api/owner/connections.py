@@ -1,19 +1,16 @@
-"""How a client is connected: sources in, endpoints back, credentials for its engineers."""
+"""How a client is connected: sources in, credentials for its engineers."""
 
 from datetime import timedelta
 from typing import Any
 
 from fastapi import Request
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.sources.agreement import agree, agree_on_secret, amend
 from veilleur.domain.intake.sources.registry import PLATFORMS
-from veilleur.domain.outbox.announce import Announcement, announce
-from veilleur.domain.outbox.endpoints import add_endpoint, retire_endpoint
-from veilleur.domain.outbox.models import Endpoint
 from veilleur.domain.tenancy.connections import (
     NewCredential,
     NewSource,
@@ -23,15 +20,14 @@ from veilleur.domain.tenancy.connections import (
     rotate_source_secret,
 )
 from veilleur.domain.tenancy.models import Credential, Source
-from veilleur.infra.outbound.egress import check_callback_url
-from veilleur.kernel.errors import Conflict, InputError, Invalid, NotFound
+from veilleur.kernel.errors import Conflict, InputError, Invalid
 from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, find_client_source, page_by_id
-from veilleur_api.owner.documents import CredentialIn, EndpointIn, SecretIn, SourceIn, SourcePatch
+from veilleur_api.owner.documents import CredentialIn, SecretIn, SourceIn, SourcePatch
 from veilleur_api.parts import Parts
 from veilleur_api.principals import authorise_member
 
@@ -99,48 +95,6 @@ async def rotate_secret(
     return JsonAnswer({"id": show_id("src", source.id), "secret": secret}, 201)
 
 
-@router.post("/clients/{client_id}/endpoints", status_code=201, **needs("clients:write"))
-async def create_endpoint(client_id: str, new: EndpointIn, caller: Member, session: Tx, parts: PartsOf) -> Response:
-    """Call the client back at `url`, for the events named or for all. The secret is shown this once."""
-    client = await find_client(session, caller.agency_id, client_id)
-    check_callback_url(new.url, parts.egress, "/url")
-    endpoint, secret = await add_endpoint(
-        session, parts.sealer, caller.agency_id, client.id, new.url, new.events or (), caller.name
-    )
-    return JsonAnswer(describe_endpoint(endpoint) | {"secret": secret}, 201)
-
-
-@router.get("/clients/{client_id}/endpoints", **needs("clients:read"))
-async def list_endpoints(
-    client_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
-) -> Response:
-    """The client's endpoints, without their secrets."""
-    client = await find_client(session, caller.agency_id, client_id)
-    query = select(Endpoint).where(Endpoint.agency_id == caller.agency_id, Endpoint.client_id == client.id)
-    return JsonAnswer(await page_by_id(session, query, Endpoint, limit, after, describe_endpoint))
-
-
-@router.post("/clients/{client_id}/endpoints/{endpoint_id}/ping", status_code=202, **needs("clients:write"))
-async def ping_endpoint(client_id: str, endpoint_id: str, caller: Member, session: Tx) -> Response:
-    """Send a signed `ping` to one endpoint; the answer names its delivery."""
-    endpoint = await _find_endpoint(session, caller, client_id, endpoint_id)
-    present = (await session.execute(select(func.app_now()))).scalar_one()
-    data = {"endpoint": show_id("end", endpoint.id)}
-    ping = Announcement(endpoint.client_id, "ping", data, present, endpoint_id=endpoint.id)
-    deliveries = await announce(session, caller.agency_id, [ping])
-    if not deliveries:
-        raise Conflict(msg("This endpoint is disabled"), slug="endpoint-disabled")
-    return JsonAnswer({"delivery_id": show_id("dlv", deliveries[0])}, 202)
-
-
-@router.delete("/clients/{client_id}/endpoints/{endpoint_id}", status_code=204, **needs("clients:write"))
-async def disable_endpoint(client_id: str, endpoint_id: str, caller: Member, session: Tx) -> Response:
-    """Stop calling this endpoint; what is still on its way to it is given up."""
-    endpoint = await _find_endpoint(session, caller, client_id, endpoint_id)
-    await retire_endpoint(session, endpoint, caller.name)
-    return Response(status_code=204)
-
-
 @router.post("/clients/{client_id}/credentials", status_code=201, **needs("credentials:write"))
 async def create_credential(client_id: str, new: CredentialIn, caller: Member, session: Tx) -> Response:
     """Issue an API key or OAuth client. The secret is shown this once."""
@@ -188,16 +142,6 @@ def describe_source(source: Source, parts: Parts) -> dict[str, Any]:
     }
 
 
-def describe_endpoint(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "id": show_id("end", endpoint.id),
-        "url": endpoint.url,
-        "events": endpoint.events,
-        "created_at": endpoint.created_at,
-        "disabled_at": endpoint.disabled_at,
-    }
-
-
 def describe_credential(credential: Credential) -> dict[str, Any]:
     return {
         "id": show_id("key", credential.id),
@@ -209,11 +153,3 @@ def describe_credential(credential: Credential) -> dict[str, Any]:
         "created_at": credential.created_at,
         "revoked_at": credential.revoked_at,
     }
-
-
-async def _find_endpoint(session: Tx, caller: Member, client_id: str, endpoint_id: str) -> Endpoint:
-    client = await find_client(session, caller.agency_id, client_id)
-    endpoint = await session.get(Endpoint, (caller.agency_id, read_id("end", endpoint_id)))
-    if endpoint is None or endpoint.client_id != client.id:
-        raise NotFound(msg("There is no {id} here", id=endpoint_id[:64]))
-    return endpoint

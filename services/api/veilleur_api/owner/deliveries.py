@@ -1,55 +1,60 @@
 """Callbacks on their way, and those that never arrived."""
 
-from typing import Any, Literal
+from typing import Annotated
 
-from sqlalchemy import select
+from fastapi import Query
 from starlette.responses import Response
 
-from veilleur.domain.outbox.models import Delivery, Event
-from veilleur.kernel.ids import show_id
+from veilleur.domain.delivery.queries import Wanted, find_delivery, page_deliveries, show_delivery
+from veilleur.domain.delivery.redrive import redeliver
+from veilleur.kernel.ids import read_id
+from veilleur.kernel.paging import PageRequest, read_cursor
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.endpoint_documents import DeliveryState
 from veilleur_api.guard import guarded_router, needs
-from veilleur_api.owner.common import find_client, page_by_id
+from veilleur_api.owner.common import find_client
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "deliveries")
 
 
 @router.get("/deliveries", **needs("deliveries:read"))
-async def list_deliveries(
+async def list_deliveries(  # noqa: PLR0917 - query parameters
     caller: Member,
     session: Tx,
-    state: Literal["pending", "sending", "delivered", "dead"] | None = None,
+    state: DeliveryState | None = None,
     client: str | None = None,
+    endpoint: str | None = None,
     limit: Limit = 50,
     after: After = None,
 ) -> Response:
     """Deliveries in the order they were made; `state=dead` are those given up."""
-    query = select(Delivery).where(Delivery.agency_id == caller.agency_id)
-    if state is not None:
-        query = query.where(Delivery.state == state)
-    if client is not None:
-        query = query.where(Delivery.client_id == (await find_client(session, caller.agency_id, client)).id)
-    page = await page_by_id(session, query, Delivery, limit, after, _describe)
-    ids = [row["event"] for row in page["data"]]
-    types = dict((await session.execute(select(Event.id, Event.type).where(Event.id.in_(ids)))).all())
-    for row in page["data"]:
-        row |= {"type": types.get(row["event"]), "event": show_id("evt", row["event"])}
-    return JsonAnswer(page)
+    wanted = Wanted(
+        caller.agency_id,
+        None if client is None else (await find_client(session, caller.agency_id, client)).id,
+        None if endpoint is None else read_id("end", endpoint),
+        state,
+    )
+    page = PageRequest(limit, read_cursor(after, parts=1) if after else None)
+    return JsonAnswer(await page_deliveries(session, wanted, page))
 
 
-def _describe(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "id": show_id("dlv", delivery.id),
-        "client": None if delivery.client_id is None else show_id("cli", delivery.client_id),
-        "endpoint": show_id("end", delivery.endpoint_id),
-        "event": delivery.event_id,
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "due_at": delivery.due_at,
-        "last_status": delivery.last_status,
-        "last_error": delivery.last_error,
-        "created_at": delivery.created_at,
-        "delivered_at": delivery.delivered_at,
-    }
+@router.get("/deliveries/{delivery_id}", **needs("deliveries:read"))
+async def get_delivery(
+    delivery_id: str,
+    caller: Member,
+    session: Tx,
+    body: Annotated[bool, Query(description="its body too")] = False,  # noqa: FBT002 - a parameter of the query
+) -> Response:
+    """One delivery with every attempt; its body only when asked for."""
+    delivery = await find_delivery(session, caller.agency_id, None, delivery_id)
+    return JsonAnswer(await show_delivery(session, delivery, with_body=body))
+
+
+@router.post("/deliveries/{delivery_id}/redeliver", status_code=202, **needs("deliveries:write"))
+async def redeliver_delivery(delivery_id: str, caller: Member, session: Tx) -> Response:
+    """Send it again, now, with the same id and body; its schedule starts over."""
+    delivery = await find_delivery(session, caller.agency_id, None, delivery_id)
+    again = await redeliver(session, delivery, caller.name)
+    return JsonAnswer(await show_delivery(session, again, with_body=False), 202)

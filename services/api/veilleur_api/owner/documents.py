@@ -8,11 +8,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
 from veilleur.domain.catalogue.documents import Code, LanguageTag, Name
 from veilleur.domain.intake.envelope import Timestamp
-from veilleur.domain.outbox.announce import AgencyEventType, EventType
+from veilleur.domain.outbox.announce import AgencyEventType
 from veilleur.domain.screening.automation import Automation
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.domain.tenancy.models import Role
 from veilleur.kernel.messages import msg
+from veilleur_api.words import Reason
 
 
 def _require_zone(value: str) -> str:
@@ -56,7 +57,9 @@ class ClientPatch(Shape):
     """`house_rules`, `tone` and `contacts` are for the moderators who speak for this client.
 
     `apply_to`: which open clocks count by another `calendar`; `share_sla`: tell of warnings and breaches;
-    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all.
+    `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all;
+    `payload_days`: how long the bodies of its events and deliveries are kept;
+    `default_severity`: how hard its content may be to look at where no policy is suspected.
     """
 
     name: Name | None = None
@@ -65,12 +68,14 @@ class ClientPatch(Shape):
     interim: Literal["publish", "withhold"] | None = None
     calendar: str | None = None
     strike_days: int | None = Field(default=None, ge=1, le=3_650)
+    default_severity: int | None = Field(default=None, ge=1, le=5)
     apply_to: ApplyTo = "new_only"
     open_since: str | None = None
     share_sla: bool | None = None
     blast_limit_percent: Annotated[float, Field(ge=0, le=100, strict=False)] | None = None
     guaranteed_slots: int | None = Field(default=None, ge=0, le=10_000)
     send_after_s: int | None = Field(default=None, ge=0, le=3_600)
+    payload_days: int | None = Field(default=None, ge=1, le=30)
     house_rules: Annotated[str, Field(max_length=20_000)] | None = None
     tone: Annotated[str, Field(max_length=2_000)] | None = None
     contacts: list[ContactIn] | None = Field(default=None, max_length=20)
@@ -110,11 +115,6 @@ class SecretIn(Shape):
 
     secret: str | None = None
     overlap_s: int = Field(default=86_400, ge=0, le=2_592_000)
-
-
-class EndpointIn(Shape):
-    url: Annotated[str, Field(min_length=1, max_length=2_048)]
-    events: list[EventType] | None = None
 
 
 class AgencyEndpointIn(Shape):
@@ -157,7 +157,7 @@ class AutomationIn(Shape):
     """`act`: rules decide; `advise`: people decide what rules would restrict or remove; `off`: rules are not asked."""
 
     mode: Automation
-    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+    reason: Reason
 
 
 class ReversalFilterIn(Shape):
@@ -236,10 +236,14 @@ class CalendarIn(Shape):
 
 
 class CalendarChange(CalendarIn):
-    """`apply_to` says which open clocks of the clients that keep this calendar count by the new hours."""
+    """`apply_to` says which open clocks of the clients that keep this calendar count by the new hours.
+
+    The public holidays are those of the version before, unless `renew_holidays` takes what is known of them today.
+    """
 
     apply_to: ApplyTo = "new_only"
     open_since: str | None = None
+    renew_holidays: bool = False
 
 
 class SlaPolicyIn(Shape):

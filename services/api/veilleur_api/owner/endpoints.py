@@ -1,20 +1,23 @@
 """Where the agency's own people are told: signed webhooks, chats, e-mail."""
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 from sqlalchemy import func, select
 from starlette.responses import Response
 
-from veilleur.domain.outbox.announce import Announcement, announce
+from veilleur.domain.delivery.change_endpoint import change_endpoint, ping_endpoint_once
+from veilleur.domain.delivery.shape import describe_endpoint
 from veilleur.domain.outbox.endpoints import add_endpoint, add_mailbox, retire_endpoint
 from veilleur.domain.outbox.models import Endpoint
-from veilleur.infra.outbound.egress import check_callback_url
-from veilleur.kernel.errors import Conflict, InputError, Invalid, NotFound
+from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
+from veilleur_api.endpoint_answers import check_url, read_changes
+from veilleur_api.endpoint_documents import AgencyEndpointPatch
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import page_by_id
 from veilleur_api.owner.documents import AgencyEndpointIn
@@ -29,13 +32,12 @@ async def create_agency_endpoint(
     new: AgencyEndpointIn, request: Request, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
     """Tell the agency's people at `url`, of the events named or of all. A signing secret is shown this once."""
-    _check_reachable(new, parts)
+    await _check_reachable(new, parts)
     events = list(new.events or ())
     if new.kind == "standard":
-        endpoint, secret = await add_endpoint(
-            session, parts.sealer, caller.agency_id, None, new.url, events, caller.name
-        )
-        return JsonAnswer(_describe(endpoint) | {"secret": secret}, 201)
+        endpoint = Endpoint(agency_id=caller.agency_id, url=new.url, events=events)
+        secret = await add_endpoint(session, parts.sealer, endpoint, caller.name)
+        return JsonAnswer(_describe(endpoint, await _read_clock(session)) | {"secret": secret}, 201)
     endpoint = Endpoint(
         agency_id=caller.agency_id,
         kind=new.kind,
@@ -44,27 +46,34 @@ async def create_agency_endpoint(
         events=events,
     )
     await add_mailbox(session, endpoint, caller.name)
-    return JsonAnswer(_describe(endpoint), 201)
+    return JsonAnswer(_describe(endpoint, await _read_clock(session)), 201)
 
 
 @router.get("/endpoints", **needs("notices:read"))
 async def list_agency_endpoints(caller: Member, session: Tx, limit: Limit = 50, after: After = None) -> Response:
     """The agency's endpoints; of a chat's URL, which is its secret, only the host."""
     query = select(Endpoint).where(Endpoint.agency_id == caller.agency_id, Endpoint.client_id.is_(None))
-    return JsonAnswer(await page_by_id(session, query, Endpoint, limit, after, _describe))
+    present = await _read_clock(session)
+    return JsonAnswer(
+        await page_by_id(session, query, Endpoint, limit, after, lambda endpoint: _describe(endpoint, present))
+    )
+
+
+@router.patch("/endpoints/{agency_endpoint_id}", **needs("notices:write"))
+async def change_agency_endpoint(
+    agency_endpoint_id: str, patch: AgencyEndpointPatch, caller: Member, session: Tx
+) -> Response:
+    """Change what an endpoint hears of and how, or enable and disable it."""
+    endpoint = await _find_endpoint(session, caller, agency_endpoint_id)
+    await change_endpoint(session, endpoint, read_changes(patch), caller.name, "owner")
+    return JsonAnswer(_describe(endpoint, await _read_clock(session)))
 
 
 @router.post("/endpoints/{agency_endpoint_id}/ping", status_code=202, **needs("notices:write"))
 async def ping_agency_endpoint(agency_endpoint_id: str, caller: Member, session: Tx) -> Response:
     """Send a `ping` to one endpoint; the answer names its delivery."""
     endpoint = await _find_endpoint(session, caller, agency_endpoint_id)
-    present = (await session.execute(select(func.app_now()))).scalar_one()
-    data = {"endpoint": show_id("end", endpoint.id)}
-    ping = Announcement(None, "ping", data, present, endpoint_id=endpoint.id)
-    deliveries = await announce(session, caller.agency_id, [ping])
-    if not deliveries:
-        raise Conflict(msg("This endpoint is disabled"), slug="endpoint-disabled")
-    return JsonAnswer({"delivery_id": show_id("dlv", deliveries[0])}, 202)
+    return JsonAnswer({"delivery_id": show_id("dlv", await ping_endpoint_once(session, endpoint))}, 202)
 
 
 @router.delete("/endpoints/{agency_endpoint_id}", status_code=204, **needs("notices:write"))
@@ -75,9 +84,9 @@ async def disable_agency_endpoint(agency_endpoint_id: str, caller: Member, sessi
     return Response(status_code=204)
 
 
-def _check_reachable(new: AgencyEndpointIn, parts: Parts) -> None:
+async def _check_reachable(new: AgencyEndpointIn, parts: Parts) -> None:
     if new.kind != "email":
-        check_callback_url(new.url, parts.egress, "/url")
+        await check_url(parts, new.url)
         return
     errors = []
     if not new.is_mail_address():
@@ -96,15 +105,16 @@ async def _find_endpoint(session: Tx, caller: Member, shown: str) -> Endpoint:
     return endpoint
 
 
-def _describe(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "id": show_id("end", endpoint.id),
+async def _read_clock(session: Tx) -> datetime:
+    present: datetime = (await session.execute(select(func.app_now()))).scalar_one()
+    return present
+
+
+def _describe(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
+    return describe_endpoint(endpoint, now) | {
         "kind": endpoint.kind,
         "url": _hide_path(endpoint.url) if endpoint.kind == "slack" else endpoint.url,
         "language": None if endpoint.kind == "standard" else endpoint.language,
-        "events": endpoint.events,
-        "created_at": endpoint.created_at,
-        "disabled_at": endpoint.disabled_at,
     }
 
 

@@ -15,7 +15,7 @@ from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, page_by_id
 from veilleur_api.principals import authorise_member
-from veilleur_api.rulings import Reason
+from veilleur_api.words import Sentence
 
 router = guarded_router("/owner/v1", authorise_member, "legal holds")
 
@@ -25,7 +25,7 @@ class LiftIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    reason: Reason
+    reason: Sentence
 
 
 class HoldOut(BaseModel):

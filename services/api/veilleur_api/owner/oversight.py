@@ -6,7 +6,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import Query
-from pydantic import Field
 from sqlalchemy import func, select
 from starlette.responses import Response
 
@@ -30,6 +29,7 @@ from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client
 from veilleur_api.owner.documents import Shape
 from veilleur_api.principals import authorise_member
+from veilleur_api.words import Reason
 
 router = guarded_router("/owner/v1", authorise_member, "oversight")
 
@@ -40,7 +40,7 @@ EARLIEST = date(2000, 1, 1)
 
 
 class WaiveIn(Shape):
-    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+    reason: Reason
 
 
 @router.get("/sla", **needs("sla:read"))

@@ -1,6 +1,8 @@
 """The bad rule at two in the morning: stop it, then take back what it did."""
 
-from sqlalchemy import func, select
+from uuid import UUID
+
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -25,6 +27,13 @@ from veilleur_api.owner.documents import AutomationIn, ReversalFilterIn, Reversa
 from veilleur_api.principals import MemberCaller, authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "rules")
+
+MOST_NAMED = 200
+
+_RULES = text("""
+SELECT DISTINCT rule ->> 'id' AS id FROM rule_sets, jsonb_array_elements(document -> 'rules') AS rule
+WHERE agency_id = :agency_id AND client_id = :client_id ORDER BY 1
+""")
 
 
 @router.get("/clients/{client_id}/automation", **needs("rules:read"))
@@ -84,6 +93,8 @@ async def _read_filter(session: AsyncSession, caller: MemberCaller, wanted: Reve
     errors = []
     if client_id is None or await session.get(Client, (caller.agency_id, client_id)) is None:
         errors.append(InputError("/filter/client", msg("there is no such client")))
+    elif wanted.rules is not None:
+        errors += await _find_unknown_rules(session, caller, client_id, wanted.rules)
     until = min(wanted.to or present, present)
     if wanted.from_ is not None and wanted.from_ >= until:
         hint = msg("a time before the end, and not in the future")
@@ -92,3 +103,16 @@ async def _read_filter(session: AsyncSession, caller: MemberCaller, wanted: Reve
         raise Invalid(msg("What to take back can't be found like this"), errors=errors)
     rules = None if wanted.rules is None else tuple(wanted.rules)
     return Wrong(client_id, until, wanted.version, rules, wanted.from_)
+
+
+async def _find_unknown_rules(
+    session: AsyncSession, caller: MemberCaller, client_id: UUID, rules: list[str]
+) -> list[InputError]:
+    """Rules that no version of this client's rule sets has ever had."""
+    known = list(await session.scalars(_RULES, {"agency_id": caller.agency_id, "client_id": client_id}))
+    hint = msg("allowed: {codes}", codes=known[:MOST_NAMED])
+    return [
+        InputError(f"/filter/rules/{place}", msg("there is no such rule"), hint)
+        for place, rule in enumerate(rules)
+        if rule not in known
+    ]

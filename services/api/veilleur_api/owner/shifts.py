@@ -9,16 +9,18 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Query, Request
 from pydantic import Field
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
-from veilleur.domain.catalogue.documents import Name
 from veilleur.domain.intake.envelope import Timestamp
 from veilleur.domain.review.coverage import Gap, Served, can_serve, find_gaps, list_hours, list_on_duty
+from veilleur.domain.review.lease import lock_member
 from veilleur.domain.review.models import Absence, Shift
 from veilleur.domain.review.staff import Person, load_staff
+from veilleur.domain.review.step_off import free_hands
 from veilleur.domain.sla.calendar import Period, parse_calendar
+from veilleur.domain.sla.keep_holidays import closed_days, restore_calendar
 from veilleur.domain.sla.models import CalendarVersion
 from veilleur.domain.tenancy.members import find_member
 from veilleur.domain.tenancy.models import Agency, Client
@@ -32,6 +34,7 @@ from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import page_by_id, require_match
 from veilleur_api.owner.documents import Shape
 from veilleur_api.principals import authorise_member
+from veilleur_api.words import Reason
 
 router = guarded_router("/owner/v1", authorise_member, "shifts")
 
@@ -53,7 +56,7 @@ class AbsenceIn(Shape):
     # `from` is a keyword of Python
     from_: Timestamp = Field(alias="from")
     to: Timestamp
-    reason: Name | None = None
+    reason: Reason | None = None
 
 
 @router.post("/shifts", status_code=201, **needs("shifts:write"))
@@ -109,7 +112,10 @@ async def delete_shift(shift_id: str, caller: Member, session: Tx) -> Response:
 
 @router.post("/members/{member_id}/absence", status_code=201, **needs("shifts:write"))
 async def create_absence(member_id: str, new: AbsenceIn, caller: Member, session: Tx) -> Response:
-    """Note that a member is away, and learn which gaps that leaves within the next 31 days of it."""
+    """Note that a member is away, and learn which gaps that leaves within the next 31 days of it.
+
+    One that holds already frees everything in hand at once, as `off` does; `freed` says how many cases that were.
+    """
     member = await find_member(session, caller.agency_id, read_id("mem", member_id))
     start, stop = _read_stretch(new)
     staff = await load_staff(session, caller.agency_id, since=start)
@@ -120,12 +126,14 @@ async def create_absence(member_id: str, new: AbsenceIn, caller: Member, session
     )  # fmt: skip
     session.add(absence)
     await session.flush()
+    freed = await _free_if_away(session, absence)
     await record_deeds(session, caller.agency_id, [_deed(caller, "absence.created", absence.id, member.id)])
     period = start, min(stop, start + LOOKED_AHEAD)
     before = find_gaps(staff, clients, period)
     after = find_gaps([_without(person, member.id, period) for person in staff], clients, period)
     gaps = [gap for gap in after if gap not in before]
-    return JsonAnswer(_describe_absence(absence) | {"gaps": [_describe_gap(gap) for gap in gaps]}, 201)
+    left = {"freed": freed, "gaps": [_describe_gap(gap) for gap in gaps]}
+    return JsonAnswer(_describe_absence(absence) | left, 201)
 
 
 @router.get("/members/{member_id}/absence", **needs("members:read"))
@@ -171,6 +179,14 @@ async def get_coverage(caller: Member, session: Tx, day: Annotated[date, Query(a
             "gaps": [_describe_gap(gap) for gap in gaps],
         }
     )
+
+
+async def _free_if_away(session: Tx, absence: Absence) -> int:
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    if not absence.starts_at <= present < absence.ends_at:
+        return 0
+    await lock_member(session, absence.agency_id, absence.member_id)
+    return await free_hands(session, absence.agency_id, absence.member_id)
 
 
 def _describe_hour(hour: Period, staff: Iterable[Person], clients: Iterable[Served]) -> dict[str, Any]:
@@ -251,7 +267,7 @@ async def _find_shift(session: Tx, caller: Member, shown: str) -> Shift:
 
 async def _load_clients(session: Tx, caller: Member) -> list[Served]:
     query = (
-        select(Client.id, Client.languages, CalendarVersion.document)
+        select(Client.id, Client.languages, CalendarVersion.document, closed_days().label("closed"))
         .join(
             CalendarVersion,
             (CalendarVersion.agency_id == Client.agency_id) & (CalendarVersion.id == Client.calendar_id),
@@ -260,4 +276,4 @@ async def _load_clients(session: Tx, caller: Member) -> list[Served]:
         .order_by(Client.id)
     )
     rows = (await session.execute(query)).all()
-    return [Served(row.id, tuple(row.languages), parse_calendar(row.document)) for row in rows]
+    return [Served(row.id, tuple(row.languages), restore_calendar(row.document, row.closed)) for row in rows]

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from fastapi import Request
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -17,7 +18,7 @@ from veilleur.domain.sla.statutory import STATUTORY
 from veilleur.domain.tenancy.models import Source
 from veilleur.kernel.errors import Invalid
 from veilleur.kernel.ids import show_id
-from veilleur.kernel.messages import msg
+from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
@@ -66,14 +67,15 @@ async def get_sla_policy(client_id: str, version: int, caller: Member, session: 
 
 
 @router.get("/sla-classes", **needs("clients:read"))
-async def list_sla_classes() -> Response:
+async def list_sla_classes(request: Request) -> Response:
     """Promises that laws and codes make, to be named as `statutory` in a rule."""
+    language = choose_language(request.headers.get("accept-language"))
     return JsonAnswer(
         {
             "data": [
                 {
                     "code": one.code,
-                    "title": one.title,
+                    "title": one.title.render(language),
                     "decision": one.to_target(),
                     "fixed": one.fixed,
                     "sources": list(one.sources),

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from veilleur.domain.trials.backtests import DEFAULT_ITEMS, MAX_ITEMS
 from veilleur.kernel.messages import msg
 from veilleur_api.owner.documents import Shape
+from veilleur_api.words import Reason
 
-Reason = Annotated[str, Field(min_length=1, max_length=2_000)]
 Aim = Annotated[float, Field(gt=0, le=1, strict=False)]
 Instant = Annotated[datetime, Field(strict=False)]
 

@@ -4,10 +4,15 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request
+from sqlalchemy import select
 from starlette.responses import Response
 
+from veilleur.domain.metering.models import UsageRecord
 from veilleur.domain.metering.queries import Billable, UsageFilter, sum_usage
+from veilleur.domain.metering.record import FACT_METERS
 from veilleur.domain.tenancy.models import Agency
+from veilleur.kernel.errors import InputError, Invalid
+from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
@@ -70,11 +75,22 @@ async def list_usage_records(  # noqa: PLR0917 - query parameters
     after: After = None,
 ) -> Response:
     """The proof: one row a fact, with the decision behind it; all of them, or those behind a line of a statement."""
+    if meter is not None:
+        await _require_meter(session, caller, meter)
     client_id, zone = await _read_client(session, caller, client)
     days = await choose_days(session, zone, first, past)
     wanted = UsageFilter(caller.agency_id, *days, client_id=client_id, billable=billable, meter=meter)
     wanted = await narrow_to_line(session, wanted, statement_line)
     return await answer_records(session, request, wanted, (limit, after, form))
+
+
+async def _require_meter(session: Tx, caller: Member, meter: str) -> None:
+    """Meters are those that we count, and whatever else was ever recorded."""
+    query = select(UsageRecord.id).where(UsageRecord.agency_id == caller.agency_id, UsageRecord.meter == meter)
+    if meter not in FACT_METERS and (await session.execute(query.limit(1))).first() is None:
+        hint = msg("allowed: {codes}", codes=sorted(FACT_METERS))
+        error = InputError("/meter", msg("nothing is counted under this name"), hint)
+        raise Invalid(msg("Some values can't be accepted"), errors=[error])
 
 
 async def _read_client(session: Tx, caller: Member, client: str | None) -> tuple[UUID | None, str]:

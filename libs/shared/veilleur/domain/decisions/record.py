@@ -20,6 +20,7 @@ from veilleur.domain.decisions.facets import load_facets
 from veilleur.domain.decisions.models import Decision
 from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.shape import decision_payload
+from veilleur.domain.delivery.order_actions import Decided, order_actions
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.metering.record import Usage, record_usage
@@ -98,6 +99,9 @@ async def record_decisions(
     await record_deeds(session, agency_id, [_to_deed(decision) for decision in decisions])
     await announce(
         session, agency_id, [tell_made(one.item, decision, catalogues[decision.client_id]) for one, decision in pairs]
+    )
+    await order_actions(
+        session, agency_id, [to_decided(one.item, decision, catalogues) for one, decision in pairs], present
     )
     return decisions
 
@@ -220,6 +224,19 @@ def _to_deed(decision: Decision) -> Deed:
         subject=show_id("itm", decision.item_id),
         client_id=decision.client_id,
         details={"decision": show_id("dec", decision.id), "verdict": decision.verdict},
+    )
+
+
+def to_decided(item: Item, decision: Decision, catalogues: Mapping[UUID, ClientCatalogue]) -> Decided:
+    """What acting on the platform needs to know of a decision."""
+    return Decided(
+        id=decision.id,
+        item=item,
+        verdict=decision.verdict,
+        actions=decision.actions,
+        catalogue=catalogues[decision.client_id].actions,
+        leaves_at=decision.leaves_at,
+        reverses=decision.reverses,
     )
 
 

@@ -19,9 +19,10 @@ from veilleur.domain.catalogue.queries import ClientCatalogue, load_catalogues
 from veilleur.domain.decisions.billable import Counted, Recount, recount
 from veilleur.domain.decisions.models import Cause, Decision
 from veilleur.domain.decisions.policy import Ruling
-from veilleur.domain.decisions.record import Home, load_homes, load_waits, tell_made, to_row
+from veilleur.domain.decisions.record import Home, load_homes, load_waits, tell_made, to_decided, to_row
 from veilleur.domain.decisions.shape import decision_payload
 from veilleur.domain.decisions.undo import undo_actions
+from veilleur.domain.delivery.order_actions import order_actions
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.metering.models import UsageRecord
@@ -76,6 +77,8 @@ async def reverse_decisions(
     await record_deeds(session, agency_id, [_to_deed(reversal, made) for reversal, made in pairs])
     told = [_tell(reversal, made, catalogues[made.client_id], unsent) for reversal, made in pairs]
     await announce(session, agency_id, told)
+    decided = [to_decided(reversal.item, made, catalogues) for reversal, made in pairs]
+    await order_actions(session, agency_id, decided, present)
     return decisions
 
 

@@ -1,29 +1,26 @@
-"""When a delivery is tried again, and what an answer means for it. Pure: the caller brings chance and the clock.
-
-The schedule is the example of Standard Webhooks 1.0.0 with a denser start: 12 attempts within about 76 hours.
-"""
+"""When a delivery is tried again, and what an answer means for it. Pure: the caller brings chance and the clock."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-SCHEDULE_S = (2, 10, 60, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+SCHEDULE_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 """Seconds from one failed attempt to the next."""
+DAILY_S = 86_400
+"""What follows the schedule, until `GIVE_UP_AFTER` has passed."""
+GIVE_UP_AFTER = timedelta(days=3)
+"""From the first attempt to the last one."""
 
 JITTER = 0.2
 """Delays are spread by this share either way, so that endpoints that failed together don't come back together."""
 
-OVERLOAD_FLOOR_S = 60
-OVERLOAD_FLOOR_FROM = 3
-"""From this failed attempt on, a receiver that is overloaded is left alone for at least `OVERLOAD_FLOOR_S`. Before it,
-a single 502 of a restarting server would cost a minute."""
-
 RETRY_AFTER_LIMIT_S = 3_600
 """A receiver may ask for an hour in any case, and for twice the planned delay where that is longer."""
 
-OVERLOADED = frozenset({429, 502, 504})
-"""Statuses by which a receiver says that it has too much to do; a timeout says the same."""
+OVERLOADED = frozenset({429, 502, 503, 504})
+"""Statuses by which a receiver, or what stands before it, says that it has too much to do."""
 
 
 class ReplyOutcome(StrEnum):
@@ -34,24 +31,37 @@ class ReplyOutcome(StrEnum):
     REFUSED = "refused"
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of an attempt: an HTTP status, or the reason there was none."""
+
+    status: int | None = None
+    error: str | None = None
+    permanent: bool = False
+    retry_after_s: int | None = None
+    took_ms: int | None = None
+
+
 def next_attempt(
-    attempt: int, *, jitter: float, retry_after_s: int | None = None, overloaded: bool = False
+    attempt: int, since_first: timedelta, *, jitter: float, retry_after_s: int | None = None
 ) -> timedelta | None:
     """How long to wait after the `attempt`-th attempt (1 is the first) has failed; None when it was the last.
 
-    `jitter` is a random number in [0, 1). `retry_after_s` is what the receiver asked for: never less than the planned
-    delay, never more than `RETRY_AFTER_LIMIT_S` or twice that delay, whichever is longer.
+    `since_first` is how long ago the first attempt began: the last one comes three days after it, whatever the
+    schedule and the receiver say. `jitter` is a random number in [0, 1). `retry_after_s` is what the receiver asked
+    for: never less than the planned delay, never more than `RETRY_AFTER_LIMIT_S` or twice that delay, whichever is
+    longer.
     """
     if attempt < 1:
         raise ValueError("attempts count from 1")
-    if attempt > len(SCHEDULE_S):
+    left = (GIVE_UP_AFTER - since_first).total_seconds()
+    if left <= 0:
         return None
-    delay = SCHEDULE_S[attempt - 1] * (1 - JITTER + 2 * JITTER * jitter)
-    if overloaded and attempt >= OVERLOAD_FLOOR_FROM:
-        delay = max(delay, OVERLOAD_FLOOR_S)
+    planned = SCHEDULE_S[attempt - 1] if attempt <= len(SCHEDULE_S) else DAILY_S
+    delay = planned * (1 - JITTER + 2 * JITTER * jitter)
     if retry_after_s is not None:
         delay = min(max(delay, retry_after_s), max(2 * delay, RETRY_AFTER_LIMIT_S))
-    return timedelta(seconds=delay)
+    return timedelta(seconds=min(delay, left))
 
 
 def judge_reply(status: int) -> ReplyOutcome:
@@ -62,6 +72,11 @@ def judge_reply(status: int) -> ReplyOutcome:
     if 200 <= status < 300:
         return ReplyOutcome.DELIVERED
     return ReplyOutcome.REFUSED if status == 410 else ReplyOutcome.RETRY
+
+
+def read_outcome(result: Result) -> ReplyOutcome:
+    """What an answer, or none, means for the delivery."""
+    return ReplyOutcome.RETRY if result.status is None else judge_reply(result.status)
 
 
 def read_retry_after(header: str | None, now: datetime) -> int | None:

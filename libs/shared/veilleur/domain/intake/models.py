@@ -70,6 +70,8 @@ class Item(Tenanted):
     deleted_at: Mapped[datetime | None]
     """When the client said it is gone; the worker then closes what is open."""
     closed_at: Mapped[datetime | None]
+    acted_at: Mapped[datetime | None]
+    """When we last did something to it on its platform: what comes back soon after may be our own doing."""
     hold_class: Mapped[str | None]
     """Why the item is under a legal hold: kept, and its media shown in restricted queues only."""
 

@@ -14,9 +14,12 @@ from veilleur.domain.review.routing import DEFAULT, UNSCREENED
 from veilleur.domain.sla.models import CalendarVersion, SlaPolicyVersion
 from veilleur.domain.sla.policy import DEFAULT_POLICY
 from veilleur.domain.tenancy.models import Agency, Client, Interim, Member
+from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import new_id, show_id
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+FIRST_LOOK_S = 300
+"""When a new agency is first looked at; every look notes the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ class NewClient:
 
 
 async def start_agency(session: AsyncSession, agency_id: UUID, new: NewAgency, actor: str) -> Member:
-    """Create the agency of the transaction's scope with its queues, a calendar that is always open, and its owner."""
+    """Create the agency of the transaction's scope with its queues, a calendar that is always open, and its owner.
+
+    From now on it is watched.
+    """
     session.add(Agency(agency_id=agency_id, slug=new.slug, name=new.name, time_zone=new.time_zone))
     await session.flush()
     owner = Member(
@@ -57,6 +63,7 @@ async def start_agency(session: AsyncSession, agency_id: UUID, new: NewAgency, a
     )
     await session.flush()
     await record_deeds(session, agency_id, [Deed(actor, "agency.created", show_id("agc", agency_id))])
+    await hint_work(session, agency_id, "watch", in_s=FIRST_LOOK_S)
     return owner
 
 

@@ -17,8 +17,8 @@ from veilleur.domain.review.needs import Abilities, QueueTerms
 from veilleur.domain.rules.check import check_rule_set
 from veilleur.domain.rules.models import RuleSetVersion
 from veilleur.domain.screening.authoring import find_shared_lists, load_rule_catalogue
-from veilleur.domain.sla.calendar import next_periods, parse_calendar
-from veilleur.domain.sla.models import CalendarVersion
+from veilleur.domain.sla.calendar import next_periods
+from veilleur.domain.sla.terms import load_calendars
 from veilleur.domain.tenancy.models import Client, Grant, Member, Source
 from veilleur.kernel.errors import Invalid
 
@@ -71,10 +71,10 @@ async def _count_errors(session: AsyncSession, client: Client, document: Mapping
 
 
 async def _find_opening(session: AsyncSession, client: Client) -> datetime | None:
-    calendar = await session.get_one(CalendarVersion, (client.agency_id, client.calendar_id))
+    calendars = await load_calendars(session, client.agency_id, [client.calendar_id])
     present = (await session.execute(select(func.app_now()))).scalar_one()
     try:
-        periods = next_periods(parse_calendar(calendar.document), present, 1)
+        periods = next_periods(calendars[client.calendar_id], present, 1)
     except Invalid:
         return None
     return periods[0][0] if periods else None

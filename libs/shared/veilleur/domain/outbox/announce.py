@@ -21,7 +21,7 @@ from veilleur.kernel.ids import new_id
 
 EventType = Literal[
     "decision.made", "decision.reversed", "item.held", "item.emergency", "catalogue.changed", "case.question",
-    "sla.warning", "sla.breached", "ping",
+    "sla.warning", "sla.breached", "endpoint.disabled", "ping",
 ]  # fmt: skip
 AgencyEventType = Literal[
     "sla.warning", "sla.breached", "queue.uncovered", "source.silent", "rule.anomaly", "endpoint.failing",
@@ -66,6 +66,7 @@ async def announce(session: AsyncSession, agency_id: UUID, announcements: Sequen
             "client_id": announcement.client_id,
             "endpoint_id": endpoint.id,
             "event_id": event_id,
+            "item_id": announcement.item_id,
             "due_at": announcement.release_at or announcement.occurred_at,
         }
         for announcement, event_id in pairs

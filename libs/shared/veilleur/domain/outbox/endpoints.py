@@ -1,16 +1,21 @@
 """Where a client, or the agency itself, is called back."""
 
-from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.outbox.models import Delivery, Endpoint, EndpointSecret
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.ids import new_id, show_id
+
+Reason = Literal["owner", "client", "gone", "failing"]
+"""Who ended it: `gone` and `failing` are the receiver's own doing."""
 
 
 def endpoint_aad(agency_id: UUID, endpoint_id: UUID) -> str:
@@ -18,25 +23,14 @@ def endpoint_aad(agency_id: UUID, endpoint_id: UUID) -> str:
     return f"{agency_id}|endpoint_secrets|{endpoint_id}"
 
 
-async def add_endpoint(  # noqa: PLR0917
-    session: AsyncSession,
-    sealer: Sealer,
-    agency_id: UUID,
-    client_id: UUID | None,
-    url: str,
-    events: Sequence[str],
-    actor: str,
-) -> tuple[Endpoint, str]:
-    """An endpoint and its first secret (`whsec_…`), which is shown once. The URL is checked by the caller."""
-    endpoint = Endpoint(agency_id=agency_id, id=new_id(), client_id=client_id, url=url, events=list(events))
+async def add_endpoint(session: AsyncSession, sealer: Sealer, endpoint: Endpoint, actor: str) -> str:
+    """Keep an endpoint; its first secret (`whsec_…`), which is shown once. The URL is checked by the caller."""
+    endpoint.id = new_id()
     await _keep(session, endpoint, actor)
     secret = new_webhook_secret()
-    sealed = sealer.seal(parse_webhook_secret(secret, "/secret"), endpoint_aad(agency_id, endpoint.id))
-    session.add(
-        EndpointSecret(agency_id=agency_id, id=new_id(), endpoint_id=endpoint.id, client_id=client_id, sealed=sealed)
-    )
+    session.add(_seal(sealer, endpoint, parse_webhook_secret(secret, "/secret")))
     await session.flush()
-    return endpoint, secret
+    return secret
 
 
 async def add_mailbox(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:
@@ -45,15 +39,57 @@ async def add_mailbox(session: AsyncSession, endpoint: Endpoint, actor: str) -> 
     await _keep(session, endpoint, actor)
 
 
-async def retire_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:
-    """Stop calling an endpoint: what is still on its way to it is given up."""
-    endpoint.disabled_at = (await session.execute(select(func.app_now()))).scalar_one()
+async def retire_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str, reason: Reason = "owner") -> None:
+    """Stop calling an endpoint: what is still on its way to it is given up; the client's others are told."""
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    if endpoint.disabled_at is not None:
+        return
+    endpoint.disabled_at, endpoint.disabled_reason = present, reason
     await session.flush()
     mine = (Delivery.agency_id == endpoint.agency_id, Delivery.endpoint_id == endpoint.id)
     given_up = {"state": "dead", "due_at": None, "last_error": "disabled"}
     await session.execute(update(Delivery).where(*mine, Delivery.due_at.is_not(None)).values(given_up))
-    deed = Deed(actor, "endpoint.disabled", show_id("end", endpoint.id), endpoint.client_id)
+    shown = show_id("end", endpoint.id)
+    deed = Deed(actor, "endpoint.disabled", shown, endpoint.client_id, {"reason": reason})
     await record_deeds(session, endpoint.agency_id, [deed])
+    if endpoint.client_id is not None and reason != "client":
+        data = {"endpoint": shown, "url": endpoint.url, "reason": reason}
+        await announce(
+            session, endpoint.agency_id, [Announcement(endpoint.client_id, "endpoint.disabled", data, present)]
+        )
+
+
+async def revive_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:
+    """Call an endpoint again. What it missed is asked for apart."""
+    endpoint.disabled_at = endpoint.disabled_reason = None
+    await session.flush()
+    deed = Deed(actor, "endpoint.enabled", show_id("end", endpoint.id), endpoint.client_id)
+    await record_deeds(session, endpoint.agency_id, [deed])
+
+
+async def rotate_endpoint_secret(
+    session: AsyncSession, sealer: Sealer, endpoint: Endpoint, key: bytes, overlap: timedelta, actor: str
+) -> None:
+    """Add a key; those that stand sign on for `overlap`, or less if they already were to end earlier."""
+    standing = update(EndpointSecret).where(
+        EndpointSecret.agency_id == endpoint.agency_id, EndpointSecret.endpoint_id == endpoint.id
+    )
+    ends = func.least(EndpointSecret.expires_at, func.app_now() + overlap)
+    await session.execute(standing.values(expires_at=ends))
+    session.add(_seal(sealer, endpoint, key))
+    await session.flush()
+    deed = Deed(actor, "endpoint.secret_rotated", show_id("end", endpoint.id), endpoint.client_id)
+    await record_deeds(session, endpoint.agency_id, [deed])
+
+
+def _seal(sealer: Sealer, endpoint: Endpoint, key: bytes) -> EndpointSecret:
+    return EndpointSecret(
+        agency_id=endpoint.agency_id,
+        id=new_id(),
+        endpoint_id=endpoint.id,
+        client_id=endpoint.client_id,
+        sealed=sealer.seal(key, endpoint_aad(endpoint.agency_id, endpoint.id)),
+    )
 
 
 async def _keep(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:

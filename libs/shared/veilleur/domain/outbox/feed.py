@@ -27,7 +27,7 @@ async def read_feed(
     mine = (Event.agency_id == agency_id, Event.client_id == client_id, Event.sequence > after)
     kept = Event.occurred_at > func.app_now() - timedelta(seconds=KEPT_S)
     head = (await session.execute(select(func.max(Event.sequence)).where(*mine))).scalar_one() or after
-    query = select(Event).where(*mine, Event.sequence <= head, kept)
+    query = select(Event).where(*mine, Event.sequence <= head, kept, Event.body.is_not(None))
     if types:
         query = query.where(Event.type.in_(types))
     events = list(await session.scalars(query.order_by(Event.sequence).limit(limit)))

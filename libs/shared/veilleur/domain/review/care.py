@@ -4,8 +4,8 @@ Limits are the owner's to set and none stand by default: no source gives one rig
 productivity figures, and nothing here is a medical promise.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,22 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How hard to look at one client's content may be, 1 to 5: by policy, and where none is suspected."""
+
+    policies: Mapping[str, int] = field(default_factory=dict)
+    default: int = 1
+
+    def rate(self, policies: Iterable[str]) -> int:
+        """The worst of the policies that the client knows; its default when there is none."""
+        return max((self.policies[code] for code in policies if code in self.policies), default=self.default)
+
+
+MOST_SEVERE = Scale(default=5)
+"""Of what is under a legal hold, whatever its policies."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """Something looked at until `at`, for so many seconds."""
 
@@ -47,21 +63,19 @@ class Bearable:
     below_severity: int | None = None
     opt_outs: frozenset[str] = frozenset()
 
-    def allows(self, policies: Sequence[str], severities: Mapping[str, int]) -> bool:
+    def allows(self, policies: Sequence[str], scale: Scale) -> bool:
         """Whether a case in which these policies are suspected may be handed out."""
         if self.opt_outs & set(policies):
             return False
-        return self.below_severity is None or rate(policies, severities) < self.below_severity
+        return self.below_severity is None or scale.rate(policies) < self.below_severity
 
 
-def list_suspected(why: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The policies that a case is about, as far as rules could tell."""
-    return [code for reason in why for code in reason.get("policies", ())]
+def list_suspected(why: Iterable[Mapping[str, Any]], reported: Iterable[str] = ()) -> list[str]:
+    """The policies that a case may be about: those of the rules that asked for a person, and what was reported.
 
-
-def rate(policies: Sequence[str], severities: Mapping[str, int]) -> int:
-    """How hard it may be to look at: the worst of the policies; 1 when nothing is known."""
-    return max((severities[code] for code in policies if code in severities), default=1)
+    A report's reason is the reporter's word; it says something where it is the code of a policy.
+    """
+    return [*(code for reason in why for code in reason.get("policies", ())), *reported]
 
 
 def find_bearable(

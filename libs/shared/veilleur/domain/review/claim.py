@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.review.care import Bearable
+from veilleur.domain.review.care import MOST_SEVERE, Bearable, Scale
 from veilleur.domain.review.fairness import LATE_FIRST_SHARE, Candidate, rank_candidates
 from veilleur.domain.review.flag import MAX_EXPIRIES, flag_expired
 from veilleur.domain.review.lease import lock_member
@@ -23,11 +23,13 @@ from veilleur.domain.review.needs import Needs, QueueTerms, find_fit, runs_short
 from veilleur.domain.review.piles import PEEK_DEPTHS, Floor, Pile, Seen, load_floor, peek
 from veilleur.domain.review.presence import IdleReason, why_not
 from veilleur.domain.review.staff import Person, load_person
-from veilleur.domain.review.wellbeing import load_bearable, load_severities
+from veilleur.domain.review.wellbeing import load_bearable, load_scales
 from veilleur.domain.tenancy.models import Member
 
 SPARE = 24
 """How many more than wanted are tried to be locked: others are racing for the same ones."""
+
+NO_SCALE = Scale()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,14 @@ class _Hunt:
     present: datetime
     queues: Collection[str] | None
     bearable: Bearable = field(default_factory=Bearable)
-    severities: dict[UUID, dict[str, int]] = field(default_factory=dict)
-    """How severe each client calls its policies, where that matters."""
+    scales: dict[UUID, Scale] = field(default_factory=dict)
+    """How hard each client's content may be to look at, where that matters."""
     spared: set[UUID] = field(default_factory=set)
     """What would be there, but is too much for this person now."""
 
-    def is_bearable(self, seen: Seen) -> bool:
-        if self.bearable.allows(seen.suspected, self.severities.get(seen.client_id, {})):
+    def is_bearable(self, seen: Seen, queue: QueueTerms) -> bool:
+        scale = MOST_SEVERE if queue.restricted else self.scales.get(seen.client_id, NO_SCALE)
+        if self.bearable.allows(seen.suspected, scale):
             return True
         if not self.bearable.opt_outs & set(seen.suspected):
             self.spared.add(seen.id)
@@ -120,8 +123,7 @@ async def _fill(session: AsyncSession, member: Member, hunt: _Hunt, wanted: int)
     floor = await load_floor(session, member.agency_id)
     piles = [pile for pile in floor.piles if hunt.may_look_at(pile)]
     if hunt.bearable.below_severity is not None:
-        clients = {pile.client_id for pile in piles}
-        hunt.severities.update(await load_severities(session, member.agency_id, clients))
+        hunt.scales.update(await load_scales(session, member.agency_id))
     late_first = random.random() < LATE_FIRST_SHARE  # noqa: S311 - a lot, not a secret
     claimed = 0
     for depth in PEEK_DEPTHS:
@@ -132,7 +134,7 @@ async def _fill(session: AsyncSession, member: Member, hunt: _Hunt, wanted: int)
         ranked = _rank(seen, floor, hunt, wanted - claimed, late_first=late_first)
         claimed += await _take(session, member, [one.id for one in ranked], wanted - claimed)
         # What this person is spared must not hide what lies below it.
-        spared = any(not hunt.is_bearable(one) for one in seen)
+        spared = any(not hunt.is_bearable(one, floor.queues[one.queue_id]) for one in seen)
         if claimed == wanted or not (ranked or spared):
             break
     return claimed
@@ -142,7 +144,9 @@ def _rank(seen: Sequence[Seen], floor: Floor, hunt: _Hunt, wanted: int, *, late_
     candidates = [
         Candidate(one.id, one.client_id, one.opened_at, one.due_at, kept=one.kind == "kept")
         for one in seen
-        if hunt.may_take(one, floor.queues[one.queue_id]) and not hunt.gives_up_on(one) and hunt.is_bearable(one)
+        if hunt.may_take(one, floor.queues[one.queue_id])
+        and not hunt.gives_up_on(one)
+        and hunt.is_bearable(one, floor.queues[one.queue_id])
     ]
     return rank_candidates(candidates, floor.load, hunt.present, wanted=wanted + SPARE, late_first=late_first)
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.intake.models import Item, Report
 from veilleur.domain.intake.shape import item_content
-from veilleur.domain.review.care import list_suspected, rate
+from veilleur.domain.review.care import MOST_SEVERE, list_suspected
 from veilleur.domain.review.guide import Guide, load_guides, summarise_guide
 from veilleur.domain.review.models import Case, Queue
 from veilleur.domain.review.surroundings import describe_surroundings
@@ -47,7 +47,8 @@ async def describe_assignments(session: AsyncSession, agency_id: UUID, cases: Se
 def _describe(case: Case, gathered: _Gathered) -> dict[str, Any]:
     guide = gathered.guides[case.client_id]
     care = gathered.care.get(case.holder_id) if case.holder_id is not None else None
-    severities = {code: policy.severity for code, policy in guide.catalogue.policies.items()}
+    reports = gathered.reports.get(case.item_id, [])
+    scale = guide.scale if gathered.items[case.item_id].hold_class is None else MOST_SEVERE
     return {
         "id": show_id("asg", case.assignment_id) if case.assignment_id else None,
         "fence": case.fence,
@@ -60,7 +61,7 @@ def _describe(case: Case, gathered: _Gathered) -> dict[str, Any]:
             "reason": case.reason,
             "opened_at": case.opened_at,
             "due_at": case.due_at,
-            "reports": gathered.reports.get(case.item_id, []),
+            "reports": reports,
             "suggestion": case.suggestion,
         },
         "item": item_content(gathered.items[case.item_id], restricted=gathered.queues[case.queue_id].restricted),
@@ -69,7 +70,7 @@ def _describe(case: Case, gathered: _Gathered) -> dict[str, Any]:
         "guide": summarise_guide(guide),
         "wellness": {
             "blur": care.blur if care is not None else True,
-            "severity": rate(list_suspected(case.why), severities),
+            "severity": scale.rate(list_suspected(case.why, [report["reason"] for report in reports])),
         },
     }
 

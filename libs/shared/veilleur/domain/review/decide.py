@@ -13,6 +13,7 @@ from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.record import Detection, Verdict, record_decisions
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_content
+from veilleur.domain.review.care import MOST_SEVERE
 from veilleur.domain.review.decide_alike import Alike, ApplyTo, decide_alike, find_alike, list_applied, lock_alike
 from veilleur.domain.review.flag import settle_alarms
 from veilleur.domain.review.guide import Guide, load_guides
@@ -81,13 +82,8 @@ async def decide_case(
     verdict = _to_verdict(case, assignment, item, request, reply, seconds)
     [decision] = await record_decisions(session, agency_id, [verdict], present)
     await _close(session, agency_id, case, assignment, decision, request.digest)
-    severities = {code: policy.severity for code, policy in guide.catalogue.policies.items()}
-    await record_exposure(
-        session,
-        case,
-        member_id,
-        Look("decision", severities, request.ruling.policies, seconds),
-    )
+    scale = guide.scale if item.hold_class is None else MOST_SEVERE
+    await record_exposure(session, case, member_id, Look("decision", scale, request.ruling.policies, seconds))
     applied = await decide_alike(
         session, decision, alike, Alike(guide, request.ruling, request.macro, verdict), present
     )

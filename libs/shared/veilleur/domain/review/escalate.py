@@ -16,6 +16,7 @@ from veilleur.domain.review.needs import Needs, QueueTerms, read_needs, write_ne
 from veilleur.domain.review.notes import add_note
 from veilleur.domain.review.open import state_facts
 from veilleur.domain.review.plan import load_plan
+from veilleur.domain.review.restricted import require_restricted
 from veilleur.domain.review.routing import Plan
 from veilleur.domain.review.skip import pass_by
 from veilleur.domain.sla.clocks import ClockStart, start_clocks
@@ -44,6 +45,7 @@ async def escalate_case(
         return plan.find_queue(case.queue_id)
     require_lease(assignment, case, fence)
     queue = _find_queue(plan, asked)
+    await require_restricted(session, case, queue)
     case.queue_id = queue.id
     case.needs = write_needs(Needs(read_needs(case.needs).language))
     pass_by(case, member_id)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.catalogue.models import Macro
 from veilleur.domain.catalogue.queries import ClientCatalogue, load_catalogues, load_macros
 from veilleur.domain.catalogue.shape import describe_action, describe_macro, describe_policy
+from veilleur.domain.review.care import Scale
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.strict_json import canonical_digest
 
@@ -22,6 +23,11 @@ class Guide:
     client: Client
     catalogue: ClientCatalogue
     macros: dict[str, Macro]
+
+    @property
+    def scale(self) -> Scale:
+        severities = {code: policy.severity for code, policy in self.catalogue.policies.items()}
+        return Scale(severities, self.client.default_severity)
 
 
 async def load_guides(session: AsyncSession, agency_id: UUID, client_ids: Collection[UUID]) -> dict[UUID, Guide]:
@@ -58,6 +64,7 @@ def _content(guide: Guide) -> dict[str, Any]:
     actions = [describe_action(action) for action in guide.catalogue.actions.values()]
     return {
         "policies": [describe_policy(policy) for policy in guide.catalogue.policies.values()],
+        "default_severity": guide.client.default_severity,
         "actions": [{name: value for name, value in action.items() if name != "undo"} for action in actions],
         "macros": [describe_macro(macro) for macro in guide.macros.values()],
         "house_rules": guide.client.house_rules,

@@ -30,6 +30,8 @@ class QueueTerms:
     languages: frozenset[str] = frozenset()
     tier: int = 1
     relax_percent: int = 50
+    restricted: bool = False
+    """Here alone lies what is under a legal hold."""
 
 
 @dataclass(frozen=True, slots=True)

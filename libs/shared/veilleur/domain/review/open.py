@@ -18,7 +18,7 @@ from veilleur.domain.review.needs import write_needs
 from veilleur.domain.review.plan import load_plan
 from veilleur.domain.review.routing import Destination, Facts, Plan, choose_destination
 from veilleur.domain.review.snapshot_media import request_snapshots
-from veilleur.domain.sla.clocks import ClockStart, start_clocks
+from veilleur.domain.sla.clocks import ClockStart, pause_clocks, start_clocks
 from veilleur.domain.sla.policy import CaseFacts, Priority
 from veilleur.domain.sla.terms import Terms, load_terms
 from veilleur.domain.tenancy.models import Client
@@ -76,6 +76,9 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
     await request_snapshots(session, agency_id, [opening.item for opening in openings])
     if prepared:
         due = await start_clocks(session, agency_id, [_clock_start(case) for case in prepared], present)
+        held = [case.opening.item.id for case in prepared if case.opening.item.hold_class is not None]
+        if held:
+            due |= await pause_clocks(session, agency_id, held, "legal_hold")
         await insert_rows(session, Case, [_case_row(agency_id, case, due[case.opening.item.id]) for case in prepared])
     await record_deeds(session, agency_id, [_to_deed(case) for case in prepared])
     await announce(session, agency_id, [_tell(case, present) for case in prepared])

@@ -50,7 +50,7 @@ class Seen:
     due_at: datetime
     expiries: int
     suspected: tuple[str, ...] = ()
-    """Policies that it may breach, as far as rules could tell."""
+    """Policies that it may breach, as far as rules and reports tell."""
 
 
 async def load_queues(session: AsyncSession, agency_id: UUID) -> dict[UUID, QueueTerms]:
@@ -66,6 +66,7 @@ def read_queue(queue: Queue) -> QueueTerms:
         languages=frozenset(filter(None, map(primary_language, queue.languages))),
         tier=queue.tier,
         relax_percent=queue.relax_percent,
+        restricted=queue.restricted,
     )
 
 
@@ -154,7 +155,9 @@ SELECT * FROM unnest(CAST(:clients AS uuid[]), CAST(:queues AS uuid[]), CAST(:ne
   WITH ORDINALITY AS t(client_id, queue_id, needs, place)
 """
 
-_SUSPECTED = "ARRAY(SELECT p #>> '{}' FROM jsonb_path_query(why, '$[*].policies[*]') AS p) AS suspected"
+_SUSPECTED = """ARRAY(
+  SELECT p #>> '{}' FROM jsonb_path_query(why, '$[*].policies[*]') AS p UNION ALL
+  SELECT r.reason FROM reports r WHERE r.agency_id = cases.agency_id AND r.item_id = cases.item_id) AS suspected"""
 
 # LIMITs are literal: as parameters a generic plan guesses a tenth of the table (measured elsewhere at 6 claims/s).
 _PEEK = """

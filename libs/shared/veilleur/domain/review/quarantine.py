@@ -16,6 +16,7 @@ from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.models import Item, LegalHold
 from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.outbox.announce import Announcement, announce
+from veilleur.domain.review.care import MOST_SEVERE
 from veilleur.domain.review.lease import end_assignment, find_assignment, lock_held, lock_member, require_lease
 from veilleur.domain.review.models import Case, CaseState, Queue
 from veilleur.domain.review.move_due import move_due_times
@@ -27,7 +28,6 @@ from veilleur.kernel.ids import new_id, show_id
 HoldClass = Literal["csam", "threat_to_life", "terror"]
 QUARANTINE = "quarantine"
 """The code of the agency's restricted queue, and the skill of those who work it."""
-MOST_SEVERE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ async def quarantine_case(
     await session.flush()
     await end_assignment(session, assignment, "quarantined")
     await move_due_times(session, agency_id, await pause_clocks(session, agency_id, [item.id], "legal_hold"))
-    await record_exposure(session, case, member_id, Look("view", {hold_class: MOST_SEVERE}, [hold_class]))
+    await record_exposure(session, case, member_id, Look("view", MOST_SEVERE))
     details = {"case": show_id("cas", case.id), "class": hold_class}
     deed = Deed(show_id("mem", member_id), "item.quarantined", show_id("itm", item.id), item.client_id, details)
     await record_deeds(session, agency_id, [deed])

@@ -31,8 +31,9 @@ async def skip_case(  # noqa: PLR0917 - who, what, and why
 ) -> None:
     """Give the case to somebody else; repeating it changes nothing.
 
-    `wrong_language` with the right one asks for that language from now on, and goes where routing rules about it say;
-    `too_hard` goes a tier up. Where nobody is left to take it, a lead finds it flagged.
+    `wrong_language` with the right one corrects the item, asks for that language from now on, and goes where routing
+    rules about it say; `too_hard` goes a tier up. What is under a legal hold stays in restricted queues. Where nobody
+    is left to take it, a lead finds it flagged.
     """
     assignment, case = await lock_held(session, agency_id, member_id, assignment_id)
     if is_repeated(assignment, "skipped", fence):
@@ -40,8 +41,8 @@ async def skip_case(  # noqa: PLR0917 - who, what, and why
     require_lease(assignment, case, fence)
     pass_by(case, member_id)
     plan = await load_plan(session, agency_id)
-    if reason == "wrong_language" and primary_language(language) is not None:
-        await _correct_language(session, case, plan, primary_language(language))
+    if reason == "wrong_language" and language is not None and primary_language(language) is not None:
+        await _correct_language(session, case, plan, language)
     elif reason == "too_hard":
         await _go_higher(session, case, plan)
     await flag_if_nobody_is_left(session, case)
@@ -56,10 +57,16 @@ def pass_by(case: Case, member_id: UUID) -> None:
     case.passed_by = [*(one for one in case.passed_by if one != member_id), member_id]
 
 
-async def _correct_language(session: AsyncSession, case: Case, plan: Plan, language: str | None) -> None:
+async def _correct_language(session: AsyncSession, case: Case, plan: Plan, tag: str) -> None:
+    """What a person who has read it says outweighs what the client or a detector said."""
+    language = primary_language(tag)
     needs = replace(read_needs(case.needs), language=language)
     item = await session.get_one(Item, (case.agency_id, case.item_id))
-    facts = replace(case_facts(item, case.why, case.priority), language=language)
+    item.language = tag
+    await session.flush()
+    facts = case_facts(item, case.why, case.priority)
+    if item.hold_class is not None:
+        plan = replace(plan, routes=[route for route in plan.routes if plan.find_queue(route.queue_id).restricted])
     route = find_route(facts, [route for route in plan.routes if "language" in route.conditions])
     if route is not None:
         case.queue_id = route.queue_id
@@ -75,7 +82,7 @@ async def _go_higher(session: AsyncSession, case: Case, plan: Plan) -> None:
         tier=plan.find_queue(case.queue_id).tier + 1,
     )
     destination = choose_higher(facts, plan)
-    if destination is None:
+    if destination is None or (item.hold_class is not None and not destination.queue.restricted):
         await flag_case(session, case, "stuck")
     else:
         case.queue_id, case.needs = destination.queue.id, write_needs(destination.needs)

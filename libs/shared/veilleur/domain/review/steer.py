@@ -11,9 +11,12 @@ from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.models import Item, ItemState
 from veilleur.domain.review.flag import settle_alarms
 from veilleur.domain.review.lease import let_go
-from veilleur.domain.review.models import OPEN_STATES, Assignment, Case, CaseState, Queue
+from veilleur.domain.review.models import OPEN_STATES, Assignment, Case, CaseState
 from veilleur.domain.review.move_due import move_due_times
-from veilleur.domain.review.staff import load_staff
+from veilleur.domain.review.needs import read_needs
+from veilleur.domain.review.piles import load_queues
+from veilleur.domain.review.restricted import is_held, require_restricted
+from veilleur.domain.review.staff import list_fitting, load_staff
 from veilleur.domain.sla.clocks import Retarget, cancel_clocks, resume_clocks, retarget_clocks
 from veilleur.domain.sla.policy import Priority
 from veilleur.kernel.errors import Conflict, InputError, Invalid, NotFound
@@ -29,7 +32,8 @@ async def assign_case(
 ) -> Case:
     """Keep the case for this member, who is handed it first, whatever the queue asks for; it leaves other hands.
 
-    Only who serves the client may be named: `Invalid` lists them.
+    Only who serves the client may be named: `Invalid` lists them. What is under a legal hold goes to nobody who may
+    not work its queue: `Conflict` (`under-hold`).
     """
     case = await lock_open_case(session, agency_id, case_id)
     if case.state == CaseState.WAITING:
@@ -39,11 +43,25 @@ async def assign_case(
         hint = msg("one of {allowed}", allowed=[show_id("mem", person.id) for person in staff[:50]])
         error = InputError("/member", msg("can't be handed this case"), hint)
         raise Invalid(msg("The case can't go to that person"), errors=[error])
+    await _require_cleared(session, case, member_id)
     if case.holder_id != member_id:
         await _take_back(session, case)
         present = (await session.execute(select(func.app_now()))).scalar_one()
         case.reserved_for, case.reserved_until = member_id, present + ASSIGNED_FOR
     return await _finish(session, case, actor, "case.assigned", {"to": show_id("mem", member_id)})
+
+
+async def _require_cleared(session: AsyncSession, case: Case, member_id: UUID) -> None:
+    if not await is_held(session, case.agency_id, case.item_id):
+        return
+    queue = (await load_queues(session, case.agency_id))[case.queue_id]
+    cleared = list_fitting(await load_staff(session, case.agency_id), case.client_id, queue, read_needs(case.needs))
+    if member_id not in {person.id for person in cleared}:
+        detail = msg(
+            "The item is under a legal hold: its case is for those who work {queue}: {allowed}",
+            queue=queue.code, allowed=[show_id("mem", person.id) for person in cleared[:50]],
+        )  # fmt: skip
+        raise Conflict(detail, slug="under-hold")
 
 
 async def free_case(session: AsyncSession, agency_id: UUID, case_id: UUID, actor: str) -> Case:
@@ -72,14 +90,18 @@ async def prioritise_case(
 
 
 async def route_case(session: AsyncSession, agency_id: UUID, case_id: UUID, code: str, actor: str) -> Case:
-    """Move the case to another queue; it leaves the hand it is in, and its due time stays."""
+    """Move the case to another queue; it leaves the hand it is in, and its due time stays.
+
+    What is under a legal hold goes to restricted queues only: `Conflict` (`under-hold`).
+    """
     case = await lock_open_case(session, agency_id, case_id)
-    queues = dict((await session.execute(select(Queue.code, Queue.id).where(Queue.agency_id == agency_id))).all())
+    queues = {queue.code: queue for queue in (await load_queues(session, agency_id)).values()}
     if code not in queues:
         error = InputError("/queue", msg("there is no such queue"), msg("one of {allowed}", allowed=sorted(queues)))
         raise Invalid(msg("The case can't be routed there"), errors=[error])
+    await require_restricted(session, case, queues[code])
     await _take_back(session, case)
-    case.queue_id, case.passed_by = queues[code], []
+    case.queue_id, case.passed_by = queues[code].id, []
     return await _finish(session, case, actor, "case.routed", {"queue": code})
 
 

@@ -20,7 +20,7 @@ ended AS (
   UPDATE assignments SET outcome = 'freed', ended_at = app_now() FROM mine
   WHERE assignments.agency_id = :agency_id AND assignments.id = mine.assignment_id AND ended_at IS NULL)
 UPDATE cases SET state = 'ready', holder_id = NULL, lease_expires_at = NULL
-FROM mine WHERE cases.agency_id = :agency_id AND cases.id = mine.id
+FROM mine WHERE cases.agency_id = :agency_id AND cases.id = mine.id RETURNING cases.id
 """)
 
 
@@ -34,6 +34,12 @@ async def set_status(session: AsyncSession, agency_id: UUID, member_id: UUID, st
         shown = show_id("mem", member_id)
         await record_deeds(session, agency_id, [Deed(shown, "member.status_set", shown, None, {"status": status})])
     if status == "off":
-        await session.execute(_FREE, {"agency_id": agency_id, "member_id": member_id})
-        await drop_reservations(session, agency_id, member_id)
+        await free_hands(session, agency_id, member_id)
     return member
+
+
+async def free_hands(session: AsyncSession, agency_id: UUID, member_id: UUID) -> int:
+    """Give everything in hand, and all that is kept for this member, back to the pool; how much was in hand."""
+    freed = (await session.scalars(_FREE, {"agency_id": agency_id, "member_id": member_id})).all()
+    await drop_reservations(session, agency_id, member_id)
+    return len(freed)

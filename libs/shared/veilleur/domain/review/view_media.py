@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.models import Item
+from veilleur.domain.review.care import MOST_SEVERE
 from veilleur.domain.review.models import OPEN_STATES, Case, CaseState, Queue
 from veilleur.domain.review.needs import find_fit, read_needs
 from veilleur.domain.review.piles import load_queues
-from veilleur.domain.review.quarantine import MOST_SEVERE
 from veilleur.domain.review.snapshot_media import Variant
 from veilleur.domain.review.snapshot_models import MediaSnapshot, SnapshotState
 from veilleur.domain.review.staff import load_person
-from veilleur.domain.review.wellbeing import Look, load_care, load_severities, record_exposure
+from veilleur.domain.review.wellbeing import Look, load_care, load_scales, record_exposure
 from veilleur.domain.tenancy.members import find_member
 from veilleur.kernel.errors import Conflict, NotFound
 from veilleur.kernel.ids import show_id
@@ -91,11 +91,8 @@ def _require_picture(snapshot: MediaSnapshot) -> None:
 
 async def _note(session: AsyncSession, case: Case, member_id: UUID, snapshot: MediaSnapshot) -> None:
     item = await session.get_one(Item, (case.agency_id, case.item_id))
-    severities = (await load_severities(session, case.agency_id, [case.client_id]))[case.client_id]
-    look = Look("view", severities)
-    if item.hold_class is not None:
-        look = Look("view", severities | {item.hold_class: MOST_SEVERE}, [item.hold_class])
-    await record_exposure(session, case, member_id, look)
+    scale = (await load_scales(session, case.agency_id, [case.client_id]))[case.client_id]
+    await record_exposure(session, case, member_id, Look("view", scale if item.hold_class is None else MOST_SEVERE))
     details = {"media": show_id("med", snapshot.id), "case": show_id("cas", case.id)}
     deed = Deed(show_id("mem", member_id), "media.viewed", show_id("itm", case.item_id), case.client_id, details)
     await record_deeds(session, case.agency_id, [deed])

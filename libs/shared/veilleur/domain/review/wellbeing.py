@@ -12,11 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.catalogue.models import Policy
-from veilleur.domain.review.care import LOOKED_BACK, Bearable, Exposure, Limits, find_bearable, list_suspected, rate
+from veilleur.domain.intake.models import Report
+from veilleur.domain.review.care import LOOKED_BACK, Bearable, Exposure, Limits, Scale, find_bearable, list_suspected
 from veilleur.domain.review.models import CareSetting, Case, ExposureRecord
+from veilleur.domain.tenancy.models import Client
 from veilleur.infra.db.bulk import insert_rows
+from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.ids import show_id
+from veilleur.kernel.messages import msg
 
+MOST_NAMED = 200
 LIMIT_NAMES = tuple(field.name for field in fields(Limits))
 
 
@@ -31,7 +36,7 @@ class Care:
 
 @dataclass(frozen=True, slots=True)
 class CareChange:
-    """What somebody sets; None leaves it as it is."""
+    """What somebody sets; None leaves it as it is, no limits at all are those that hold above."""
 
     limits: Mapping[str, int | None] | None = None
     blur: bool | None = None
@@ -43,7 +48,7 @@ class Look:
     """What somebody looked at: to decide it (with the policies found), or in full view."""
 
     kind: Literal["decision", "view"]
-    severities: Mapping[str, int]
+    scale: Scale
     policies: Collection[str] = ()
     seconds: int = 0
 
@@ -77,36 +82,54 @@ async def load_exposures(session: AsyncSession, agency_id: UUID, member_id: UUID
     return [Exposure(*row) for row in await session.execute(query.order_by(ExposureRecord.at.desc()))]
 
 
-async def load_severities(
-    session: AsyncSession, agency_id: UUID, client_ids: Collection[UUID]
-) -> dict[UUID, dict[str, int]]:
-    """How severe each client calls its policies."""
-    query = select(Policy.client_id, Policy.code, Policy.severity).where(
-        Policy.agency_id == agency_id, Policy.client_id.in_(client_ids)
-    )
-    severities: dict[UUID, dict[str, int]] = {client_id: {} for client_id in client_ids}
-    for row in await session.execute(query):
-        severities[row.client_id][row.code] = row.severity
-    return severities
+async def load_scales(
+    session: AsyncSession, agency_id: UUID, client_ids: Collection[UUID] | None = None
+) -> dict[UUID, Scale]:
+    """How hard to look at the content of each client may be (None: of all)."""
+    clients = select(Client.id, Client.default_severity).where(Client.agency_id == agency_id)
+    policies = select(Policy.client_id, Policy.code, Policy.severity).where(Policy.agency_id == agency_id)
+    if client_ids is not None:
+        clients, policies = clients.where(Client.id.in_(client_ids)), policies.where(Policy.client_id.in_(client_ids))
+    severities: dict[UUID, dict[str, int]] = {}
+    for row in await session.execute(policies):
+        severities.setdefault(row.client_id, {})[row.code] = row.severity
+    return {row.id: Scale(severities.get(row.id, {}), row.default_severity) for row in await session.execute(clients)}
 
 
-async def record_exposure(
-    session: AsyncSession,
-    case: Case,
-    member_id: UUID,
-    look: Look,
-) -> None:
+async def record_exposure(session: AsyncSession, case: Case, member_id: UUID, look: Look) -> None:
     """Note that somebody has looked at an item: in the transaction of the decision, or of the view."""
+    reports = select(Report.reason).where(Report.agency_id == case.agency_id, Report.item_id == case.item_id)
+    reported = await session.scalars(reports)
     row = {
         "client_id": case.client_id,
         "case_id": case.id,
         "item_id": case.item_id,
         "member_id": member_id,
         "kind": look.kind,
-        "severity": rate([*list_suspected(case.why), *look.policies], look.severities),
+        "severity": look.scale.rate([*list_suspected(case.why, reported), *look.policies]),
         "seconds": look.seconds,
     }
     await insert_rows(session, ExposureRecord, [row], shared={"agency_id": case.agency_id})
+
+
+async def check_opt_outs(
+    session: AsyncSession, agency_id: UUID, opt_outs: Collection[str], serves: Collection[UUID] | None = None
+) -> None:
+    """`Invalid`, with what is allowed, for a code that is no policy of these clients (None: of any)."""
+    if not opt_outs:
+        return
+    query = select(Policy.code).where(Policy.agency_id == agency_id).distinct()
+    if serves is not None:
+        query = query.where(Policy.client_id.in_(serves))
+    known = sorted(await session.scalars(query))
+    hint = msg("allowed: {codes}", codes=known[:MOST_NAMED])
+    errors = [
+        InputError(f"/opt_outs/{place}", msg("there is no such policy"), hint)
+        for place, code in enumerate(opt_outs)
+        if code not in known
+    ]
+    if errors:
+        raise Invalid(msg("These opt-outs can't be kept"), errors=errors)
 
 
 async def change_care(

@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.decisions.models import Decision
 from veilleur.domain.decisions.shape import decision_payload
+from veilleur.domain.delivery.actions.reasons import explain_reason
+from veilleur.domain.delivery.models import PlatformAction
 from veilleur.domain.intake.models import Item, ItemRevision, Report
 from veilleur.domain.review.models import Case
 from veilleur.domain.sla.models import Clock
 from veilleur.kernel.errors import NotFound
 from veilleur.kernel.ids import show_id
-from veilleur.kernel.messages import msg
+from veilleur.kernel.messages import Language, msg
 
 
 async def find_item(
@@ -29,7 +31,7 @@ async def find_item(
     return item
 
 
-async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
+async def describe_item(session: AsyncSession, item: Item, language: Language = "en") -> dict[str, Any]:
     """State, interim, standing decision, case, clocks and history; nothing of the agency's inside."""
     catalogue = await load_catalogue(session, item.agency_id, item.client_id)
     mine = {"agency_id": item.agency_id, "item_id": item.id}
@@ -44,7 +46,9 @@ async def describe_item(session: AsyncSession, item: Item) -> dict[str, Any]:
     clocks = await session.scalars(select(Clock).filter_by(**mine).order_by(Clock.cycle))
     edits = list(await session.scalars(select(ItemRevision).filter_by(**mine).order_by(ItemRevision.revision)))
     reports = list(await session.scalars(select(Report).filter_by(**mine).order_by(Report.received_at)))
+    acted = list(await session.scalars(select(PlatformAction).filter_by(**mine)))
     history = _tell_history(item, cases, decisions) + _tell_changes(item, edits, reports)
+    history += _tell_actions(acted, {decision.id for decision in decisions}, language)
     shown = [decision_payload(decision, catalogue.policies) for decision in decisions]
     return {
         "id": show_id("itm", item.id),
@@ -89,6 +93,24 @@ def _tell_history(item: Item, cases: list[Case], decisions: list[Decision]) -> l
     events += [{"type": "case.opened", "at": case.opened_at, "case": show_id("cas", case.id)} for case in cases]
     known = {decision.id for decision in decisions}
     return events + [_tell_decision(decision, known) for decision in decisions]
+
+
+def _tell_actions(actions: list[PlatformAction], known: set[UUID], language: Language) -> list[dict[str, Any]]:
+    """What was done on the platform for decisions the client knows of; what still waits is no history yet."""
+    return [
+        {
+            "type": f"action.{action.state}",
+            "at": action.finished_at,
+            "decision": show_id("dec", action.decision_id),
+            "operation": action.operation,
+            "target": action.target,
+            "code": action.code,
+            "reason": action.reason,
+            "detail": explain_reason(action.reason, language),
+        }
+        for action in actions
+        if action.decision_id in known and action.finished_at is not None
+    ]
 
 
 def _tell_decision(decision: Decision, known: set[UUID]) -> dict[str, Any]:

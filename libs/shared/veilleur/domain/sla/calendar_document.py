@@ -10,6 +10,7 @@ not after its start lies on the next day, so `["09:00", "09:00"]` lasts a day. H
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
@@ -53,6 +54,18 @@ def read_calendar(document: object, pointer: str, mistakes: Mistakes) -> Calenda
     dated = MappingProxyType(overrides), MappingProxyType(breaks)
     draft = Calendar("", zone, weekly, *dated, holidays, country, subdivision, worked)
     return replace(draft, canonical=_write_canonical(draft))
+
+
+def close_on(calendar: Calendar, days: Collection[date]) -> Calendar:
+    """The same hours, closed on `days` instead of on the public holidays that are known today."""
+    closed = replace(
+        calendar,
+        holidays=calendar.holidays | frozenset(days),
+        holiday_country=None,
+        holiday_subdivision=None,
+        holidays_off=frozenset(),
+    )
+    return replace(closed, canonical=_write_canonical(closed))
 
 
 def require_open_time(calendar: Calendar, pointer: str) -> None:

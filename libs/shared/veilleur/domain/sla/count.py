@@ -30,8 +30,13 @@ async def count_promises(session: AsyncSession, agency_id: UUID, noted: Sequence
         await take_back(session, agency_id, reopened, "sla.met", "reopened")
     ended = {one.clock_id for one in noted if one.happening.type in METERS}
     if ended:
-        rows = await _list_uncounted(session, agency_id, ended)
-        await record_usage(session, agency_id, [_count(row) for row in rows])
+        await count_ended(session, agency_id, ended)
+
+
+async def count_ended(session: AsyncSession, agency_id: UUID, clock_ids: Collection[UUID]) -> None:
+    """Count what is noted of these clocks and not counted yet."""
+    rows = await _list_uncounted(session, agency_id, clock_ids)
+    await record_usage(session, agency_id, [_count(row) for row in rows])
 
 
 async def take_back(

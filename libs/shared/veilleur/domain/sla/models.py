@@ -1,6 +1,6 @@
 """Calendars, SLA policies, the clocks that run by them, and what happened to each clock."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -19,11 +19,28 @@ class CalendarVersion(Tenanted):
     document: Mapped[JsonObject]
     version: Mapped[int] = mapped_column(default=1)
     replaces_id: Mapped[UUID | None]
-    provenance: Mapped[JsonObject] = mapped_column(default=dict)
-    """Where the public holidays of `holiday_country` were taken from."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
     __table_args__ = (UniqueConstraint("agency_id", "replaces_id"),)
+
+
+class CalendarHoliday(Tenanted):
+    """A public holiday of a calendar's country, copied when the calendar was kept: it is what it was then."""
+
+    __tablename__ = "calendar_holidays"
+
+    calendar_id: Mapped[UUID]
+    day: Mapped[date]
+    names: Mapped[JsonObject]
+    """By language; always in English."""
+    country: Mapped[str]
+    subdivision: Mapped[str | None]
+    source: Mapped[str]
+    """The library, with the version that knew it."""
+    closed: Mapped[bool]
+    """Switched off it is a day like others."""
+
+    __table_args__ = (reference("calendar_id", "calendars"), UniqueConstraint("agency_id", "calendar_id", "day"))
 
 
 class SlaPolicyVersion(Tenanted):

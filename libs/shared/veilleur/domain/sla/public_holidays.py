@@ -11,6 +11,8 @@ from importlib.metadata import version
 
 import holidays
 
+from veilleur.domain.sla.french_holidays import translate_holiday
+
 
 def is_known_country(country: str) -> bool:
     """Whether the holidays of this ISO 3166-1 alpha-2 code are known."""
@@ -32,17 +34,31 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> frozens
         return frozenset(holidays.country_holidays(country, subdivision, years=year, expand=False, language="en_US"))
 
 
-def name_holidays(country: str, subdivision: str | None, year: int) -> dict[date, str]:
-    """The same days with their English names, in order."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        days = holidays.country_holidays(country, subdivision, years=year, expand=False, language="en_US")
-    return dict(sorted(days.items()))
+def name_holidays(country: str, subdivision: str | None, year: int) -> dict[date, dict[str, str]]:
+    """The same days in order, with their names by language: English, and French where it is known."""
+    english = _list_names(country, subdivision, year, "en_US")
+    french = _list_names(country, subdivision, year, "fr") if "fr" in _languages().get(country, ()) else {}
+    named: dict[date, dict[str, str]] = {}
+    for day, name in sorted(english.items()):
+        translated = french.get(day) or translate_holiday(name)
+        named[day] = {"en": name} | ({"fr": translated} if translated else {})
+    return named
 
 
 def holiday_source() -> str:
     """Where the days come from, with the version that knows them."""
     return f"holidays {version('holidays')}"
+
+
+def _list_names(country: str, subdivision: str | None, year: int, language: str) -> dict[date, str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return dict(holidays.country_holidays(country, subdivision, years=year, expand=False, language=language))
+
+
+@lru_cache(maxsize=1)
+def _languages() -> dict[str, list[str]]:
+    return holidays.list_localized_countries(include_aliases=False)
 
 
 @lru_cache(maxsize=1)

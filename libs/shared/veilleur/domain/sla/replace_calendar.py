@@ -1,7 +1,6 @@
 """Keeping calendars: a change is a next version, and the clients that kept the one before it keep the new one."""
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -11,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.sla.adopt import Application, apply_terms
 from veilleur.domain.sla.calendar_hours import Calendar
+from veilleur.domain.sla.keep_holidays import keep_holidays
 from veilleur.domain.sla.models import CalendarVersion
-from veilleur.domain.sla.public_holidays import holiday_source, name_holidays
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.errors import Conflict, NotFound
 from veilleur.kernel.ids import new_id, read_id, show_id
@@ -24,6 +23,8 @@ class NewCalendar:
     name: str
     calendar: Calendar
     actor: str
+    renews_holidays: bool = False
+    """Take the public holidays from the library anew, not from the version before."""
 
 
 async def find_calendar(session: AsyncSession, agency_id: UUID, shown: str) -> CalendarVersion:
@@ -44,7 +45,6 @@ async def keep_calendar(
         document=new.calendar.to_document(),
         version=before.version + 1 if before else 1,
         replaces_id=before.id if before else None,
-        provenance={"source": holiday_source()} if new.calendar.holiday_country else {},
     )
     try:
         async with session.begin_nested():
@@ -53,6 +53,7 @@ async def keep_calendar(
     except IntegrityError:
         raise Conflict(msg("This calendar has a newer version; change that one"), slug="calendar-replaced") from None
     await session.refresh(row)
+    await keep_holidays(session, row, new.calendar, None if new.renews_holidays else before)
     await record_deeds(session, agency_id, [Deed(new.actor, "calendar.created", show_id("cal", row.id))])
     return row
 
@@ -70,14 +71,3 @@ async def replace_calendar(
     for client_id in clients:
         await apply_terms(session, agency_id, client_id, "calendar", new.actor, application)
     return row
-
-
-def list_holidays(calendar: Calendar, year: int, source: str) -> list[dict[str, Any]]:
-    """The public holidays of a calendar's country in a year: what each is, where it is from, whether it closes."""
-    if calendar.holiday_country is None:
-        return []
-    named = name_holidays(calendar.holiday_country, calendar.holiday_subdivision, year)
-    return [
-        {"date": day, "name": name, "closed": day not in calendar.holidays_off, "source": source}
-        for day, name in named.items()
-    ]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from veilleur.kernel.messages import Message, msg
+
 _HOUR = 3_600
 
 
@@ -18,7 +20,7 @@ class StatutoryClass:
     """`fixed`: the source names the time; otherwise `seconds` is a proposal."""
 
     code: str
-    title: str
+    title: Message
     seconds: int
     fixed: bool
     sources: tuple[str, ...]
@@ -32,7 +34,7 @@ STATUTORY: Mapping[str, StatutoryClass] = MappingProxyType({
     for one in (
         StatutoryClass(
             "intimate-images",
-            "Intimate images shared without consent: gone within 48 hours of a valid report",
+            msg("Intimate images shared without consent: gone within 48 hours of a valid report"),
             48 * _HOUR,
             fixed=True,
             sources=(
@@ -42,28 +44,28 @@ STATUTORY: Mapping[str, StatutoryClass] = MappingProxyType({
         ),
         StatutoryClass(
             "terrorist-content",
-            "Terrorist content: removed within one hour of a removal order",
+            msg("Terrorist content: removed within one hour of a removal order"),
             _HOUR,
             fixed=True,
             sources=("Regulation (EU) 2021/784, article 3(3)",),
         ),
         StatutoryClass(
             "trusted-flagger",
-            "Notices of trusted flaggers: with priority and without undue delay, no hours named",
+            msg("Notices of trusted flaggers: with priority and without undue delay, no hours named"),
             24 * _HOUR,
             fixed=False,
             sources=("Regulation (EU) 2022/2065 (Digital Services Act), article 22(1)",),
         ),
         StatutoryClass(
             "hate-speech-24h",
-            "Notices of illegal hate speech: reviewed within 24 hours",
+            msg("Notices of illegal hate speech: reviewed within 24 hours"),
             24 * _HOUR,
             fixed=True,
             sources=("Code of conduct on countering illegal hate speech online (European Union)",),
         ),
         StatutoryClass(
             "hate-speech-7d",
-            "Illegal hate speech that is not manifest: decided within 7 days",
+            msg("Illegal hate speech that is not manifest: decided within 7 days"),
             7 * 24 * _HOUR,
             fixed=True,
             sources=("Network Enforcement Act (Germany), section 3(2) number 3, as contracts still name it",),

@@ -10,9 +10,9 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.sla.calendar import parse_calendar
 from veilleur.domain.sla.calendar_hours import Calendar
 from veilleur.domain.sla.countdown import advance
+from veilleur.domain.sla.keep_holidays import closed_days, restore_calendar
 from veilleur.domain.sla.models import CalendarVersion, ClockEvent, SlaPolicyVersion
 from veilleur.domain.sla.policy import CaseFacts, choose_rule, read_target
 from veilleur.domain.tenancy.models import Client
@@ -47,7 +47,14 @@ async def load_terms(session: AsyncSession, agency_id: UUID, client_ids: Collect
         .subquery()
     )
     rows = await session.execute(
-        select(Client.id, Client.time_zone, newest.c.id.label("policy_id"), newest.c.document, CalendarVersion)
+        select(
+            Client.id,
+            Client.time_zone,
+            newest.c.id.label("policy_id"),
+            newest.c.document,
+            CalendarVersion,
+            closed_days().label("closed"),
+        )
         .join(newest, newest.c.client_id == Client.id)
         .join(
             CalendarVersion,
@@ -60,7 +67,7 @@ async def load_terms(session: AsyncSession, agency_id: UUID, client_ids: Collect
             policy_id=row.policy_id,
             policy=row.document,
             calendar_id=row.CalendarVersion.id,
-            calendar=parse_calendar(row.CalendarVersion.document),
+            calendar=restore_calendar(row.CalendarVersion.document, row.closed),
             time_zone=row.time_zone,
         )
         for row in rows
@@ -72,10 +79,10 @@ async def load_calendars(
 ) -> dict[UUID, Calendar]:
     if not calendar_ids:
         return {}
-    query = select(CalendarVersion.id, CalendarVersion.document).where(
+    query = select(CalendarVersion.id, CalendarVersion.document, closed_days().label("closed")).where(
         CalendarVersion.agency_id == agency_id, CalendarVersion.id.in_(calendar_ids)
     )
-    return {row.id: parse_calendar(row.document) for row in await session.execute(query)}
+    return {row.id: restore_calendar(row.document, row.closed) for row in await session.execute(query)}
 
 
 async def load_pinned_terms(

@@ -51,6 +51,8 @@ class Client(Tenanted):
     """How many cases of this client may always be in hand at once; None: an equal part of all."""
     send_after_s: Mapped[int] = mapped_column(server_default="0")
     """So long a person's decision waits before anybody is told: a correction meanwhile wins."""
+    payload_days: Mapped[int] = mapped_column(server_default="30")
+    """How long the bodies of its events and deliveries are kept."""
     house_rules: Mapped[str] = mapped_column(server_default="")
     tone: Mapped[str] = mapped_column(server_default="")
     contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
@@ -63,6 +65,8 @@ class Client(Tenanted):
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
     strike_days: Mapped[int] = mapped_column(default=90, server_default="90")
     """How long a restriction or removal counts against its author."""
+    default_severity: Mapped[int] = mapped_column(default=1, server_default="1")
+    """How hard its content may be to look at where no policy is suspected, 1 to 5."""
     counter_epoch: Mapped[int] = mapped_column(default=0, server_default="0")
     """Grows when items were screened without being counted: the client's counters are then recounted."""
 
@@ -72,6 +76,8 @@ class Client(Tenanted):
         CheckConstraint("automation IN ('act', 'advise', 'off')", name="automation"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
         CheckConstraint("send_after_s BETWEEN 0 AND 3600", name="send_after_s"),
+        CheckConstraint("payload_days BETWEEN 1 AND 30", name="payload_days"),
+        CheckConstraint("default_severity BETWEEN 1 AND 5", name="default_severity"),
         CheckConstraint("strike_days BETWEEN 1 AND 3650", name="strike_days"),
         CheckConstraint("blast_limit_percent BETWEEN 0 AND 100", name="blast_limit_percent"),
         CheckConstraint("guaranteed_slots BETWEEN 0 AND 10000", name="guaranteed_slots"),

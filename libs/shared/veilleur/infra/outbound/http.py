@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
@@ -25,6 +25,9 @@ from veilleur.infra.outbound.dial import (
 from veilleur.infra.outbound.egress import EgressPolicy
 
 BODY_CAP = 65_536
+MOST_CONNECTIONS = 400
+"""More than a process has calls in the air: none waits for another's connection."""
+MOST_IDLE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,16 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to be made."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
 
 
 def build_client(
@@ -83,6 +96,12 @@ async def get_capped(
     return await _exchange(client.stream("GET", url, headers=dict(headers)), total_s, cap)
 
 
+async def send_capped(client: httpx.AsyncClient, call: Call, total_s: float, cap: int = BODY_CAP) -> Reply:
+    """Any call with the same bounds and the same guard."""
+    stream = client.stream(call.method, call.url, content=call.body, headers=dict(call.headers))
+    return await _exchange(stream, total_s, cap)
+
+
 async def _exchange(stream: AbstractAsyncContextManager[httpx.Response], total_s: float, cap: int) -> Reply:
     """The stream is opened here, so that an address that can't be called is found here too."""
     try:
@@ -102,7 +121,10 @@ class _GuardedTransport(httpx.AsyncHTTPTransport):
         if not isinstance(getattr(self, "_pool", None), httpcore.AsyncConnectionPool):
             raise TypeError("this httpx keeps its pool elsewhere: the guard would be bypassed")
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context, max_connections=100, max_keepalive_connections=20, network_backend=backend
+            ssl_context=context,
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=MOST_IDLE,
+            network_backend=backend,
         )
         self._scheme = scheme
 
