@@ -33,7 +33,7 @@ TAX: Json = {"category": "S", "rate": "20"}
 
 
 def plan_by_item(unit: str = "0.10", **more: Any) -> Json:
-    """So much for each piece, and a hundred a month."""
+    """So much for each decision of a person, and a hundred a month."""
     return {
         "code": unique("plan"),
         "version": 1,
@@ -43,11 +43,11 @@ def plan_by_item(unit: str = "0.10", **more: Any) -> Json:
         "components": [
             {"code": "base", "model": "flat", "label": {"en": "Base"}, "amount": "100.00"},
             {
-                "code": "pieces",
+                "code": "human",
                 "model": "per_unit",
-                "meter": "content.piece",
+                "meter": "decision.human",
                 "aggregation": "sum",
-                "label": {"en": "Pieces", "fr": "Contenus"},
+                "label": {"en": "Decisions", "fr": "Décisions"},
                 "unit": unit,
             },
         ],
@@ -96,7 +96,7 @@ async def write_work(session: AsyncSession, client: Client, day: date, quantity:
     assert client_id
     agency_id = session.info["scope"].agency_id
     at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    meter, dims = more.pop("meter", "content.piece"), more.pop("dims", {})
+    meter, dims = more.pop("meter", "decision.human"), more.pop("dims", {})
     members = list(await session.scalars(select(Member.id).where(Member.agency_id == agency_id).limit(2)))
     if len(members) < 2:
         second = Member(agency_id=agency_id, email=f"{unique('second')}@x.example", name="S", roles=["accountant"])

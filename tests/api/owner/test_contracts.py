@@ -106,11 +106,11 @@ async def test_a_statement_names_what_was_counted_and_what_it_costs(world, clien
     await count_on(world, client, date(2026, 5, 2), 50, billable=False)
     found = await read_statement(client, "2026-05")
     assert [(line["component"], line["quantity"], line["unit_price"], line["net"]) for line in found["lines"]] == [
-        ("base", "1", "100.00", "100.00"), ("pieces", "5", "0.10", "0.50"),
+        ("base", "1", "100.00", "100.00"), ("human", "5", "0.10", "0.50"),
     ]  # fmt: skip
     assert (found["subtotal"], found["tax"][0]["amount"], found["total"]) == ("100.50", "20.10", "120.60")
     assert (found["period"], found["closed"]) == ({"from": "2026-05-01", "to": "2026-06-01"}, False)
-    assert found["usage"] == [{"meter": "content.piece", "quantity": "5", "dims": {}}]
+    assert found["usage"] == [{"meter": "decision.human", "quantity": "5", "dims": {}}]
     assert found == await read_statement(client, "2026-05-17")
     ids = [line["id"] for line in found["lines"]]
     await count_on(world, client, date(2026, 5, 3))

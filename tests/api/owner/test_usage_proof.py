@@ -117,7 +117,7 @@ async def test_a_threshold_is_told_once_a_period(world):
         await agency.owner.call("POST", "/owner/v1/endpoints", told, 201)
         path = f"{client.base}/usage-thresholds"
         pieces = await agency.owner.call(
-            "POST", path, {"kind": "quantity", "meter": "content.piece", "value": "5"}, 201
+            "POST", path, {"kind": "quantity", "meter": "decision.human", "value": "5"}, 201
         )
         budget = await agency.owner.call("POST", path, {"kind": "budget", "value": "121.00"}, 201)
         assert [one["id"] for one in (await agency.owner.call("GET", path))["data"]] == [pieces["id"], budget["id"]]
@@ -128,7 +128,7 @@ async def test_a_threshold_is_told_once_a_period(world):
         events = {call.headers["webhook-id"]: call.body for call in receiver.calls}
     figures = [event["data"]["figures"] for event in events.values()]
     assert figures == [
-        {"kind": "quantity", "value": "5", "reached": "5", "meter": "content.piece"},
+        {"kind": "quantity", "value": "5", "reached": "5", "meter": "decision.human"},
         {"kind": "budget", "value": "121", "reached": "123"},
     ]
     alerts = (await agency.owner.call("GET", f"{client.base}/usage-alerts"))["data"]

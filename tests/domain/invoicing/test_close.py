@@ -124,10 +124,10 @@ async def test_what_comes_late_is_billed_in_the_open_period_under_its_own_days(w
     assert await read_statement(client, "2026-05") == before | {"closed": True}
     june = await read_statement(client, "2026-06")
     assert [(line["component"], line["quantity"], line["net"], line["late"]) for line in june["lines"]] == [
-        ("base", "1", "100.00", False), ("pieces", "2", "0.20", False), ("pieces", "5", "0.50", True),
+        ("base", "1", "100.00", False), ("human", "2", "0.20", False), ("human", "5", "0.50", True),
     ]  # fmt: skip
     assert june["lines"][2]["period"] == {"from": "2026-05-01", "to": "2026-06-01"}
-    assert june["lines"][2]["description"] == "Pieces: late"
+    assert june["lines"][2]["description"] == "Decisions: late"
     assert (june["subtotal"], june["total"]) == ("100.70", "120.84")
 
     # Billed once: what comes even later is added to what was billed already, and taken back it is negative.
@@ -142,7 +142,7 @@ async def test_what_comes_late_is_billed_in_the_open_period_under_its_own_days(w
 
 async def test_late_usage_is_priced_in_the_tier_it_would_have_reached(world, client):
     tiers = [{"up_to": "10", "unit": "1"}, {"up_to": None, "unit": "0.5"}]
-    part = {"code": "pieces", "model": "graduated", "meter": "content.piece", "label": {"en": "D"}, "tiers": tiers}
+    part = {"code": "human", "model": "graduated", "meter": "decision.human", "label": {"en": "D"}, "tiers": tiers}
     await sign(client, plan_by_item(components=[part]))
     await count_on(world, client, DAY, 8)
     await close_month(world, client, "2026-05")

@@ -46,7 +46,9 @@ def today():
 
 async def test_what_the_service_does_reconciles_with_a_difference_of_zero(world):
     _, client = await work(world)
-    await take_work_back(world, client, await count_on(world, client, today() - timedelta(days=1), "2.5"))
+    await take_work_back(
+        world, client, await count_on(world, client, today() - timedelta(days=1), "2.5", meter="content.piece")
+    )
     found = await reconcile(client, today().isoformat())
     assert (found["differences"], found["findings"]) == (0, [])
     counted = {row["meter"]: (row["facts"], row["records"], row["record_quantity"]) for row in found["meters"]}
