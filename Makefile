@@ -6,7 +6,8 @@
 #   make fmt      format, and mend what can be mended
 #   make lock     renew the locks after a change in pyproject.toml; UPGRADE=--upgrade takes newer versions (needs uv)
 #   make bench    the benchmarks
-#   make chaos    every fault at full length, against real processes (the short ones are part of make test)
+#   make chaos    every fault at full length, against real processes (the short ones are part of make test);
+#                 SEED=7 repeats a run, RECORD=1 writes the figures into docs/reliability.md
 #   make openapi  write openapi/ anew
 
 .DEFAULT_GOAL := help
@@ -16,6 +17,8 @@ WORKERS ?= 2
 UV ?= uv
 UPGRADE ?=
 ARGS ?=
+SEED ?=
+RECORD ?=
 BIN := $(VENV)/bin
 
 # The first of these that is new enough; `make run PYTHON=/opt/python/bin/python3` names another.
@@ -55,7 +58,7 @@ fmt: $(INSTALLED)
 	$(BIN)/ruff format .
 
 chaos: $(INSTALLED)
-	VEILLEUR_CHAOS=full $(BIN)/python -m pytest -n 0 tests/faults $(ARGS)
+	VEILLEUR_CHAOS=full VEILLEUR_CHAOS_SEED=$(SEED) VEILLEUR_CHAOS_RECORD=$(RECORD) $(BIN)/python -m pytest -n 0 tests/faults $(ARGS)
 
 openapi: $(INSTALLED)
 	$(BIN)/veilleur openapi

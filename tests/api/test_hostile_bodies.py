@@ -298,7 +298,18 @@ async def find_doors(http: httpx.AsyncClient, callers: dict[str, Caller], ids: d
     return list(doors.values())
 
 
-ENDINGS = ("/decision", "/release", "/escalate", "/handover", "/ask", "/close", "/assign", "/route", "/cancel")
+ENDINGS = (
+    "/decision",
+    "/release",
+    "/escalate",
+    "/handover",
+    "/ask",
+    "/close",
+    "/assign",
+    "/route",
+    "/cancel",
+    "/offboard",
+)
 """What may take the held case away, or end what others are about: tried last."""
 
 
@@ -358,6 +369,8 @@ async def house(world: World, shared_agency: Agency, shared_client: Client) -> A
     ids["delivery_id"] = ping["delivery_id"]
     # No version is published, so nothing was tried on any.
     ids["backtest_id"] = show_id("bkt", new_id())
+    ids |= {"external_id": "u_1", "erasure_id": show_id("ers", new_id())}
+    ids |= {"offboarding_id": show_id("ofb", new_id())}
     ids |= {"hold_id": show_id("hld", new_id()), "breach_id": show_id("clk", new_id())}
     ids |= {"action_id": show_id("pac", new_id())}
     callers = {"ingest": shared_client.api, "moderator": moderator, "owner": shared_agency.owner}

@@ -1,5 +1,11 @@
-"""One real installation for the tests of this folder; each brings its own agency and prints one row at the end."""
+"""One real installation for the tests of this folder; each brings its own agency and prints one row at the end.
 
+VEILLEUR_CHAOS=full strikes often and long, VEILLEUR_CHAOS_SEED repeats a run, VEILLEUR_CHAOS_RECORD=1 writes the rows
+into docs/reliability.md.
+"""
+
+import os
+import platform
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
@@ -7,9 +13,11 @@ import pytest
 
 from tests.faults.support.installation import Installation, run_installation
 from tests.faults.support.receiver import Receiver
-from tests.faults.support.scene import HEADER, Scene, open_scene
+from tests.faults.support.scene import FULL, SEED, Scene, open_scene
+from tests.faults.support.table import Row, print_rows, record_rows
+from veilleur.kernel.clock import now
 
-ROW = "fault"
+ROW, REMARK = "fault", "remark"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -18,11 +26,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for key in ("passed", "failed") for report in terminalreporter.stats.get(key, [])]
-    rows = [text for report in reports for name, text in report.user_properties if name == ROW]
+    told = [(name, value) for report in reports for name, value in report.user_properties]
+    rows: list[Row] = [value for name, value in told if name == ROW]
     if rows:
-        terminalreporter.section("faults")
-        for line in (HEADER, *rows):
+        terminalreporter.section(f"faults, VEILLEUR_CHAOS_SEED={SEED}")
+        for line in print_rows(rows):
             terminalreporter.write_line(line)
+    for name, value in told:
+        if name == REMARK:
+            terminalreporter.write_line(value)
+    if rows and os.environ.get("VEILLEUR_CHAOS_RECORD"):
+        length = "Full length" if FULL else "Compressed"
+        machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+        record_rows(rows, f"{length}, seed {SEED}, {now():%Y-%m-%d}, {machine}.")
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +58,6 @@ async def scene(
     installation: Installation, receiver: Receiver, request: pytest.FixtureRequest, record_property
 ) -> AsyncIterator[Scene]:
     """A fresh agency; chance is seeded by the test's name."""
-    seed = zlib.crc32(request.node.name.encode())
+    seed = zlib.crc32(f"{request.node.name}{SEED or ''}".encode())
     async with open_scene(installation, receiver, lambda row: record_property(ROW, row), seed=seed) as scene:
         yield scene

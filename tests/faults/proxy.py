@@ -1,4 +1,4 @@
-"""A TCP proxy before PostgreSQL that cuts connections around a COMMIT: the sender can't know what became of it.
+"""A TCP proxy before PostgreSQL that is slow, silent, or cuts connections around a COMMIT: nobody knows what became of it.
 
 It speaks no more of the protocol than the one frame it looks for: asyncpg ends a transaction with the simple query
 `COMMIT;`, whose bytes stand in no other message.
@@ -17,11 +17,18 @@ COMMIT = b"Q\x00\x00\x00\x0cCOMMIT;\x00"
 
 
 class CuttingProxy:
-    """Listens on 127.0.0.1 as long as the block lasts; asks `choose` at every COMMIT what to do."""
+    """Listens on 127.0.0.1 as long as the block lasts."""
 
-    def __init__(self, host: str, port: int, choose: Callable[[], Cut]) -> None:
+    def __init__(
+        self, host: str, port: int, choose: Callable[[], Cut] = lambda: "no", lag: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """`choose` is asked at every COMMIT what to do, `lag` how many seconds each piece of either side takes."""
         self._target = (host, port)
         self._choose = choose
+        self._lag = lag
+        self.passing = asyncio.Event()
+        """While it is not set, nothing passes and nothing is closed: a network that swallows everything."""
+        self.passing.set()
         self._server: asyncio.Server | None = None
         self.cuts: Counter[Cut] = Counter()
 
@@ -45,7 +52,7 @@ class CuttingProxy:
         except OSError:
             writer.transport.abort()
             return
-        back = asyncio.create_task(_copy(server_reader, writer))
+        back = asyncio.create_task(self._copy(server_reader, writer))
         try:
             with suppress(ConnectionError):
                 while piece := await reader.read(65_536):
@@ -58,6 +65,7 @@ class CuttingProxy:
                             server_writer.write(piece)
                             await server_reader.read(1)  # the server has answered, so the commit is done
                         return
+                    await self._hold_up()
                     server_writer.write(piece)
                     await server_writer.drain()
         finally:
@@ -65,10 +73,15 @@ class CuttingProxy:
             for each in (server_writer, writer):
                 each.transport.abort()
 
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while piece := await reader.read(65_536):
+                await self._hold_up()
+                writer.write(piece)
+                await writer.drain()
+        writer.close()
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while piece := await reader.read(65_536):
-            writer.write(piece)
-            await writer.drain()
-    writer.close()
+    async def _hold_up(self) -> None:
+        await self.passing.wait()
+        if seconds := self._lag():
+            await asyncio.sleep(seconds)

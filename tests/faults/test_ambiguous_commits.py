@@ -37,7 +37,7 @@ async def test_a_commit_whose_confirmation_never_came_is_done_once(scene):
                     await scene.send(2, "review")
                 return proxy.cuts.total()
 
-            stock = await scene.survive("connection cut around COMMIT", cut, rate=10)
+            stock = await scene.survive("31 connection cut around COMMIT", cut, rate=10)
     told = [receipt["status"] for sent in scene.ledger.sent for receipt in sent.receipts]
     assert "duplicate" in told, "no retry met what it had stored before"
     assert stock.all("decisions", automated=False), "no decision went through the proxy"

@@ -19,7 +19,7 @@ async def test_an_api_killed_at_any_time_keeps_every_promise_it_made(scene):
             await scene.installation.healthy()
         return few_or_many(1, 60)
 
-    await scene.survive("kill -9 of the API at random", kill)
+    await scene.survive("10 kill -9 of the API at random", kill)
 
 
 async def test_an_api_killed_between_its_commit_and_its_answer_stores_nothing_twice(scene):
@@ -31,7 +31,7 @@ async def test_an_api_killed_between_its_commit_and_its_answer_stores_nothing_tw
             await scene.installation.healthy()
         return few_or_many(1, 40)
 
-    await scene.survive("kill -9 of the API right after its commit", kill)
+    await scene.survive("10 kill -9 of the API right after its commit", kill)
 
 
 async def test_a_rolling_restart_under_load_gives_up_on_no_item(scene):
@@ -42,5 +42,5 @@ async def test_a_rolling_restart_under_load_gives_up_on_no_item(scene):
                 await scene.installation.healthy()
         return few_or_many(2, 20)
 
-    stock = await scene.survive("rolling SIGTERM of API and worker", restart)
+    stock = await scene.survive("4 rolling SIGTERM of API and worker", restart)
     assert not stock.all("cases", reason="screening_failed")

@@ -29,4 +29,4 @@ async def test_the_same_events_ten_times_reordered_and_at_once_have_one_effect(s
     assert {len(event.receipts) for event in events} == {10}
     for event in events:
         assert sorted(receipt["status"] for receipt in event.receipts) == ["accepted"] + ["duplicate"] * 9
-    await scene.reckon("every event ten times, reordered and at once", len(tries))
+    await scene.reckon("36 every event ten times, reordered and at once", len(tries))

@@ -261,4 +261,4 @@ async def test_any_order_of_steps_and_crashes_loses_nothing_and_does_nothing_twi
         database=None,
     )
     await asyncio.to_thread(run_state_machine_as_test, Moderation, settings=wanted)
-    record_property("fault", f"state machine: {Moderation.steps} steps, {Moderation.crashes} crashes and lost answers")
+    record_property("remark", f"state machine: {Moderation.steps} steps, {Moderation.crashes} crashes and lost answers")

@@ -23,7 +23,7 @@ async def test_an_item_that_breaks_screening_goes_to_a_person_and_its_neighbours
             await scene.until_some("cases", "reason = 'screening_failed'")
             for sent in neighbours:
                 await scene.until_some("items", f"external_id = '{sent.external_id}' AND state = 'decided'")
-    stock = await scene.reckon("a poison item among its neighbours", 1)
+    stock = await scene.reckon("8 a poison item among its neighbours", 1)
     assert held_reasons(stock) == {poison.external_id: "screening_failed"}
     assert await count_unscreened(scene) == 1
 
@@ -34,7 +34,7 @@ async def test_a_broken_rule_set_brings_its_clients_items_to_a_person_and_no_oth
     with scene.frozen_worker():
         poisoned = await scene.send(3, "remove", broken)
         await scene.send(17, "remove")
-    stock = await scene.reckon("a rule set that can't be run", 1)
+    stock = await scene.reckon("8 a rule set that can't be run", 1)
     assert held_reasons(stock) == {sent.external_id: "screening_failed" for sent in poisoned}
     assert await count_unscreened(scene) == 3
 
@@ -48,7 +48,7 @@ async def test_an_item_that_kills_every_worker_goes_to_a_person_in_the_end(scene
         await scene.installation.strike("worker")
         if await scene.count("items", "state = 'decided'"):
             pytest.skip("this machine was faster than the blow")
-    stock = await scene.reckon("an item that kills every worker", 5)
+    stock = await scene.reckon("6 an item that kills every worker", 5)
     assert held_reasons(stock) == {killer.external_id: "screening_failed"}
 
 

@@ -8,9 +8,15 @@ from contextlib import suppress
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.faults.support.installation import family_of, on_linux, run_installation
-from tests.faults.support.scene import FULL, few_or_many, open_scene
+from tests.faults.support.scene import FULL, SEED, few_or_many, open_scene
+from veilleur.infra.db.migrate import LOCK_TIMEOUT_MS, retry_on_locks
+
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 pytestmark = pytest.mark.chaos
 
@@ -27,7 +33,7 @@ async def test_an_immediate_restart_of_postgresql_loses_no_promise(scene):
             await asyncio.sleep(scene.rng.uniform(0.1, 0.5))
         return few_or_many(1, 20)
 
-    await scene.survive("immediate restart of PostgreSQL", crash)
+    await scene.survive("19 immediate restart of PostgreSQL", crash)
 
 
 async def test_a_killed_postmaster_loses_no_promise(scene):
@@ -37,7 +43,7 @@ async def test_a_killed_postmaster_loses_no_promise(scene):
             await scene.installation.healthy()
         return few_or_many(1, 20)
 
-    await scene.survive("kill -9 of the postmaster", crash)
+    await scene.survive("21 kill -9 of the postmaster", crash)
 
 
 async def test_sessions_ended_at_random_are_replaced_in_silence_or_refused_honestly(scene):
@@ -53,7 +59,7 @@ async def test_sessions_ended_at_random_are_replaced_in_silence_or_refused_hones
                 await asyncio.sleep(0.1)
         return times
 
-    await scene.survive("pg_terminate_backend, ten a second", terminate)
+    await scene.survive("20 pg_terminate_backend, ten a second", terminate)
 
 
 @pytest.mark.skipif(not on_linux, reason="reads /proc")
@@ -68,7 +74,7 @@ async def test_a_hung_postgresql_is_outlived(scene):
                 os.kill(pid, signal.SIGCONT)
         return 1
 
-    await scene.survive("PostgreSQL hung (SIGSTOP)", hang)
+    await scene.survive("22 PostgreSQL hung (SIGSTOP)", hang)
 
 
 async def test_a_server_out_of_connections_is_an_honest_refusal(scene):
@@ -91,15 +97,57 @@ async def test_a_server_out_of_connections_is_an_honest_refusal(scene):
             connection.terminate()
         return 1
 
-    await scene.survive("all connections of PostgreSQL taken", exhaust)
+    await scene.survive("25 all connections of PostgreSQL taken", exhaust)
     assert scene.ledger.refused, "nobody was refused: the connections were not exhausted"
+
+
+async def test_a_change_of_the_schema_behind_a_long_reader_steps_aside(scene):
+    """Everybody would queue behind the lock it waits for: it waits two seconds, goes, and comes back."""
+    engine = create_async_engine(make_url(scene.installation.context.owner_url).set(drivername="postgresql+asyncpg"))
+
+    async def alter(action: str) -> None:
+        async with engine.begin() as connection:
+            await connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+            await connection.execute(text(f"ALTER TABLE items {action}"))
+
+    async def change() -> int:
+        async with scene.installation.connect() as reader:
+            await reader.execute("BEGIN; SELECT count(*) FROM items")
+            changing = asyncio.create_task(retry_on_locks(lambda: alter("ADD COLUMN of_the_next_release integer")))
+            await asyncio.sleep(few_or_many(4, 20))
+            assert not changing.done()
+        await changing
+        return 1
+
+    try:
+        await scene.survive("26 ALTER TABLE behind a long reader", change)
+    finally:
+        await retry_on_locks(lambda: alter("DROP COLUMN IF EXISTS of_the_next_release"))
+        await engine.dispose()
+
+
+async def test_whoever_is_chosen_to_break_a_deadlock_tries_again(scene):
+    """Somebody locks what moderators hold in the wrong order, and is patient: ours are the ones to give way."""
+    wanted = few_or_many(1, 20)
+
+    async def quarrel() -> int:
+        async with scene.installation.connect() as rival:
+            await rival.execute("SET deadlock_timeout = '60s'; SET lock_timeout = '3s'")
+            before = await rival.fetchval(DEADLOCKS)
+            until = time.monotonic() + few_or_many(20, 120)
+            while (found := await rival.fetchval(DEADLOCKS) - before) < wanted and time.monotonic() < until:
+                with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+                    await _lock_crosswise(rival, scene)
+        return found
+
+    await scene.survive("27 deadlocks with somebody who locks crosswise", quarrel, rate=20)
 
 
 @pytest.mark.skipif(not FULL, reason="a disk of its own is for `make chaos`")
 @pytest.mark.skipif(not (on_linux and os.geteuid() == 0), reason="not here: a small disk needs Linux and root")
 async def test_a_full_disk_refuses_and_heals(receiver, record_property):
     with run_installation(disk="180m") as small:
-        async with open_scene(small, receiver, lambda row: record_property("fault", row), seed=7) as scene:
+        async with open_scene(small, receiver, lambda row: record_property("fault", row), seed=7 + SEED) as scene:
             ballast = small.state / "ballast"
 
             async def fill() -> int:
@@ -112,7 +160,21 @@ async def test_a_full_disk_refuses_and_heals(receiver, record_property):
                 ballast.unlink()
                 return 1
 
-            await scene.survive("disk full", fill)
+            await scene.survive("23 disk full", fill)
+
+
+async def _lock_crosswise(rival: asyncpg.Connection, scene) -> None:
+    """Cases and their items, now these first and now those."""
+    held = await rival.fetch(
+        "SELECT id, item_id FROM cases WHERE agency_id = $1 AND closed_at IS NULL ORDER BY random() LIMIT 5",
+        scene.agency_id,
+    )
+    locks = [("cases", [row["id"] for row in held]), ("items", [row["item_id"] for row in held])]
+    scene.rng.shuffle(locks)
+    async with rival.transaction():
+        for table, ids in locks:
+            await rival.fetch(f"SELECT FROM {table} WHERE id = ANY($1::uuid[]) FOR UPDATE", ids)
+            await asyncio.sleep(0.3)
 
 
 async def _until_refused(scene) -> None:

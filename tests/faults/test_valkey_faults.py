@@ -19,7 +19,7 @@ async def test_flushing_valkey_under_load_loses_nothing(scene):
                 await asyncio.sleep(scene.rng.uniform(0.05, 0.2))
         return few_or_many(10, 60)
 
-    await scene.survive("FLUSHALL under load", flush)
+    await scene.survive("12 FLUSHALL under load", flush)
 
 
 async def test_a_killed_valkey_ends_neither_the_worker_nor_the_api(scene):
@@ -31,7 +31,7 @@ async def test_a_killed_valkey_ends_neither_the_worker_nor_the_api(scene):
             await asyncio.sleep(scene.rng.uniform(0.2, 0.6))
         return few_or_many(2, 20)
 
-    await scene.survive("kill -9 of Valkey", kill)
+    await scene.survive("13 kill -9 of Valkey", kill)
     assert [scene.installation.pid(name) for name in ("api", "worker")] == before
 
 
@@ -46,7 +46,7 @@ async def test_a_hung_valkey_delays_neither_a_receipt_nor_a_verdict_for_long(sce
             scene.installation.resume(pid)
         return 1
 
-    await scene.survive("SIGSTOP of Valkey", hang)
+    await scene.survive("15 SIGSTOP of Valkey", hang)
 
 
 async def test_without_any_valkey_the_sweep_does_the_work(scene):
@@ -63,7 +63,7 @@ async def test_without_any_valkey_the_sweep_does_the_work(scene):
             scene.installation.resume(pid)
         return 1
 
-    await scene.survive("Valkey absent, a worker started without it", leave_out)
+    await scene.survive("14 Valkey absent, a worker started without it", leave_out)
 
 
 async def test_a_full_valkey_loses_nothing(scene):
@@ -75,7 +75,27 @@ async def test_a_full_valkey_loses_nothing(scene):
             await redis.config_set("maxmemory", "0")
         return 1
 
-    await scene.survive("Valkey full (noeviction)", fill)
+    await scene.survive("16 Valkey full (noeviction)", fill)
+
+
+async def test_a_queue_restored_from_yesterday_rings_for_nothing(scene):
+    """Rings kept while the worker could not answer them, put back when all of it is done."""
+
+    async def restore() -> int:
+        async with scene.installation.redis() as redis:
+            with scene.frozen_worker():
+                batch = await scene.send(20, "allow")
+                kept = {key: await redis.dump(key) async for key in redis.scan_iter("arq:*")}
+            for sent in batch:
+                await scene.until_some("items", f"external_id = '{sent.external_id}' AND state = 'decided'")
+            await redis.flushall()
+            for key, value in kept.items():
+                if value is not None:
+                    await redis.restore(key, 0, value, replace=True)
+            await asyncio.sleep(1)
+        return len(kept)
+
+    await scene.survive("17 Valkey restored from before", restore)
 
 
 async def test_rubbish_and_pickles_in_the_queue_are_neither_run_nor_obeyed(scene, tmp_path):
@@ -94,5 +114,5 @@ async def test_rubbish_and_pickles_in_the_queue_are_neither_run_nor_obeyed(scene
             await redis.flushall()
         return 1
 
-    await scene.survive("hostile content in Valkey", litter)
+    await scene.survive("18 hostile content in Valkey", litter)
     assert not proof.exists()

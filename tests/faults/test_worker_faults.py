@@ -18,7 +18,7 @@ async def test_a_worker_killed_in_mid_batch_loses_nothing_and_doubles_nothing(sc
             await scene.installation.strike("worker")
         return few_or_many(1, 60)
 
-    await scene.survive("kill -9 of the worker in mid-batch", kill)
+    await scene.survive("1 kill -9 of the worker in mid-batch", kill)
 
 
 @only_full
@@ -29,7 +29,7 @@ async def test_a_worker_killed_at_any_time_loses_nothing_and_doubles_nothing(sce
             await scene.installation.strike("worker")
         return few_or_many(1, 60)
 
-    await scene.survive("kill -9 of the worker at random", kill)
+    await scene.survive("1 kill -9 of the worker at random", kill)
 
 
 async def test_a_worker_killed_right_after_its_commit_decides_nothing_twice(scene):
@@ -41,7 +41,7 @@ async def test_a_worker_killed_right_after_its_commit_decides_nothing_twice(scen
             await scene.installation.strike("worker")
         return few_or_many(1, 40)
 
-    await scene.survive("kill -9 of the worker after its commit", kill)
+    await scene.survive("2 kill -9 of the worker after its commit", kill)
 
 
 async def test_a_callback_whose_sender_was_killed_comes_again_under_the_same_id(scene):
@@ -54,7 +54,7 @@ async def test_a_callback_whose_sender_was_killed_comes_again_under_the_same_id(
             scene.endpoint.answering.set()
         return few_or_many(1, 20)
 
-    await scene.survive("kill -9 of the worker during a send", kill)
+    await scene.survive("3 kill -9 of the worker during a send", kill)
     assert max(map(len, scene.endpoint.bodies.values())) > 1, "nothing was in the air"
 
 
@@ -67,7 +67,7 @@ async def test_a_worker_that_is_asked_to_stop_hears_the_answers_it_waits_for(sce
     await asyncio.sleep(0.5)
     scene.endpoint.answering.set()
     await stopping
-    await scene.reckon("SIGTERM of the worker during a send", 1)
+    await scene.reckon("4 SIGTERM of the worker during a send", 1)
     assert scene.endpoint.calls == 5
 
 
@@ -78,7 +78,7 @@ async def test_two_workers_share_the_work_and_double_none_of_it(scene):
             await asyncio.sleep(few_or_many(1, 20))
         return 2
 
-    await scene.survive("two workers at once", work)
+    await scene.survive("44 two workers at once", work)
 
 
 async def test_a_worker_frozen_in_mid_batch_and_woken_later_does_nothing_over(scene):
@@ -93,7 +93,7 @@ async def test_a_worker_frozen_in_mid_batch_and_woken_later_does_nothing_over(sc
                     await scene.until_some("items", f"external_id = '{sent.external_id}' AND state = 'decided'")
         return few_or_many(1, 20)
 
-    await scene.survive("SIGSTOP of a worker in mid-batch, then CONT", freeze)
+    await scene.survive("5 SIGSTOP of a worker in mid-batch, then CONT", freeze)
 
 
 async def test_deadlines_that_passed_without_a_worker_are_breached_once_at_their_own_time(scene):
@@ -105,7 +105,7 @@ async def test_deadlines_that_passed_without_a_worker_are_breached_once_at_their
         await scene.installation.pass_time(5 * 3600)
     async with scene.installation.second_worker():
         await scene.until_some("sla_clocks", "true HAVING count(*) FILTER (WHERE breached_at IS NULL) = 0")
-    stock = await scene.reckon("no worker at the deadline, then two", 1)
+    stock = await scene.reckon("43 no worker at the deadline, then two", 1)
     assert len(stock.all("sla_clocks")) == 10
     assert all(clock["breached_at"] == clock["due_at"] for clock in stock.all("sla_clocks"))
     assert set(stock.count("sla_events", "clock_id", type="breached").values()) == {1}

@@ -17,10 +17,11 @@ from sqlalchemy import text
 from tests.support.billing import BUYER, TAX, close_month, count_on, sign
 from tests.support.people import Agency, Caller, Client, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
+from veilleur.domain.custody.models import Offboarding
 from veilleur.domain.providers.models import CachedScores, ProviderCalls, ProviderQuestion
 from veilleur.domain.screening.windows import find_count_time
 from veilleur.infra.db.session import Scope
-from veilleur.kernel.ids import parse_id, show_id
+from veilleur.kernel.ids import new_id, parse_id, show_id
 from veilleur_api.openapi import build_documents
 from veilleur_worker.drains import DRAINS, Drains
 
@@ -128,6 +129,7 @@ async def settle(world, name: str) -> Tenant:
         "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
         "provider_id": provider_id,
     }  # fmt: skip
+    assert await Drains(world.worker).run("audit", parse_id("agc", agency.id))
     [clock] = await world.fetch(
         "SELECT id FROM sla_clocks WHERE agency_id = $1 ORDER BY id LIMIT 1", parse_id("agc", agency.id)
     )
@@ -209,8 +211,11 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     threshold = await owner.call("POST", f"{client.base}/usage-thresholds", {"kind": "amount", "value": "1"}, 201)
     wrong = {"filter": {"client": client.id, "rules": ["doubts"]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
+    await owner.call("PUT", f"{client.base}/data-policy", {"providers": []}, 200)
+    erasure = await client.api.call("DELETE", "/ingest/v1/authors/u_gone", status=202)
     ids = {
         "client_id": client.id,
+        "erasure_id": erasure["erasure_id"],
         "reversal_id": reversal["id"],
         "source_id": client.source["id"],
         "endpoint_id": endpoint["id"],
@@ -250,7 +255,12 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
     assert await Drains(world.worker).run("usage", agency_id)
     async with world.worker.database.transaction(Scope(agency_id)) as session:
         for home in homes:
-            await raise_alarm(session, agency_id, Trouble("rule.anomaly", home.mark, parse_id("cli", home.client.id)))
+            client_id = parse_id("cli", home.client.id)
+            await raise_alarm(session, agency_id, Trouble("rule.anomaly", home.mark, client_id))
+            left: Json = {"mode": "finish", "starts_at": present, "term_days": 30, "requested_by": home.mark}
+            left |= {"state": "cancelled", "ended_at": present, "id": new_id()}
+            home.ids["offboarding_id"] = show_id("ofb", left["id"])
+            session.add(Offboarding(agency_id=agency_id, client_id=client_id, **left))
 
 
 async def set_up_provider(world, agency: Agency, homes: list[Household]) -> str:
@@ -360,6 +370,8 @@ BODIES: dict[str, Callable[[], Json]] = {
     "route_case_to": lambda: {"queue": "default"},
     "lift_legal_hold": lambda: {"reason": "x"},
     "close_case_undecided": lambda: {"reason": "x"},
+    "put_data_policy": lambda: {"providers": []},
+    "offboard_client": lambda: {"mode": "finish"},
     "create_contract": lambda: {
         "rate_plan": {"code": "x", "version": 1},
         "starts_on": "2031-01-01",
@@ -424,6 +436,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "list_sla_breaches": lambda home: f"?client={home.client.id}",
     "get_forecast": lambda home: f"?client={home.client.id}",
     "list_alarms": lambda home: f"?client={home.client.id}",
+    "list_audit_entries": lambda home: f"?client={home.client.id}",
 }
 
 ALONE = {
@@ -444,6 +457,8 @@ ALONE = {
     "list_sla_classes": "the same for everybody",
     "preview_rate_plan": "touches no row",
     "get_starting_pack": "touches no row",
+    "erase_author_data": "an author's id is the client's own word; see below",
+    "get_author_data": "the same",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
@@ -554,6 +569,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
         "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",
         "cancel_decision_actions",
+        "cancel_client_offboarding",
     }  # fmt: skip
 
 
@@ -786,6 +802,24 @@ async def test_a_client_scoped_transaction_can_write_nowhere(world, thief):
             with pytest.raises(Exception, match="permission denied"):
                 async with world.parts.database.transaction(scope) as session:
                     await session.execute(text(command))
+
+
+async def test_an_author_of_the_same_name_elsewhere_is_neither_shown_nor_erased(world, thief):
+    """Both clients know a `u_1`."""
+    agency = await world.operator.found_agency()
+    first, second = [await agency.add_client() for _ in range(2)]
+    for client in (first, second):
+        await client.accept(f"from {client.id}", external_id="c_1", author={"external_id": "u_1"})
+    assert await Drains(world.worker).run("screening", parse_id("agc", agency.id))
+    before = await dump(world, "client_id", parse_id("cli", second.id))
+    seen = await first.api.call("GET", "/ingest/v1/authors/u_1", status=200)
+    assert [one["item"]["text"] for one in seen["data"]] == [f"from {first.id}"]
+    await first.api.call("DELETE", "/ingest/v1/authors/u_1", status=202)
+    for kind in ("erasure", "screening", "erasure"):
+        assert await Drains(world.worker).run(kind, parse_id("agc", agency.id))
+    assert await dump(world, "client_id", parse_id("cli", second.id)) == before
+    refuses(await first.api.ask("GET", f"/ingest/v1/authors/u_1?source={second.source['id']}"))
+    refuses(await first.api.ask("DELETE", f"/ingest/v1/authors/u_1?source={second.source['id']}"))
 
 
 async def test_draining_one_agency_does_not_touch_the_other(world, thief, seized):

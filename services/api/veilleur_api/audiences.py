@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from veilleur_api.admin import agencies
-from veilleur_api.ingest import account, answers, feed, items, receipts, webhooks
+from veilleur_api.ingest import account, answers, authors, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.ingest import deliveries as ingest_deliveries
 from veilleur_api.ingest import endpoints as ingest_endpoints
@@ -13,6 +13,7 @@ from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
     actors,
     alarms,
+    audit,
     calendars,
     care,
     cases,
@@ -22,6 +23,7 @@ from veilleur_api.owner import (
     config,
     connections,
     contracts,
+    data_policies,
     deliveries,
     endpoints,
     legal_holds,
@@ -29,6 +31,7 @@ from veilleur_api.owner import (
     macros,
     members,
     near_duplicates,
+    offboarding,
     oversight,
     packs,
     periods,
@@ -61,6 +64,7 @@ INGEST: tuple[APIRouter, ...] = (
     answers.router,
     account.router,
     ingest_usage.router,
+    authors.router,
 )
 MODERATOR: tuple[APIRouter, ...] = (
     assignments.router,
@@ -108,5 +112,8 @@ OWNER: tuple[APIRouter, ...] = (
     endpoints.router,
     alarms.router,
     legal_holds.router,
+    data_policies.router,
+    offboarding.router,
+    audit.router,
 )
 ADMIN: tuple[APIRouter, ...] = (agencies.router,)

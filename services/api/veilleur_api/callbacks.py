@@ -171,6 +171,11 @@ CALLBACKS: dict[str, Any] = {
                 "choices": {"type": "array", "items": _TEXT, "description": "suggestions; any text answers"},
             },
         ),
+        "case.returned": _callback(
+            "case.returned",
+            "An open case comes back undecided, because the agency's service ends: what you show is yours to decide",
+            {"case": _TEXT, "item": {"$ref": "#/components/schemas/Item"}, "interim": _INTERIM},
+        ),
         "sla.warning": _callback(
             "sla.warning",
             "A due time comes near (only with `share_sla`)",

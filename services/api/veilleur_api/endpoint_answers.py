@@ -53,7 +53,8 @@ async def answer_new_secret(
     """The secret is shown this once."""
     secret = (new.secret or new_webhook_secret()).strip()
     key = parse_webhook_secret(secret, "/secret")
-    await rotate_endpoint_secret(session, parts.sealer, endpoint, key, timedelta(seconds=new.overlap_s), actor)
+    sealer = await parts.keyring.sealer_in(session, endpoint.agency_id, endpoint.client_id)
+    await rotate_endpoint_secret(session, sealer, endpoint, key, timedelta(seconds=new.overlap_s), actor)
     return JsonAnswer({"id": show_id("end", endpoint.id), "secret": secret}, 201)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from veilleur.domain.tenancy.issuer import Issuer
+from veilleur.domain.tenancy.keyring import Keyring
 from veilleur.domain.tenancy.lookup import Lookups
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
@@ -27,6 +28,8 @@ class Parts:
     bell: ArqBell
     database: Database
     sealer: Sealer
+    """Of the master keys."""
+    keyring: Keyring
     issuer: Issuer
     lookups: Lookups
     egress: EgressPolicy
@@ -45,14 +48,16 @@ def build_parts(settings: Settings) -> Parts:
     bell = ArqBell(settings.redis_url.get_secret_value())
     database = Database(settings.database_url.get_secret_value(), bell=bell, pool_size=settings.pool_size)
     egress = EgressPolicy(settings.egress_allow)
-    sealer = Sealer.from_master_key(settings.master_key.get_secret_value())
+    sealer = Sealer.from_master_key(*settings.master_keys)
+    keyring = Keyring(database, sealer)
     return Parts(
         settings=settings,
         bell=bell,
         database=database,
         sealer=sealer,
+        keyring=keyring,
         issuer=Issuer(database, sealer, settings.issuer),
-        lookups=Lookups(database, sealer),
+        lookups=Lookups(database, keyring),
         egress=egress,
         resolve=make_resolver(workers=4),
         http=build_client(egress, CALL_TIMEOUT_S),

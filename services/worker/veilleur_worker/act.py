@@ -67,12 +67,14 @@ async def _perform(parts: Parts, agency_id: UUID, act: Act) -> Outcome:
     place = actor_aad(agency_id, act.source_id)
 
     async def keep(credentials: dict[str, Any]) -> None:
-        sealed = parts.sealer.seal(json.dumps(credentials).encode(), place)
         async with parts.database.transaction(Scope(agency_id)) as session:
+            sealer = await parts.keyring.sealer_in(session, agency_id, None)
+            sealed = sealer.seal(json.dumps(credentials).encode(), place)
             await save_credentials(session, agency_id, act.source_id, act.sealed, sealed)
 
     try:
-        vault = Vault(json.loads(parts.sealer.open(act.sealed, place)), ACTORS[act.platform].tokens, keep)
+        sealer = await parts.keyring.sealer_for(agency_id, [act.sealed])
+        vault = Vault(json.loads(sealer.open(act.sealed, place)), ACTORS[act.platform].tokens, keep)
         return await converse(
             parts.http,
             vault,

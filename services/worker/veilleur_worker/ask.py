@@ -45,9 +45,10 @@ async def drain_polls(parts: Parts, agency_id: UUID) -> None:
 
 async def ask_platform(parts: Parts, agency_id: UUID, poll: Poll) -> Polled:
     """Read what came after the cursor, a bounded number of pages; what was read before a failure is kept."""
-    if poll.source.mode == "paused":
+    if poll.source.mode in ("paused", "closed"):
         return Polled()
-    key = parts.sealer.open(poll.sealed, poll_aad(agency_id, poll.source.source_id)).decode()
+    sealer = await parts.keyring.sealer_for(agency_id, [poll.sealed])
+    key = sealer.open(poll.sealed, poll_aad(agency_id, poll.source.source_id)).decode()
     headers = {"api-key": key, "api-username": poll.username}
     known = Known((), poll.source.settings)
     events: list[InboundEvent] = []

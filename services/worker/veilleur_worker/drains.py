@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from veilleur.domain.custody.drop_expired import drop_expired
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
 from veilleur.domain.outbox.retention import drop_old_bodies, drop_old_events
@@ -32,6 +33,7 @@ from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
+from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings
 from veilleur_worker.deliver import drain_deliveries, look_again
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
@@ -178,6 +180,7 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
         drop_old_unstored,
         drop_old_snapshots,
         drop_old_answers,
+        drop_expired,
     ):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
@@ -248,8 +251,11 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "rates": drain_rates,
     "providers": drain_providers,
     "usage": drain_usage,
+    "audit": drain_audit,
+    "erasure": drain_erasures,
     "action": drain_actions,
     "watch": drain_watch,
+    "offboarding": drain_offboardings,
 }
 
 WAITING: Mapping[WorkKind, Callable[[Parts, UUID], None]] = {"delivery": look_again}

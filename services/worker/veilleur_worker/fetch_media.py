@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from veilleur.domain.review.snapshot_media import Fetch, Fetched, Missed, seal_views
+from veilleur.infra.db.session import Scope
 from veilleur.infra.images import ImageRefused, make_views
 from veilleur.infra.outbound.dial import EgressBlocked, OutboundError
 from veilleur.infra.outbound.http import get_capped
@@ -34,4 +35,6 @@ async def fetch_media(parts: Parts, agency_id: UUID, fetch: Fetch) -> Fetched | 
         views = await asyncio.get_running_loop().run_in_executor(_decoder, make_views, reply.body)
     except ImageRefused as refused:
         return Missed(refused.reason, permanent=True)
-    return seal_views(parts.sealer, agency_id, fetch.id, views.full, views.blurred)
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        sealer = await parts.keyring.sealer_in(session, agency_id, fetch.client_id)
+    return seal_views(sealer, agency_id, fetch.id, views.full, views.blurred)

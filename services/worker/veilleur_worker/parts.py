@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from veilleur.domain.screening.rule_sets import RuleSetCache
+from veilleur.domain.tenancy.keyring import Keyring
 from veilleur.domain.trials.shelf import Shelf
 from veilleur.infra.counters import Counters
 from veilleur.infra.db.session import Database
@@ -25,6 +26,8 @@ class Parts:
     bell: ArqBell
     database: Database
     sealer: Sealer
+    """Of the master keys."""
+    keyring: Keyring
     http: httpx.AsyncClient
     rule_sets: RuleSetCache
     counters: Counters
@@ -42,11 +45,14 @@ class Parts:
 
 def build_parts(settings: Settings) -> Parts:
     bell = ArqBell(settings.redis_url.get_secret_value())
+    database = Database(settings.database_url.get_secret_value(), bell=bell, pool_size=settings.pool_size)
+    sealer = Sealer.from_master_key(*settings.master_keys)
     return Parts(
         settings=settings,
         bell=bell,
-        database=Database(settings.database_url.get_secret_value(), bell=bell, pool_size=settings.pool_size),
-        sealer=Sealer.from_master_key(settings.master_key.get_secret_value()),
+        database=database,
+        sealer=sealer,
+        keyring=Keyring(database, sealer),
         http=build_client(EgressPolicy(settings.egress_allow), SEND_TIMEOUT_S),
         rule_sets=RuleSetCache(),
         counters=Counters(settings.redis_url.get_secret_value()),

@@ -10,7 +10,7 @@ from veilleur.domain.providers.begin import begin_questions
 from veilleur.domain.providers.finish import finish_questions
 from veilleur.domain.providers.protocol import UnreadableAnswerError
 from veilleur.domain.providers.reading import build_call, explain_status, read_answer, seal_place
-from veilleur.domain.providers.round import Answer, PlannedCall, Round
+from veilleur.domain.providers.round import Answer, Asked, PlannedCall, Round
 from veilleur.infra.db.session import Scope
 from veilleur.infra.outbound.dial import EgressBlocked, OutboundError
 from veilleur.infra.outbound.http import post_capped
@@ -81,8 +81,7 @@ async def _ask(parts: Parts, agency_id: UUID, planned: PlannedCall) -> Answer:
 async def _call(parts: Parts, agency_id: UUID, planned: PlannedCall) -> Answer:
     provider = planned.provider
     try:
-        place = seal_place(agency_id, provider.id)
-        secret = "" if provider.sealed is None else parts.sealer.open(provider.sealed, place).decode()
+        secret = await _open_secret(parts, agency_id, provider)
         call = build_call(provider.kind, provider.settings, secret, list(planned.questions.values()))
         reply = await post_capped(parts.http, call.url, call.body, call.headers, provider.timeout_s, ANSWER_CAP)
         error, again = explain_status(reply.status)
@@ -98,3 +97,10 @@ async def _call(parts: Parts, agency_id: UUID, planned: PlannedCall) -> Answer:
     except (SealBroken, ValidationError):
         return Answer(planned, error="settings")
     return Answer(planned, dict(zip(planned.questions, scores, strict=True)))
+
+
+async def _open_secret(parts: Parts, agency_id: UUID, provider: Asked) -> str:
+    if provider.sealed is None:
+        return ""
+    sealer = await parts.keyring.sealer_for(agency_id, [provider.sealed])
+    return sealer.open(provider.sealed, seal_place(agency_id, provider.id)).decode()

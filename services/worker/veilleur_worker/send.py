@@ -30,7 +30,8 @@ async def send(parts: Parts, agency_id: UUID, attempt: Attempt) -> Result:
 
 async def _post(parts: Parts, agency_id: UUID, attempt: Attempt) -> Result:
     present = now()
-    body, headers = write_post(parts.sealer, agency_id, attempt, present)
+    sealer = await parts.keyring.sealer_for(agency_id, attempt.sealed_secrets)
+    body, headers = write_post(sealer, agency_id, attempt, present)
     try:
         reply = await post_capped(parts.http, attempt.url, body, headers, TIMEOUT_S, ANSWER_CAP)
     except EgressBlocked as blocked:

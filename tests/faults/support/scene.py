@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from statistics import quantiles
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -18,9 +18,12 @@ from tests.faults.support.installation import Installation, wait_until
 from tests.faults.support.invariants import Findings, Stock, assert_invariants, judge, take_stock
 from tests.faults.support.load import Ledger, Sent, compose, deliver, moderate
 from tests.faults.support.receiver import Endpoint, Receiver
+from tests.faults.support.table import Row
 from tests.support.desk import ASK_RULES, Moderator
 from tests.support.people import Agency, Client
 from veilleur.kernel.ids import read_id
+
+T = TypeVar("T")
 
 FULL = os.environ.get("VEILLEUR_CHAOS") == "full"
 """`make chaos`: every fault often and long. Otherwise each of them a few times, with fixed seeds."""
@@ -31,16 +34,13 @@ SETTLE_S = 60.0
 LEASE_S = 31
 """Past the lease of a callback whose sender has vanished."""
 
-HEADER = (
-    f"{'fault':<58} {'times':>5} {'sent':>6} {'acked':>6} {'lost':>4} {'twice':>5} {'503':>5} {'mute':>5} {'recalled':>8}"
-    f" {'p50 s':>6} {'p99 s':>6} {'max s':>6} {'ack s':>6}"
-)
-
+SEED = int(os.environ.get("VEILLEUR_CHAOS_SEED") or 0)
+"""What chance starts from, together with the name of the test: a run can be repeated."""
 
 only_full = pytest.mark.skipif(not FULL, reason="`make chaos` runs it: its sharper sister runs always")
 
 
-def few_or_many(few: int, many: int) -> int:
+def few_or_many(few: T, many: T) -> T:
     return many if FULL else few
 
 
@@ -52,7 +52,7 @@ class Scene:
     moderators: list[Moderator]
     endpoint: Endpoint
     rng: random.Random
-    report: Callable[[str], None]
+    report: Callable[[Row], None]
     ledger: Ledger = field(default_factory=Ledger)
 
     @property
@@ -169,26 +169,32 @@ class Scene:
             await asyncio.sleep(self.rng.expovariate(rate))
         await asyncio.gather(*sending)
 
-    def _row(self, name: str, times: int, stock: Stock, findings: Findings) -> str:
+    def _row(self, name: str, times: int, stock: Stock, findings: Findings) -> Row:
         received = {row["id"]: row["received_at"] for row in stock.all("items")}
         lags = [
             (row["made_at"] - received[row["item_id"]]).total_seconds()
             for row in stock.all("decisions", automated=True)
         ]
-        cuts = quantiles(lags, n=100) if len(lags) > 1 else [0.0] * 99
-        waits = [sent.waited_s for sent in self.ledger.acked]
-        repeats = self.endpoint.calls - len(self.endpoint.bodies)
-        return (
-            f"{name:<58} {times:>5} {len(self.ledger.sent):>6} {len(self.ledger.acked):>6} {len(findings.lost):>4}"
-            f" {len(findings.doubled):>5}"
-            f" {self.ledger.refused:>5} {self.ledger.unanswered:>5} {repeats:>8}"
-            f" {cuts[49]:>6.2f} {cuts[98]:>6.2f} {max(lags, default=0.0):>6.2f} {max(waits, default=0.0):>6.2f}"
+        number, _, title = name.partition(" ")
+        return Row(
+            number=int(number),
+            fault=title,
+            times=times,
+            sent=len(self.ledger.sent),
+            acked=len(self.ledger.acked),
+            lost=len(findings.lost),
+            doubled=len(findings.doubled),
+            refused=self.ledger.refused,
+            unanswered=self.ledger.unanswered,
+            recalled=self.endpoint.calls - len(self.endpoint.bodies),
+            lags=lags,
+            waits=[sent.waited_s for sent in self.ledger.acked],
         )
 
 
 @asynccontextmanager
 async def open_scene(
-    installation: Installation, receiver: Receiver, report: Callable[[str], None], *, seed: int, moderators: int = 2
+    installation: Installation, receiver: Receiver, report: Callable[[Row], None], *, seed: int, moderators: int = 2
 ) -> AsyncIterator[Scene]:
     """A fresh agency with a client whose rules decide, remove or ask, its endpoint, and its moderators."""
     await installation.healthy()

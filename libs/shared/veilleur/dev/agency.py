@@ -25,6 +25,7 @@ from veilleur.domain.outbox.models import Endpoint
 from veilleur.domain.screening.authoring import publish_rule_set, save_rule_set
 from veilleur.domain.tenancy.connections import NewCredential, NewSource, add_source, issue_credential
 from veilleur.domain.tenancy.issuer import Issuer, TokenClaims
+from veilleur.domain.tenancy.keyring import find_sealer
 from veilleur.domain.tenancy.members import NewMember, add_member
 from veilleur.domain.tenancy.models import Agency
 from veilleur.infra.db.session import Database, Scope
@@ -104,11 +105,12 @@ async def _found(database: Database, sealer: Sealer, context: DevContext) -> dic
 
 
 async def _add_client(
-    session: AsyncSession, sealer: Sealer, agency_id: UUID, demo: DemoClient, context: DevContext
+    session: AsyncSession, masters: Sealer, agency_id: UUID, demo: DemoClient, context: DevContext
 ) -> dict[str, Any]:
     client = await start_client(session, agency_id, demo.new, ACTOR)
     secret = new_webhook_secret()
     key = parse_webhook_secret(secret, "")
+    sealer = await find_sealer(session, masters, agency_id, client.id)
     source = await add_source(session, sealer, client, NewSource("standard", "main"), key, ACTOR)
     api_key, _ = await issue_credential(session, client, NewCredential("api_key", "server", SCOPES), ACTOR)
     oauth_client = NewCredential("oauth_client", "engineer", SCOPES)

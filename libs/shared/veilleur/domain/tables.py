@@ -4,6 +4,7 @@ from veilleur.domain.alarms import models as alarms
 from veilleur.domain.audit import models as audit
 from veilleur.domain.billing import models as billing
 from veilleur.domain.catalogue import models as catalogue
+from veilleur.domain.custody import models as custody
 from veilleur.domain.decisions import models as decisions
 from veilleur.domain.delivery import models as delivery
 from veilleur.domain.intake import models as intake
@@ -27,6 +28,7 @@ __all__ = [
     "audit",
     "billing",
     "catalogue",
+    "custody",
     "decisions",
     "delivery",
     "heartbeat",

@@ -85,6 +85,11 @@ class Counters:
             answers += await self._guard(self._count(tallies[start : start + CHUNK], present))
         return answers
 
+    async def forget(self, tallies: Sequence[Tally]) -> None:
+        """Take out what was counted; a group without members is gone. Raises `CountersUnavailableError`."""
+        for start in range(0, len(tallies), CHUNK):
+            await self._guard(self._forget(tallies[start : start + CHUNK]))
+
     async def find_unmarked(self, counters: Sequence[Counter]) -> tuple[str, list[Counter]]:
         """The boot Valkey is in, and the counters that it does not vouch for under their stamp."""
         return await self._guard(self._find_unmarked(counters))
@@ -123,6 +128,13 @@ class Counters:
             await self._begin_boot()
             found = await self._redis.evalsha(_SCRIPT_ID, len(keys), *keys, *values)
         return [None if number < 0 else number for number in found]
+
+    async def _forget(self, tallies: Sequence[Tally]) -> None:
+        pipeline = self._redis.pipeline(transaction=False)
+        for tally in tallies:
+            if tally.member is not None:
+                pipeline.zrem(_group_key(tally), _digest(tally.member))
+        await pipeline.execute()
 
     async def _begin_boot(self) -> None:
         """First the boot, then the script: whoever finds the script finds the boot that it belongs to."""

@@ -29,7 +29,10 @@ class Settings(DatabaseSettings):
     """Everything the API and the worker are told."""
 
     redis_url: SecretStr
-    master_key: SecretStr = Field(description="base64 of 32 random bytes; seals secrets at rest")
+    master_key: SecretStr = Field(description="base64 of 32 random bytes; seals the keys that seal data at rest")
+    retired_master_keys: SecretStr | None = Field(
+        default=None, description="earlier master keys, separated by commas, until `veilleur keys rewrap` is through"
+    )
     operator_key: SecretStr | None = Field(
         default=None, description="bearer of /admin/v1; without it that door is shut"
     )
@@ -84,6 +87,17 @@ class Settings(DatabaseSettings):
             raise ValueError(message)
         return value
 
+    @property
+    def master_keys(self) -> tuple[str, ...]:
+        """The one to seal with, then those that may still be met."""
+        return list_master_keys(self.master_key, self.retired_master_keys)
+
     @cached_property
     def issuer(self) -> str:
         return self.base_url.rstrip("/")
+
+
+def list_master_keys(current: SecretStr, retired: SecretStr | None) -> tuple[str, ...]:
+    """`retired` is a list with commas."""
+    earlier = "" if retired is None else retired.get_secret_value()
+    return (current.get_secret_value(), *(key.strip() for key in earlier.split(",") if key.strip()))

@@ -30,6 +30,9 @@ WorkKind = Literal[
     "media",
     "providers",
     "usage",
+    "audit",
+    "erasure",
+    "offboarding",
     "action",
     "watch",
 ]
@@ -85,9 +88,12 @@ def pop_rings(session: AsyncSession) -> Iterable[tuple[WorkKind, UUID]]:
 
 
 async def list_due_work(session: AsyncSession) -> list[tuple[WorkKind, UUID, datetime]]:
-    """Kind and agency of everything a sweep should look at, with the instant of this look."""
+    """Kind and agency of everything a sweep should look at, with the instant of this look; nothing of who has left."""
     rows = await session.execute(
-        text("SELECT DISTINCT kind, agency_id, app_now() AS looked_at FROM work_hints WHERE due_at <= app_now()")
+        text(
+            "SELECT DISTINCT kind, agency_id, app_now() AS looked_at FROM work_hints h WHERE due_at <= app_now()"
+            " AND NOT EXISTS (SELECT FROM departures d WHERE d.agency_id = h.agency_id AND d.state = 'finished')"
+        )
     )
     return [(row.kind, row.agency_id, row.looked_at) for row in rows]
 

@@ -2,20 +2,21 @@
 
 import hmac
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from veilleur.domain.catalogue.documents import Name
+from veilleur.domain.custody.depart import Documents, Leave, describe_departure, find_departure, let_agency_go
 from veilleur.domain.onboarding.start import NewAgency, start_agency
 from veilleur.domain.tenancy.issuer import TokenClaims
 from veilleur.infra.db.session import NOBODY, Scope
-from veilleur.kernel.errors import Conflict, Unauthenticated
-from veilleur.kernel.ids import new_id, show_id
+from veilleur.kernel.errors import Conflict, NotFound, Unauthenticated
+from veilleur.kernel.ids import new_id, read_id, show_id
 from veilleur.kernel.messages import msg
 from veilleur.kernel.paging import PageRequest, cut_page, read_cursor
 from veilleur_api.answers import JsonAnswer
@@ -67,6 +68,33 @@ async def create_agency(new: AgencyIn, parts: PartsOf) -> Response:
     token = parts.issuer.issue(TokenClaims(agency_id, member_id=owner.id), FIRST_TOKEN_LIFETIME)
     shown_owner = {"id": show_id("mem", owner.id), "token": token}
     return JsonAnswer({"id": show_id("agc", agency_id), "slug": new.slug, "owner": shown_owner}, 201)
+
+
+@router.delete("/agencies/{agency_id}", status_code=202, **needs("agencies:write"))
+async def delete_agency(
+    agency_id: str,
+    parts: PartsOf,
+    reason: Annotated[str, Query(min_length=1, max_length=1_000)],
+    documents: Documents = "keep",
+) -> Response:
+    """Let an agency go: everybody is out at once, then everything is erased. `documents`: vouchers (usage, contracts,
+    invoices) are kept here as law demands, or erased too because they were `handed_over` to who has to keep them.
+    """
+    identifier = read_id("agc", agency_id)
+    async with parts.database.transaction(Scope(identifier)) as session:
+        departure = await let_agency_go(session, identifier, Leave(reason, documents))
+    path = f"/admin/v1/agencies/{agency_id}/departure"
+    return JsonAnswer(describe_departure(departure), 202, {"location": path})
+
+
+@router.get("/agencies/{agency_id}/departure", **needs("agencies:read"))
+async def get_departure(agency_id: str, parts: PartsOf) -> Response:
+    """The receipt of an agency's erasure: rows erased and rows kept, by table."""
+    async with parts.database.transaction(NOBODY) as session:
+        departure = await find_departure(session, read_id("agc", agency_id))
+    if departure is None:
+        raise NotFound(msg("There is no {id} here", id=agency_id[:64]))
+    return JsonAnswer(describe_departure(departure))
 
 
 @router.get("/agencies", **needs("agencies:read"))

@@ -73,7 +73,8 @@ async def create_own_endpoint(new: ClientEndpointIn, caller: Client, parts: Part
         endpoint = Endpoint(
             agency_id=caller.agency_id, client_id=caller.client_id, url=new.url, events=list(new.events or ())
         )
-        secret = await add_endpoint(session, parts.sealer, endpoint, _name(caller))
+        sealer = await parts.keyring.sealer_in(session, caller.agency_id, caller.client_id)
+        secret = await add_endpoint(session, sealer, endpoint, _name(caller))
         return await answer_endpoint(session, endpoint, 201, secret=secret)
 
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 from starlette.responses import Response
 
+from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.review.claim import list_held
 from veilleur.domain.review.guide import describe_guide, load_guides
-from veilleur.domain.review.search import Wanted, search_items
+from veilleur.domain.review.search import SEARCHED_BY, Wanted, search_items
 from veilleur.domain.review.staff import load_person
 from veilleur.domain.review.wellbeing import CareChange, change_care, check_opt_outs, load_care
 from veilleur.domain.tenancy.members import find_member, list_grants, require_service
@@ -97,4 +98,8 @@ async def search_client_items(  # noqa: PLR0917 - what FastAPI hands in
     wanted = Wanted(found.id, external_id, author, url)
     request = PageRequest(limit, read_cursor(after, parts=2) if after else None)
     page = await search_items(session, caller.agency_id, wanted, request)
+    # What was looked for may be a person's name: the trail says by what, and how much was shown.
+    details = {"by": [name for name in SEARCHED_BY if getattr(wanted, name) is not None], "items": len(page.data)}
+    deed = Deed(caller.name, "items.searched", show_id("cli", found.id), found.id, details)
+    await record_deeds(session, caller.agency_id, [deed])
     return JsonAnswer({"data": page.data, "next": page.next})

@@ -29,7 +29,8 @@ async def get_media(
     """
     identifier = read_id("med", media_id)
     viewed = await view_media(session, caller.agency_id, caller.member_id, identifier, variant)
-    picture = parts.sealer.open(viewed.sealed, place_view(caller.agency_id, identifier, viewed.variant))
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, None)
+    picture = sealer.open(viewed.sealed, place_view(caller.agency_id, identifier, viewed.variant))
     headers = {
         "cache-control": "no-store",
         "content-security-policy": "default-src 'none'; sandbox",

@@ -59,7 +59,8 @@ async def put_actor(
     source = await find_client_source(session, caller.agency_id, client_id, source_id)
     operations = None if wanted.operations is None else wanted.operations.model_dump()
     terms = ActorTerms(wanted.mode, wanted.hold_s, wanted.platform, wanted.credentials, operations)
-    actor = await configure_actor(session, _keys(parts), source, terms, caller.name)
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, source.client_id)
+    actor = await configure_actor(session, Keys(sealer, parts.egress), source, terms, caller.name)
     return JsonAnswer(await _describe(session, source, actor, _read_language(request)))
 
 
@@ -95,12 +96,14 @@ async def _probe(parts: Parts, caller: Member, actor: SourceActor) -> Outcome:
     platform, old = str(actor.platform), actor.sealed or b""
 
     async def keep(credentials: dict[str, Any]) -> None:
-        new = seal_credentials(parts.sealer, actor.agency_id, actor.source_id, credentials)
         async with parts.database.transaction(caller.scope) as session:
+            sealer = await parts.keyring.sealer_in(session, actor.agency_id, actor.client_id)
+            new = seal_credentials(sealer, actor.agency_id, actor.source_id, credentials)
             await save_credentials(session, actor.agency_id, actor.source_id, old, new)
 
     try:
-        vault = Vault(read_credentials(_keys(parts), actor), ACTORS[platform].tokens, keep)
+        sealer = await parts.keyring.sealer_for(actor.agency_id, [old])
+        vault = Vault(read_credentials(Keys(sealer, parts.egress), actor), ACTORS[platform].tokens, keep)
         return await converse(parts.http, vault, lambda opened: probe(platform, opened), is_denied, now(), TEST_S)
     except RenewalError as error:
         return Outcome("refused", "unauthorized" if error.refused else "unavailable")
@@ -141,10 +144,6 @@ async def _describe(
         "quiet_until": None if actor is None else actor.quiet_until,
         "last": [describe_action(action, language) for action in last],
     }
-
-
-def _keys(parts: Parts) -> Keys:
-    return Keys(parts.sealer, parts.egress)
 
 
 def _read_language(request: Request) -> Language:

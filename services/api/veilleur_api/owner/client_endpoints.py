@@ -43,7 +43,8 @@ async def create_endpoint(client_id: str, new: EndpointIn, caller: Member, sessi
         concurrency=new.concurrency,
         rate_per_s=new.rate_per_s,
     )
-    secret = await add_endpoint(session, parts.sealer, endpoint, caller.name)
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, client.id)
+    secret = await add_endpoint(session, sealer, endpoint, caller.name)
     return await answer_endpoint(session, endpoint, 201, secret=secret)
 
 

@@ -42,10 +42,11 @@ async def create_source(
     client = await find_client(session, caller.agency_id, client_id)
     platform = PLATFORMS[new.kind]
     agreed = agree(platform, new.settings or {})
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, client.id)
     wanted = NewSource(new.kind, new.name, new.mode, agreed.settings)
     try:
         async with session.begin_nested():
-            source = await add_source(session, parts.sealer, client, wanted, agreed.key, caller.name)
+            source = await add_source(session, sealer, client, wanted, agreed.key, caller.name)
     except IntegrityError:
         raise Conflict(msg("This client already has a source named {name}", name=new.name), slug="name-taken") from None
     shown = describe_source(source, parts)
@@ -91,7 +92,8 @@ async def rotate_secret(
     source = await find_client_source(session, caller.agency_id, client_id, source_id)
     secret, key = agree_on_secret(PLATFORMS[source.kind], new.secret)
     overlap = timedelta(seconds=new.overlap_s)
-    await rotate_source_secret(session, parts.sealer, source, key, overlap, caller.name)
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, source.client_id)
+    await rotate_source_secret(session, sealer, source, key, overlap, caller.name)
     return JsonAnswer({"id": show_id("src", source.id), "secret": secret}, 201)
 
 

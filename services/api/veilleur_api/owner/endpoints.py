@@ -36,7 +36,8 @@ async def create_agency_endpoint(
     events = list(new.events or ())
     if new.kind == "standard":
         endpoint = Endpoint(agency_id=caller.agency_id, url=new.url, events=events)
-        secret = await add_endpoint(session, parts.sealer, endpoint, caller.name)
+        sealer = await parts.keyring.sealer_in(session, caller.agency_id, None)
+        secret = await add_endpoint(session, sealer, endpoint, caller.name)
         return JsonAnswer(_describe(endpoint, await _read_clock(session)) | {"secret": secret}, 201)
     endpoint = Endpoint(
         agency_id=caller.agency_id,

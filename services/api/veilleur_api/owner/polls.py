@@ -34,7 +34,8 @@ async def put_poll(
         raise Conflict(msg("Only sources of these kinds are asked: {codes}", codes=POLLED))
     check_callback_url(wanted.url, parts.egress, "/url")
     settings = PollSettings(wanted.url, wanted.username, wanted.api_key, wanted.every_s)
-    return JsonAnswer(_describe(await configure_poll(session, parts.sealer, source, settings, caller.name)))
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, source.client_id)
+    return JsonAnswer(_describe(await configure_poll(session, sealer, source, settings, caller.name)))
 
 
 @router.get("/clients/{client_id}/sources/{source_id}/poll", **needs("clients:read"))

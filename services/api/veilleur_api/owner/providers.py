@@ -44,7 +44,8 @@ _COUNTED = ("calls", "failures", "cached", "refused")
 @router.post("/providers", status_code=201, responses={201: {"model": ProviderOut}}, **needs("clients:write"))
 async def create_provider(new: ProviderIn, caller: Member, session: Tx, parts: PartsOf) -> Response:
     """Set up a provider. It sees the content of the clients listed, and is asked only where their rules need it."""
-    terms = Terms(new.model_dump(exclude={"kind", "name"}), parts.egress, parts.sealer)
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, None)
+    terms = Terms(new.model_dump(exclude={"kind", "name"}), parts.egress, sealer)
     provider = await add_provider(session, caller.agency_id, (new.kind, new.name), terms, caller.name)
     return JsonAnswer((await _describe_all(session, [provider]))[0], 201)
 
@@ -72,7 +73,8 @@ async def change_provider_settings(
     provider = await find_provider(session, caller.agency_id, provider_id)
     given = patch.model_dump(exclude_unset=True)
     kept = {name: value for name, value in given.items() if value is not None or name in ("secret", "daily_budget")}
-    await change_provider(session, provider, Terms(kept, parts.egress, parts.sealer), caller.name)
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, None)
+    await change_provider(session, provider, Terms(kept, parts.egress, sealer), caller.name)
     return JsonAnswer((await _describe_all(session, [provider]))[0])
 
 
@@ -104,7 +106,7 @@ async def test_provider(provider_id: str, new: ProviderTestIn, caller: Member, p
 async def _ask(parts: Parts, provider: Provider, question: Question) -> tuple[Scores | None, str | None]:
     """With no transaction open."""
     try:
-        call = _build(parts, provider, question)
+        call = await _build(parts, provider, question)
         reply = await post_capped(parts.http, call.url, call.body, call.headers, provider.timeout_s, ANSWER_CAP)
         error, _ = explain_status(reply.status)
         if error is not None:
@@ -118,9 +120,11 @@ async def _ask(parts: Parts, provider: Provider, question: Question) -> tuple[Sc
         return None, "settings"
 
 
-def _build(parts: Parts, provider: Provider, question: Question) -> Call:
-    place = seal_place(provider.agency_id, provider.id)
-    secret = "" if provider.sealed is None else parts.sealer.open(provider.sealed, place).decode()
+async def _build(parts: Parts, provider: Provider, question: Question) -> Call:
+    secret = ""
+    if provider.sealed is not None:
+        sealer = await parts.keyring.sealer_for(provider.agency_id, [provider.sealed])
+        secret = sealer.open(provider.sealed, seal_place(provider.agency_id, provider.id)).decode()
     return build_call(provider.kind, provider.settings, secret, [question])
 
 

@@ -9,6 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.models import AuditEntry
 from veilleur.infra.db.bulk import insert_rows
+from veilleur.infra.worklist import hint_work
+
+SEALED_IN_S = 1
+"""How long an entry waits for others before they are sealed together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,4 @@ async def record_deeds(session: AsyncSession, agency_id: UUID, deeds: Sequence[D
         for deed in deeds
     ]
     await insert_rows(session, AuditEntry, rows, shared={"agency_id": agency_id})
+    await hint_work(session, agency_id, "audit", in_s=SEALED_IN_S)

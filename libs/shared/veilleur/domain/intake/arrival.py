@@ -6,7 +6,7 @@ from uuid import UUID
 from veilleur.domain.intake.envelope import InboundEvent
 from veilleur.domain.intake.revisions import Status
 from veilleur.domain.tenancy.lookup import FoundSource
-from veilleur.kernel.errors import Unavailable
+from veilleur.kernel.errors import Gone, Unavailable
 from veilleur.kernel.messages import msg
 
 PAUSED_RETRY_S = 60
@@ -63,6 +63,10 @@ class Entry:
 
 
 def refuse_paused(source: FoundSource) -> None:
-    """A paused source takes nothing in and loses nothing: senders keep what they have and try again."""
+    """A paused source takes nothing in and loses nothing: senders keep what they have and try again. A closed one
+    tells them not to.
+    """
+    if source.mode == "closed":
+        raise Gone(msg("This source is closed; nothing is taken in any more"), slug="source-closed")
     if source.mode == "paused":
         raise Unavailable(msg("This source is paused; nothing was stored, try again later"), retry_after=PAUSED_RETRY_S)

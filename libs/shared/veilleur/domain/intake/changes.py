@@ -28,6 +28,8 @@ AGAIN: dict[str, Any] = {
 async def edit_item(session: AsyncSession, agency_id: UUID, entry: Entry, item: InboundItem) -> Receipt:
     """Weigh an arrival against the item that is there; a newer revision replaces it and is screened again."""
     known = await _require_known(session, agency_id, entry, lock=False)
+    if known.erased_at is not None:
+        return entry.receipt(known.id, "superseded", known.revision, known.interim)
     if known.digest != item.digest or known.deleted_at is not None:
         known = await _require_known(session, agency_id, entry, lock=True)
     weighed = weigh_revision(
@@ -95,6 +97,7 @@ async def _replace(session: AsyncSession, known: Item, item: InboundItem, revisi
         {
             **AGAIN,
             "deleted_at": None,
+            "expired_at": None,
             "revision": revision,
             "kind": item.kind,
             "language": item.language,

@@ -74,6 +74,10 @@ class Item(Tenanted):
     """When we last did something to it on its platform: what comes back soon after may be our own doing."""
     hold_class: Mapped[str | None]
     """Why the item is under a legal hold: kept, and its media shown in restricted queues only."""
+    erased_at: Mapped[datetime | None]
+    """When it was erased for its author: what is left says only that it was here."""
+    expired_at: Mapped[datetime | None]
+    """When its content was past keeping and dropped; who wrote it and what was decided stays."""
 
     __table_args__ = (
         reference("client_id", "clients"),

@@ -21,11 +21,11 @@ from veilleur.kernel.ids import new_id
 
 EventType = Literal[
     "decision.made", "decision.reversed", "item.held", "item.emergency", "catalogue.changed", "case.question",
-    "sla.warning", "sla.breached", "endpoint.disabled", "ping",
+    "case.returned", "sla.warning", "sla.breached", "endpoint.disabled", "ping",
 ]  # fmt: skip
 AgencyEventType = Literal[
     "sla.warning", "sla.breached", "queue.uncovered", "source.silent", "rule.anomaly", "endpoint.failing",
-    "usage.threshold", "case.escalated", "ping",
+    "usage.threshold", "case.escalated", "audit.sealed", "ping",
 ]  # fmt: skip
 KEPT_S = 30 * 86_400
 """How long events are kept, in seconds: the client's time to pull them."""

@@ -102,6 +102,7 @@ class Event(Tenanted):
         Index("ix_events_feed", "agency_id", "client_id", "sequence", postgresql_where="sequence IS NOT NULL"),
         Index("ix_events_unsequenced", "agency_id", "id", postgresql_where="sequence IS NULL"),
         Index("ix_events_held", "agency_id", "decision_id", postgresql_where="decision_id IS NOT NULL"),
+        Index("ix_events_item", "agency_id", "item_id", postgresql_where="item_id IS NOT NULL"),
         Index(None, "agency_id", "occurred_at"),
     )
 

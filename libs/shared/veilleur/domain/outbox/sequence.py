@@ -10,7 +10,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-_FIRST = text("INSERT INTO feed_counters (agency_id, last) VALUES (:agency_id, 0) ON CONFLICT DO NOTHING")
+# Not for an agency that has left: nothing of it may come back.
+_FIRST = text("""
+INSERT INTO feed_counters (agency_id, last) SELECT agency_id, 0 FROM agencies WHERE agency_id = :agency_id
+ON CONFLICT DO NOTHING
+""")
 _LOCK = text("SELECT last FROM feed_counters WHERE agency_id = :agency_id FOR UPDATE")
 _NUMBER = text("""
 WITH waiting AS (
@@ -27,7 +31,9 @@ async def sequence_events(session: AsyncSession, agency_id: UUID, limit: int) ->
     """Place up to `limit` committed events; how many there were."""
     mine = {"agency_id": agency_id}
     await session.execute(_FIRST, mine)
-    last = (await session.execute(_LOCK, mine)).scalar_one()
+    last = (await session.execute(_LOCK, mine)).scalar_one_or_none()
+    if last is None:
+        return 0
     numbered = await session.execute(_NUMBER, mine | {"wanted": limit, "last": last})
     given: int = numbered.rowcount  # type: ignore[attr-defined]  # a cursor result, as of every UPDATE
     if given:

@@ -39,6 +39,7 @@ async def lift_hold(session: AsyncSession, agency_id: UUID, hold_id: UUID, lift:
     await session.flush()
     await _free_item(session, item)
     await _resume(session, item)
+    await hint_work(session, agency_id, "erasure")
     details = {"item": show_id("itm", item.id), "class": hold.hold_class, "reason": lift.reason}
     deed = Deed(show_id("mem", lift.member_id), "legal_hold.lifted", show_id("hld", hold.id), item.client_id, details)
     await record_deeds(session, agency_id, [deed])

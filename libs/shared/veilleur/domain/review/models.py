@@ -141,6 +141,7 @@ class Case(Tenanted):
         ),
         Index("ix_cases_flagged", "agency_id", "due_at", postgresql_where="flag IS NOT NULL AND closed_at IS NULL"),
         Index("ix_cases_open", "agency_id", "due_at", "id", postgresql_where="closed_at IS NULL"),
+        Index(None, "agency_id", "item_id"),
         Index("ix_cases_closed", "agency_id", "closed_at", "id", postgresql_where="closed_at IS NOT NULL"),
         Index(
             "uq_cases_open_item", "agency_id", "item_id",

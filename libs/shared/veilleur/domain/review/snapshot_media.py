@@ -35,6 +35,7 @@ class Fetch:
     """A leased snapshot; `attempt` is its fence."""
 
     id: UUID
+    client_id: UUID
     url: str
     attempt: int
 
@@ -79,7 +80,7 @@ WITH chosen AS MATERIALIZED (
   ORDER BY due_at LIMIT :wanted FOR UPDATE SKIP LOCKED)
 UPDATE media_snapshots SET attempts = attempts + 1, due_at = app_now() + interval '{LEASE_S} seconds'
 FROM chosen WHERE media_snapshots.agency_id = :agency_id AND media_snapshots.id = chosen.id
-RETURNING media_snapshots.id, url, attempts, due_at
+RETURNING media_snapshots.id, client_id, url, attempts, due_at
 """)
 
 _DROP = text(f"""
@@ -109,7 +110,7 @@ async def begin_fetches(session: AsyncSession, agency_id: UUID, limit: int) -> l
     rows = (await session.execute(_BEGIN, {"agency_id": agency_id, "wanted": limit})).all()
     if rows:
         await hint_work(session, agency_id, "media", due_at=max(row.due_at for row in rows))
-    return [Fetch(row.id, row.url, row.attempts) for row in rows]
+    return [Fetch(row.id, row.client_id, row.url, row.attempts) for row in rows]
 
 
 async def finish_fetch(session: AsyncSession, agency_id: UUID, fetch: Fetch, result: Fetched | Missed) -> None:

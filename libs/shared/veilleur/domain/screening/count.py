@@ -12,14 +12,15 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.intake.models import Item
+from veilleur.domain.rules.document import CounterDeclaration
 from veilleur.domain.rules.facts import item_facts
 from veilleur.domain.screening.client_settings import ClientSettings, load_settings
 from veilleur.domain.screening.contexts import Place, read_contexts
 from veilleur.domain.screening.judge import MAX_ATTEMPTS, as_sent
 from veilleur.domain.screening.rule_sets import Published, RuleSetCache
-from veilleur.domain.screening.tally import Asked, Counts, ask_counters, list_counters, read_event_time
+from veilleur.domain.screening.tally import Asked, Counts, ask_counters, list_counters, name_count, read_event_time
 from veilleur.domain.tenancy.models import Client
-from veilleur.infra.counters import Counter
+from veilleur.infra.counters import Counter, Tally
 from veilleur.infra.db.among import is_among
 from veilleur.infra.worklist import hint_work
 
@@ -71,6 +72,30 @@ async def prepare_counts(
     items = await session.scalars(select(Item).where(*mine, Item.client_id.in_(counted)).order_by(Item.id))
     asked = [one for item in items for one in _ask_item(counted[item.client_id], item, present)]
     return CountRequest(asked, present, frozenset(counted)) if asked else None
+
+
+async def list_personal_tallies(
+    session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID], rule_sets: RuleSetCache
+) -> list[Tally]:
+    """What these items left in the counters that is theirs alone or their author's. What a counter tells apart by
+    something else, somebody else may have brought as well.
+    """
+    items = (await session.scalars(select(Item).where(Item.agency_id == agency_id, is_among(Item.id, item_ids)))).all()
+    clients = {item.client_id for item in items}
+    counted = {one.client_id: one for one in await _find_counted(session, agency_id, clients, rule_sets)}
+    present = await _read_present(session)
+    tallies: list[Tally] = []
+    for item in items:
+        if item.client_id not in counted:
+            continue
+        declared = counted[item.client_id].published.compiled.needs.counters
+        personal = {name_count(one.name) for one in declared if _is_personal(one)}
+        tallies += [one.tally for one in _ask_item(counted[item.client_id], item, present) if one.fact in personal]
+    return tallies
+
+
+def _is_personal(counter: CounterDeclaration) -> bool:
+    return counter.distinct is None or any(name.startswith("author.") for name in (*counter.key, counter.distinct))
 
 
 async def note_counts(session: AsyncSession, agency_id: UUID, counts: Counts) -> None:

@@ -14,7 +14,7 @@ from veilleur.domain.delivery.models import PlatformAction
 from veilleur.domain.intake.models import Item, ItemRevision, Report
 from veilleur.domain.review.models import Case
 from veilleur.domain.sla.models import Clock
-from veilleur.kernel.errors import NotFound
+from veilleur.kernel.errors import Gone, NotFound
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import Language, msg
 
@@ -28,6 +28,8 @@ async def find_item(
     item = (await session.scalars(query)).one_or_none()
     if item is None:
         raise NotFound(msg("There is no such item"))
+    if item.erased_at is not None:
+        raise Gone(msg("This item was erased"), slug="erased")
     return item
 
 

@@ -50,7 +50,8 @@ class NearDupKey(Base):
     key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     item_id: Mapped[UUID] = mapped_column(primary_key=True)
 
-    __table_args__ = (reference("client_id", "clients"), reference("item_id", "items"))
+    # No foreign key to the item: a check for each of the rows written most, and whoever erases an item erases these.
+    __table_args__ = (reference("client_id", "clients"), Index(None, "agency_id", "item_id"))
 
 
 class RuleActs(Base):

@@ -54,6 +54,11 @@ def ask_counters(
     return [asked for mark in list_marks(compiled, facts) for asked in _ask(item, at, mark, by_name[mark.counter.name])]
 
 
+def name_count(counter: str) -> str:
+    """The fact that a counter's value is."""
+    return f"counter('{counter}')"
+
+
 def read_event_time(item: Mapping[str, object], received_at: datetime) -> datetime:
     """When an item was written, as its sender says; never after it was received."""
     said = item.get("created_at")
@@ -83,5 +88,5 @@ def _ask(item: ItemRevision, at: datetime, mark: Mark, counter: Counter) -> list
     if mark.counts is None:
         return []
     member = (mark.member or str(item[0])) if mark.counts else None
-    fact = f"counter('{mark.counter.name}')"
+    fact = name_count(mark.counter.name)
     return [Asked(item, fact, Tally(counter, key, at.timestamp(), member)) for key in mark.keys]

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from veilleur.domain.tenancy.keyring import Keyring
 from veilleur.domain.tenancy.models import Credential, Member
 from veilleur.infra.db.session import NOBODY, Database, Scope
-from veilleur.infra.security.sealing import Sealer
 
 TTL_S = 5.0
 PATIENCE_S = 1.5
@@ -68,9 +68,9 @@ def source_aad(agency_id: UUID, source_id: UUID) -> str:
 class Lookups:
     """The cached look-ups of one process."""
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
-        self._sealer = sealer
+        self._keyring = keyring
         self._sources: _Kept[UUID, FoundSource] = _Kept(self._load_source)
         self._credentials: _Kept[bytes, FoundCredential] = _Kept(self._load_credential)
         self._issued: _Kept[tuple[UUID, UUID], UUID] = _Kept(self._load_issued)
@@ -99,6 +99,7 @@ class Lookups:
         if row is None:
             return None
         aad = source_aad(row.agency_id, source_id)
+        sealer = await self._keyring.sealer_for(row.agency_id, row.secrets)
         return FoundSource(
             source_id=source_id,
             agency_id=row.agency_id,
@@ -107,7 +108,7 @@ class Lookups:
             mode=row.mode,
             time_zone=row.time_zone,
             interim=row.interim,
-            secrets=tuple(self._sealer.open(sealed, aad) for sealed in row.secrets),
+            secrets=tuple(sealer.open(sealed, aad) for sealed in row.secrets),
             settings=row.settings,
         )
 

@@ -101,7 +101,7 @@ class Source(Tenanted):
     __table_args__ = (
         reference("client_id", "clients"),
         UniqueConstraint("agency_id", "client_id", "name"),
-        CheckConstraint("mode IN ('live', 'test', 'observe', 'paused')", name="mode"),
+        CheckConstraint("mode IN ('live', 'test', 'observe', 'paused', 'closed')", name="mode"),
     )
 
 
@@ -212,6 +212,26 @@ class LoginCode(Tenanted):
         UniqueConstraint("agency_id", "code_hash"),
         Index("ix_login_codes_lookup", "code_hash"),
     )
+
+
+class DataKey(Tenanted):
+    """The key that an agency's secrets are sealed with, or one client's; itself sealed by a master key."""
+
+    __tablename__ = "data_keys"
+
+    client_id: Mapped[UUID | None]
+    sealed: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    retired_at: Mapped[datetime | None]
+    """Opens what it sealed, and seals nothing more."""
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        Index(
+            "uq_data_keys_current", "agency_id", "client_id",
+            unique=True, postgresql_nulls_not_distinct=True, postgresql_where="retired_at IS NULL",
+        ),
+    )  # fmt: skip
 
 
 class IssuerKey(Base):

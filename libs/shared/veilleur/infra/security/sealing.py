@@ -49,6 +49,24 @@ class Sealer:
         keys = [_read_master_key(each) for each in (text, *retired)]
         return cls({_name_key(key): key for key in keys}, _name_key(keys[0]))
 
+    @property
+    def current(self) -> str:
+        """The id of the key that seals."""
+        return self._current.decode()
+
+    @property
+    def key_ids(self) -> frozenset[str]:
+        return frozenset(key_id.decode() for key_id in self._ciphers)
+
+    def extend(self, keys: Mapping[str, bytes], current: str | None = None) -> "Sealer":
+        """A sealer that opens with these keys as well, and seals with `current` of them."""
+        if current is not None and current not in keys:
+            raise ValueError(f"there is no key {current!r} to seal with")
+        return _Extended(
+            self._ciphers | {key_id.encode(): AESGCM(key) for key_id, key in keys.items()},
+            self._current if current is None else current.encode(),
+        )
+
     def seal(self, plaintext: bytes, aad: str) -> bytes:
         """`plaintext` sealed for the place `aad`; two calls never give the same bytes."""
         header = bytes((_VERSION, len(self._current))) + self._current
@@ -68,6 +86,21 @@ class Sealer:
             return cipher.decrypt(nonce, ciphertext, header + aad.encode())
         except InvalidTag:
             raise SealBroken(f"sealed for another place than {aad}, or altered") from None
+
+
+class _Extended(Sealer):
+    """A sealer of ciphers that are there already."""
+
+    __slots__ = ()
+
+    def __init__(self, ciphers: Mapping[bytes, AESGCM], current: bytes) -> None:
+        self._ciphers = dict(ciphers)
+        self._current = current
+
+
+def read_key_id(blob: bytes) -> str:
+    """The id of the key that a sealed value was sealed with."""
+    return blob[2 : 2 + blob[1]].decode(errors="replace") if len(blob) > 1 else ""
 
 
 _VERSION = 1

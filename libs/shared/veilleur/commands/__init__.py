@@ -1,0 +1,1 @@
+"""What operators run beside the services: checking the trail, changing master keys."""

@@ -1,0 +1,81 @@
+"""Sealing the trail, erasing, and letting clients go."""
+
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+
+from veilleur.domain.custody.advance_erasure import Progress, advance_author, list_counted_items, resume_held
+from veilleur.domain.custody.advance_offboarding import advance_offboarding, list_offboardings
+from veilleur.domain.custody.erase_tables import advance_client, advance_departure
+from veilleur.domain.custody.models import Erasure
+from veilleur.domain.custody.seal_audit import seal_entries
+from veilleur.domain.screening.count import list_personal_tallies
+from veilleur.infra.counters import CountersUnavailableError
+from veilleur.infra.db.session import Scope
+from veilleur_worker.parts import Parts
+
+SEAL_BATCH = 2_000
+
+_log = structlog.get_logger(__name__)
+
+
+async def drain_audit(parts: Parts, agency_id: UUID) -> None:
+    """Seal what was committed since the last seal."""
+    full = True
+    while full and not parts.stopping.is_set():
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            seal = await seal_entries(session, parts.sealer, agency_id, SEAL_BATCH)
+        full = seal is not None and seal.last_place - seal.first_place + 1 == SEAL_BATCH
+
+
+async def drain_erasures(parts: Parts, agency_id: UUID) -> None:
+    """Go on with every erasure that can go on, a batch a commit."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        await resume_held(session, agency_id)
+        running = select(Erasure.id, Erasure.kind).where(Erasure.agency_id == agency_id, Erasure.state == "running")
+        erasures = (await session.execute(running.order_by(Erasure.id))).all()
+    for erasure_id, kind in erasures:
+        if kind == "author":
+            await _forget_counts(parts, agency_id, erasure_id)
+        progress: Progress = "more"
+        while progress == "more" and not parts.stopping.is_set():
+            async with parts.database.transaction(Scope(agency_id)) as session:
+                if kind == "client":
+                    progress = await advance_client(session, agency_id, erasure_id)
+                else:
+                    progress = await advance_author(session, parts.sealer, agency_id, erasure_id)
+    progress = "more"
+    while progress == "more" and not parts.stopping.is_set():
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            progress = await advance_departure(session, agency_id)
+
+
+async def drain_offboardings(parts: Parts, agency_id: UUID) -> None:
+    """Go on with clients that leave."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        leaving = await list_offboardings(session, agency_id)
+    for offboarding_id in leaving:
+        more = True
+        while more and not parts.stopping.is_set():
+            async with parts.database.transaction(Scope(agency_id)) as session:
+                more = await advance_offboarding(session, parts.sealer, agency_id, offboarding_id)
+
+
+async def _forget_counts(parts: Parts, agency_id: UUID, erasure_id: UUID) -> None:
+    """Take an author out of the counters, as long as their items say where they are. Without Valkey it goes on: what is
+    left there are hashes, which end with their windows.
+    """
+    after: UUID | None = None
+    while True:
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            page = await list_counted_items(session, parts.sealer, agency_id, erasure_id, after)
+            tallies = await list_personal_tallies(session, agency_id, page, parts.rule_sets)
+        if not page:
+            return
+        after = page[-1]
+        try:
+            await parts.counters.forget(tallies)
+        except CountersUnavailableError:
+            _log.warning("counts_not_forgotten", agency_id=str(agency_id))
+            return
