@@ -36,14 +36,15 @@ async def lock_usage(session: AsyncSession, agency_id: UUID, client_id: UUID) ->
 async def close_period(session: AsyncSession, period: BillingPeriod, member_id: UUID) -> None:
     """`Conflict` while its last day is not over, when it is closed already, or when facts and records differ.
 
-    What came late for other periods, and was not billed yet, is billed in this one.
+    What came late for other periods, and was not billed yet, is billed in this one. Facts and records are compared
+    before anybody has to wait: they are committed together, so that every snapshot shows both or neither.
     """
+    await _require_over(session, period)
+    await _require_agreement(session, period)
     await lock_usage(session, period.agency_id, period.client_id)
     await session.refresh(period, with_for_update=True)
     if period.state == "closed":
         raise Conflict(msg("The period is closed"), slug="period-closed")
-    await _require_over(session, period)
-    await _require_agreement(session, period)
     of_client = BillingPeriod.agency_id == period.agency_id, BillingPeriod.client_id == period.client_id
     following = select(func.coalesce(func.max(BillingPeriod.close_number), 0) + 1).where(*of_client)
     period.close_number = (await session.execute(following)).scalar_one()
