@@ -123,7 +123,7 @@ class Machine:
         client = _post(owner, "/owner/v1/clients", {"slug": "bench", "name": "Bench", "time_zone": "Europe/Paris"})
         base = f"/owner/v1/clients/{client['id']}"
         source = _post(owner, f"{base}/sources", {"kind": "standard", "name": "main"})
-        scopes = ["ingest:write", "items:read"]
+        scopes = ["ingest:write", "items:read", "endpoints:write"]
         key = _post(owner, f"{base}/credentials", {"kind": "api_key", "name": "server", "scopes": scopes})
         documents: list[Any] = list(versions)
         if rules is not None and not documents:
@@ -148,7 +148,7 @@ def open_machine(*, track_commits: bool = False) -> Iterator[Machine]:
             create_roles(engines.admin_url, RolePasswords(PASSWORD, PASSWORD, PASSWORD))
             create_database(engines.admin_url, DATABASE)
             migrate_to_head(role_url(engines.admin_url, OWNER, PASSWORD, DATABASE))
-            ports = choose_ports(("api", "admin", "bare"), {})
+            ports = choose_ports(("api", "admin", "bare", "sink", "mute"), {})
             yield Machine(
                 DevContext(
                     state=folder,

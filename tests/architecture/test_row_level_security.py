@@ -38,6 +38,9 @@ APPEND_ONLY = {
 }
 
 DELETABLE = {
+    ("member_identities", "veilleur_app"): "who was linked stands in the trail",
+    ("member_sessions", "veilleur_worker"): "log-ins are kept for thirty days",
+    ("refresh_tokens", "veilleur_worker"): "and go with their log-in",
     ("grants", "veilleur_app"): "a member stops serving a client",
     ("routing_rules", "veilleur_app"): "the list is replaced whole",
     ("shifts", "veilleur_app"): "a shift is over; who worked stands in the assignments",
@@ -69,6 +72,9 @@ DELETABLE = {
     ("provider_questions", "veilleur_worker"): "as long; what rules were told stands in the evaluation",
 }
 
+LOOKED_UP |= {"identity_providers", "refresh_tokens"}
+LOOKUPS |= {"find_identity_providers", "find_login_provider", "find_refresh_token"}
+
 NOT_AGENCY_FIRST = {
     "uq_agencies_slug": "the operator names agencies by slug, before any agency is known",
     "pk_issuer_keys": "untenanted",
@@ -81,6 +87,8 @@ INDEXES_NOT_AGENCY_FIRST = {
     "ex_contracts_no_overlap": "begins with the agency as a range, which a GiST index can compare",
     "ex_billing_periods_no_overlap": "begins with the agency as a range, which a GiST index can compare",
     "ix_credentials_lookup": "a key is found by its hash before its agency is known; not unique",
+    "ix_identity_providers_lookup": "a token names its issuer before its agency is known; not unique",
+    "ix_refresh_tokens_lookup": "a token is found by its hash before its agency is known; not unique",
     "ix_login_codes_lookup": "a code is found by its hash before its agency is known; not unique",
 }
 

@@ -4,7 +4,7 @@ import gzip
 import ssl
 import time
 from contextlib import asynccontextmanager
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import httpcore
 import httpx
@@ -138,6 +138,25 @@ async def test_the_address_that_was_judged_is_the_one_dialled():
     inner = Recorder()
     await backend(inner, "::ffff:93.184.216.34", "2606:4700::1").connect_tcp("hooks.example.com", 443, timeout=4.0)
     assert inner.dialled == [("93.184.216.34", 443, 2.0)]
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [("127.0.0.1", True), ("::ffff:127.0.0.1", True), ("8.8.8.8", False), ("192.0.2.1", False)],
+)
+def test_an_address_of_this_machine_is_known_without_a_packet(address, own):
+    assert dial.is_own(ip_address(address)) is own
+
+
+async def test_a_public_address_of_this_very_machine_is_not_called(monkeypatch):
+    monkeypatch.setattr(dial, "is_own", lambda address: str(address) == "93.184.216.34")
+    for policy, refused in ((PUBLIC_ONLY, True), (EgressPolicy((ip_network("93.184.216.0/24"),)), False)):
+        vetting = dial.vet_host("mine.example", 443, policy, answering("93.184.216.34"), secure=True)
+        if refused:
+            with pytest.raises(EgressBlocked):
+                await vetting
+        else:
+            assert await vetting == ["93.184.216.34"]
 
 
 async def test_a_rebinding_name_server_gets_no_second_say():
@@ -427,8 +446,8 @@ async def test_the_guard_really_sits_in_the_pool_of_this_httpx():
     """httpx gives no public way in; should it move the pool, this fails before anything is called."""
     async with build_client(PUBLIC_ONLY, 1.0, resolve=answering("93.184.216.34")) as client:
         for url in ("https://hooks.example.com/", "http://hooks.example.com/"):
-            pool = client._transport_for_url(httpx.URL(url))._pool
-            assert isinstance(pool._network_backend, GuardedBackend)
+            pools = client._transport_for_url(httpx.URL(url))._pool.pools
+            assert all(isinstance(pool._network_backend, GuardedBackend) for pool in pools)
 
 
 async def test_an_httpx_that_keeps_its_pool_elsewhere_is_refused(monkeypatch):

@@ -20,6 +20,7 @@ from veilleur.domain.alarms.record import Trouble, raise_alarm
 from veilleur.domain.custody.models import Offboarding
 from veilleur.domain.providers.models import CachedScores, ProviderCalls, ProviderQuestion
 from veilleur.domain.screening.windows import find_count_time
+from veilleur.domain.tenancy.connect_provider import link_identity
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import new_id, parse_id, show_id
 from veilleur_api.openapi import build_documents
@@ -83,6 +84,9 @@ class Tenant:
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
         own = {
+            "identity_provider_id": self.ids["identity_provider"],
+            "identity_id": self.ids["identity"],
+            "grant_id": self.ids["break_glass"],
             "member_id": self.ids["member"],
             "calendar_id": self.ids["calendar"],
             "breach_id": self.ids["clock"],
@@ -129,6 +133,7 @@ async def settle(world, name: str) -> Tenant:
         "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
         "provider_id": provider_id,
     }  # fmt: skip
+    ids |= await set_up_identity(world, agency, me["id"])
     assert await Drains(world.worker).run("audit", parse_id("agc", agency.id))
     [clock] = await world.fetch(
         "SELECT id FROM sla_clocks WHERE agency_id = $1 ORDER BY id LIMIT 1", parse_id("agc", agency.id)
@@ -184,6 +189,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     severe = await take(world, moderator, client)
     found = {"fence": severe["fence"], "class": "terror"}
     await moderator.call("POST", f"/moderator/v1/assignments/{severe['id']}/quarantine", found, 200)
+    await owner.call("PUT", f"{client.base}/quota", {"items_per_day": 10**9}, 200)
     holds = (await owner.call("GET", f"/owner/v1/legal-holds?client={client.id}"))["data"]
     in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", media=MEDIA, **author)
     held = await take(world, moderator, client)
@@ -281,6 +287,23 @@ async def set_up_provider(world, agency: Agency, homes: list[Household]) -> str:
     return made
 
 
+async def set_up_identity(world, agency: Agency, member_id: str) -> dict[str, str]:
+    """A provider that knows a member, and a look of the operator's."""
+    provider = {"name": NEVER_ANSWERED, "issuer": f"http://127.0.0.1:9/{unique('i')}", "audience": "veilleur-api"}
+    made: str = (await agency.owner.call("POST", "/owner/v1/identity-providers", provider, 201))["id"]
+    agency_id = parse_id("agc", agency.id)
+    async with world.parts.database.transaction(Scope(agency_id)) as session:
+        whose = parse_id("idp", made), unique("sub"), parse_id("mem", member_id)
+        await link_identity(session, agency_id, *whose)
+    identities = await agency.owner.call("GET", f"/owner/v1/members/{member_id}/identities")
+    look = {"reason": NEVER_ANSWERED, "minutes": 5}
+    operator = Caller(world.admin, world.operator.key)
+    await operator.call("PUT", f"/admin/v1/agencies/{agency.id}/quota", {"items_per_day": 10**9}, 200)
+    await world.parts.gate.settle()
+    grant = await operator.call("POST", f"/admin/v1/agencies/{agency.id}/break-glass", look, 201)
+    return {"identity_provider": made, "identity": identities["data"][0]["id"], "break_glass": grant["id"]}
+
+
 async def screen(world, client: Client) -> None:
     """What the worker would do with what this client's agency received."""
     (row,) = await world.fetch("SELECT agency_id FROM clients WHERE id = $1", parse_id("cli", client.id))
@@ -314,6 +337,8 @@ ACTOR: Json = {
     "credentials": {"url": "http://127.0.0.1:9", "api_key": NEVER_ANSWERED},
 }
 BODIES: dict[str, Callable[[], Json]] = {
+    "put_client_quota": lambda: {"items_per_s": 1},
+    "change_identity_provider": lambda: {"name": "Mine now", "active": False},
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
     "skip_assignment": lambda: {"fence": 1, "reason": "other"},
@@ -440,6 +465,9 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
 }
 
 ALONE = {
+    "revoke_token": "ends what its bearer holds, names no id",
+    "begin_login": "reads a provider's public face; what it trusts is tried in tests of its own",
+    "finish_login": "believes its own cookie only",
     "receive_webhook": "answers to signatures only",
     "answer_handshake": "answers to who knows the source and its verify token",
     "send_heartbeat": "answers for each lease apart",
@@ -447,6 +475,7 @@ ALONE = {
     "set_my_status": "names no id",
     "set_care": "names no id",
     "set_own_care": "names no id",
+    "create_identity_provider": "names no id",
     "create_queue": "names no id",
     "create_agency_list": "names no id",
     "create_agency_endpoint": "names no id",
@@ -565,6 +594,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
         "approve_usage_entry", "close_billing_period",
+        "end_break_glass_grant",
         "ping_endpoint", "ping_agency_endpoint", "ping_own_endpoint", "redeliver_delivery", "redeliver_own_delivery",
         "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",

@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from veilleur_api.admin import agencies
+from veilleur_api.admin import agencies, break_glass
+from veilleur_api.admin import quotas as agency_quotas
 from veilleur_api.ingest import account, answers, authors, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.ingest import deliveries as ingest_deliveries
@@ -27,7 +28,9 @@ from veilleur_api.owner import (
     deliveries,
     endpoints,
     legal_holds,
+    limits,
     lists,
+    logins,
     macros,
     members,
     near_duplicates,
@@ -76,6 +79,8 @@ MODERATOR: tuple[APIRouter, ...] = (
 )
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
+    limits.router,
+    logins.router,
     config.router,
     connections.router,
     client_endpoints.router,
@@ -116,4 +121,4 @@ OWNER: tuple[APIRouter, ...] = (
     offboarding.router,
     audit.router,
 )
-ADMIN: tuple[APIRouter, ...] = (agencies.router,)
+ADMIN: tuple[APIRouter, ...] = (agencies.router, break_glass.router, agency_quotas.router)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from veilleur.domain.tenancy.models import Role
 
 _CONFIGURE = frozenset({
+    "identity:read", "identity:write",
     "clients:read", "clients:write", "catalogue:write", "rules:read", "rules:write", "members:read", "members:write",
     "queues:write", "shifts:write", "cases:steer", "calendars:write", "sla:write", "credentials:write",
     "deliveries:read", "deliveries:write", "alarms:read", "notices:read", "notices:write", "sla:read",
@@ -17,10 +18,14 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {
                        "shifts:write", "cases:steer", "deliveries:read", "deliveries:write", "alarms:read",
                        "notices:read", "sla:read"}),
     "moderator": frozenset({"cases:work"}),
-    "auditor": frozenset({"clients:read", "rules:read", "members:read", "deliveries:read", "usage:read",
+    "auditor": frozenset({"identity:read",
+                          "clients:read", "rules:read", "members:read", "deliveries:read", "usage:read",
                           "alarms:read", "notices:read", "sla:read", "audit:read"}),
     "accountant": frozenset({"clients:read", "usage:read", "usage:write", "pricing:read", "pricing:write"}),
 }  # fmt: skip
+
+BREAK_GLASS = ROLE_PERMISSIONS["owner"] - {"cases:work"}
+"""What the operator may read in an emergency (`GET` alone): what the owner sees, without the moderators' desk."""
 
 SCOPES = (
     "ingest:write",

@@ -42,8 +42,6 @@ class _Line:
 
 
 _lines: dict[UUID, _Line] = {}
-_waiting: set[UUID] = set()
-"""Agencies that found no room in the air."""
 
 
 async def drain_deliveries(parts: Parts, agency_id: UUID) -> None:
@@ -84,10 +82,7 @@ async def _take(parts: Parts, agency_id: UUID, line: _Line) -> Exception | None:
     try:
         while line.asked_again and not parts.stopping.is_set():
             line.asked_again = False
-            room = min(SEND_BATCH, MOST_IN_AIR - sum(len(one.in_air) for one in _lines.values()))
-            if room <= 0:
-                _waiting.add(agency_id)
-                return None
+            room = await _find_room()
             async with parts.database.transaction(Scope(agency_id)) as session:
                 attempts = await begin_attempts(session, agency_id, room)
             for attempt in attempts:
@@ -100,6 +95,14 @@ async def _take(parts: Parts, agency_id: UUID, line: _Line) -> Exception | None:
     finally:
         line.taking = None
     return None
+
+
+async def _find_room() -> int:
+    """How many more calls this process may make; waits until it is one at least."""
+    while (room := MOST_IN_AIR - sum(len(line.in_air) for line in _lines.values())) <= 0:
+        in_air = [task for line in _lines.values() for task in line.in_air]
+        await asyncio.wait(in_air, return_when=asyncio.FIRST_COMPLETED)
+    return min(SEND_BATCH, room)
 
 
 async def _deliver(parts: Parts, agency_id: UUID, line: _Line, attempt: Attempt) -> None:
@@ -128,9 +131,7 @@ async def _record(parts: Parts, agency_id: UUID, line: _Line) -> None:
                 await asyncio.sleep(LINGER_S)
             group, line.answered = line.answered, []
             await _record_group(parts, agency_id, group)
-            for concerned in (agency_id, *_waiting):
-                _ask_for_more(parts, concerned, _lines[concerned])
-            _waiting.clear()
+            _ask_for_more(parts, agency_id, line)
             await asyncio.sleep(0)
     finally:
         line.recording = None

@@ -15,6 +15,7 @@ from veilleur.domain.delivery.finish import finish_attempt
 from veilleur.domain.outbox.endpoints import endpoint_aad
 from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.ids import new_id, read_id
+from veilleur_worker import deliver
 from veilleur_worker.drains import Drains
 from veilleur_worker.send import send
 
@@ -287,6 +288,24 @@ async def test_no_more_is_leased_than_asked_for(world, receiver, limit):
     await line.decide()
     assert len(await begin(line, limit)) == limit
     assert len(await begin(line)) == 7 - limit
+
+
+async def test_beginners_side_by_side_lease_no_more_than_the_endpoint_allows(world, receiver):
+    line = await open_line(world, receiver)
+    await line.change(concurrency=3)
+    await line.decide_many(9)
+    begun = await asyncio.gather(*(begin(line) for _ in range(4)))
+    assert sum(map(len, begun)) == 3
+    await world.move_clock(timedelta(seconds=LEASE_S + 1))
+    assert len(await begin(line)) == 3
+
+
+async def test_a_process_with_no_room_in_the_air_sends_as_soon_as_there_is_some(world, receiver, monkeypatch):
+    monkeypatch.setattr(deliver, "MOST_IN_AIR", 2)
+    line = await open_line(world, receiver)
+    await line.decide_many(9)
+    await line.drain()
+    assert len(receiver.calls) == 9
 
 
 # --- Receivers that hang

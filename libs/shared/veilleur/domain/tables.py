@@ -18,7 +18,9 @@ from veilleur.domain.review import snapshot_models as snapshots
 from veilleur.domain.rules import models as rules
 from veilleur.domain.screening import models as screening
 from veilleur.domain.sla import models as sla
+from veilleur.domain.tenancy import identity_models as identity
 from veilleur.domain.tenancy import models as tenancy
+from veilleur.domain.tenancy import quota_models as quotas
 from veilleur.domain.trials import models as trials
 from veilleur.infra import heartbeat
 from veilleur.infra.db.base import Base
@@ -32,11 +34,13 @@ __all__ = [
     "decisions",
     "delivery",
     "heartbeat",
+    "identity",
     "intake",
     "metering",
     "outbox",
     "oversight",
     "providers",
+    "quotas",
     "review",
     "rules",
     "screening",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from veilleur.domain.intake.envelope import DeletionIn, EnvelopeIn, ItemIn, ReportedIn
+from veilleur_api.quota_documents import QuotaOut
 from veilleur_api.rulings import RulingIn
 from veilleur_api.words import Sentence
 
@@ -122,6 +123,7 @@ class MeOut(BaseModel):
     client: dict[str, Any]
     credential: dict[str, Any]
     limits: dict[str, int]
+    quota: QuotaOut
     sources: list[dict[str, Any]]
 
 

@@ -20,8 +20,8 @@ from veilleur.kernel.ids import parse_id, read_id, show_id
 from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.grants import LOGIN_CODE
 from veilleur_api.guard import guarded_router, needs
-from veilleur_api.oauth import LOGIN_CODE
 from veilleur_api.owner.common import page_by_id
 from veilleur_api.owner.documents import MemberIn, MemberPatch
 from veilleur_api.principals import authorise_member

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import httpcore
 import httpx
 
-from veilleur.infra.outbound.egress import EgressPolicy, may_dial, read_address, unwrap_address
+from veilleur.infra.outbound.egress import Address, EgressPolicy, is_allowed, may_dial, read_address, unwrap_address
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import msg
 
@@ -85,8 +85,25 @@ async def vet_host(host: str, port: int, policy: EgressPolicy, resolve: Resolver
         address = read_address(answer)
         if address is None or not may_dial(policy, address, port, secure=secure):
             raise EgressBlocked
+        if not is_allowed(policy, address) and is_own(address):
+            raise EgressBlocked
         vetted.append(str(unwrap_address(address)))
     return vetted
+
+
+def is_own(address: Address) -> bool:
+    """Whether an address is this machine's own, a public one too: the kernel would call it from itself.
+
+    A datagram socket that is told whom to talk to sends nothing; it only chooses where it would send from.
+    """
+    address = unwrap_address(address)
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), 9))
+            return bool(probe.getsockname()[0] == str(address))
+    except OSError:
+        return False  # no way leads there, so no call does either
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):

@@ -34,10 +34,15 @@ def may_dial(policy: EgressPolicy, address: Address, port: int, *, secure: bool)
 
     Public addresses with TLS on port 443 or 8443, and whatever the policy allows.
     """
-    address = unwrap_address(address)
-    if any(address in network for network in policy.allow):
+    if is_allowed(policy, address):
         return 0 < port <= _LAST_PORT
     return secure and port in PORTS and is_public(address)
+
+
+def is_allowed(policy: EgressPolicy, address: Address) -> bool:
+    """Whether the operator opened the network that an address is in."""
+    address = unwrap_address(address)
+    return any(address in network for network in policy.allow)
 
 
 def is_public(address: Address) -> bool:

@@ -6,10 +6,13 @@ proxies of the environment not used, cookies not kept.
 
 import asyncio
 import ssl
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib.util import find_spec
+from typing import Self
 
 import httpcore
 import httpx
@@ -24,10 +27,17 @@ from veilleur.infra.outbound.dial import (
 )
 from veilleur.infra.outbound.egress import EgressPolicy
 
+if find_spec("sniffio") is None:
+    # httpcore asks for it several times a call: where it is not installed, every question would search the whole path.
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
+
 BODY_CAP = 65_536
+POOLS = 16
+"""A pool looks at all of its connections for every request: many small ones cost a fraction of one that has all."""
 MOST_CONNECTIONS = 400
-"""More than a process has calls in the air: none waits for another's connection."""
-MOST_IDLE = 100
+"""Of one pool; more than a process has calls in the air: none waits for another's connection."""
+MOST_IDLE = 32
+IDLE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +130,7 @@ class _GuardedTransport(httpx.AsyncHTTPTransport):
         super().__init__(verify=context, trust_env=False)
         if not isinstance(getattr(self, "_pool", None), httpcore.AsyncConnectionPool):
             raise TypeError("this httpx keeps its pool elsewhere: the guard would be bypassed")
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=context,
-            max_connections=MOST_CONNECTIONS,
-            max_keepalive_connections=MOST_IDLE,
-            network_backend=backend,
-        )
+        self._pool = _Pools(backend, context)  # type: ignore[assignment]  # does what httpx asks of one
         self._scheme = scheme
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -133,6 +138,36 @@ class _GuardedTransport(httpx.AsyncHTTPTransport):
         if request.url.scheme != self._scheme or request.url.userinfo:
             raise EgressBlocked
         return await super().handle_async_request(request)
+
+
+class _Pools:
+    """Connections by the address that is called; calls of one address find each other's."""
+
+    def __init__(self, backend: GuardedBackend, context: ssl.SSLContext) -> None:
+        self.pools = [
+            httpcore.AsyncConnectionPool(
+                ssl_context=context,
+                max_connections=MOST_CONNECTIONS,
+                max_keepalive_connections=MOST_IDLE,
+                keepalive_expiry=IDLE_S,
+                network_backend=backend,
+            )
+            for _ in range(POOLS)
+        ]
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        url = request.url
+        return await self.pools[hash((url.host, url.port, url.target)) % POOLS].handle_async_request(request)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        for pool in self.pools:
+            await pool.aclose()
 
 
 async def _read_capped(response: httpx.Response, cap: int) -> bytes:
