@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from tests.support.billing import BUYER, TAX, plan_by_item, read_statement, sign
-from tests.support.people import Agency, Caller, Client, Json
+from tests.support.invoicing import PROFILE, set_up_seller
+from tests.support.people import Agency, Caller, Client, Json, unique
 from tests.support.world import BASE_URL, World
 from veilleur.kernel.ids import new_id, show_id
 from veilleur_api.app import create_app
@@ -333,6 +334,18 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         },
         "/owner/v1/clients/{client_id}/usage-thresholds": {"kind": "quantity", "value": "1", "meter": "m"},
         "/owner/v1/clients/{client_id}/contracts/{contract_id}/end": {"ends_on": "2031-01-01", "reason": "r"},
+        "/owner/v1/billing-profile": PROFILE,
+        "/owner/v1/billing-runs": {"period": "2026-01"},
+        "/owner/v1/members/{member_id}/cost-rates": {"from": "2026-01-01", "per_hour": "16", "currency": "EUR"},
+        "/owner/v1/clients/{client_id}/quotes": OFFER,
+        "/owner/v1/clients/{client_id}/quotes/{quote_id}/accept": {"name": "n", "digest": "0" * 64},
+        "/owner/v1/clients/{client_id}/invoices": {"period": "2026-01", "language": "fr"},
+        "/owner/v1/clients/{client_id}/invoices/{invoice_id}/lines": LINE,
+        "/owner/v1/clients/{client_id}/invoices/{invoice_id}/exchange": {"rate": "1.1", "on": "2026-01-01", "source": "s"},
+        "/owner/v1/clients/{client_id}/invoices/{invoice_id}/payments": {"amount": "1.00", "paid_on": "2026-01-01"},
+        "/owner/v1/clients/{client_id}/invoices/{invoice_id}/credit-notes": {
+            "reason": "r", "lines": [{"id": "x", "quantity": "1"}],
+        },
         "/moderator/v1/assignments": {"hold": 1, "queues": ["default"]},
         "/moderator/v1/heartbeat": {"assignments": [{"id": ids["assignment_id"], "fence": 1}]},
         "/moderator/v1/assignments/{assignment_id}/decision": {
@@ -341,6 +354,16 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         "/moderator/v1/assignments/{assignment_id}/notes": {"text": "t", "pin": "case"},
     }  # fmt: skip
     return examples.get(path)
+
+
+OFFER: Json = {
+    "rate_plan": {"code": "x", "version": 1}, "starts_on": "2031-01-01", "valid_until": "2030-01-01", "buyer": BUYER, "tax": TAX,
+    "services": [{"title": "t", "description": "d"}], "terms": {"cancellation": "c", "other": ["o"]},
+    "estimate": {"decision.human": [{"quantity": "1", "dims": {"grade": "x"}}]},
+}  # fmt: skip
+LINE: Json = {
+    "description": {"en": "x"}, "quantity": "1", "unit_price": "1", "from": "2026-01-01", "to": "2026-01-02",
+}  # fmt: skip
 
 
 def find_fields(document: Json, operation: Json) -> tuple[str, ...]:
@@ -406,7 +429,21 @@ async def furnish(agency: Agency, client: Client, member_id: str) -> dict[str, s
     made["period_id"] = (await read_statement(client, "2026-05"))["billing_period"]
     done = {"meter": "content.piece", "quantity": "1", "occurred_at": "2026-05-01T00:00:00Z", "note": "n"}
     made["entry_id"] = (await client.owner.call("POST", f"{client.base}/usage-entries", done, 201))["id"]
-    return made
+    return made | await bill(agency, client)
+
+
+async def bill(agency: Agency, client: Client) -> dict[str, str]:
+    """A seller, a quote, a draft with a line added by hand, a month end."""
+    await set_up_seller(agency)
+    code = unique("plan")
+    await agency.owner.call("POST", "/owner/v1/rate-plans", plan_by_item() | {"code": code}, 201)
+    offer = OFFER | {"rate_plan": {"code": code, "version": 1}}
+    quote = await agency.owner.call("POST", f"{client.base}/quotes", offer, 201)
+    invoice = await agency.owner.call("POST", f"{client.base}/invoices", {}, 201)
+    path = f"{client.base}/invoices/{invoice['id']}/lines"
+    [line] = (await agency.owner.call("POST", path, LINE, 201))["manual_lines"]
+    run = await agency.owner.call("POST", "/owner/v1/billing-runs", {"period": "2026-02"}, 201)
+    return {"invoice_id": invoice["id"], "quote_id": quote["id"], "line_id": line["id"], "run_id": run["id"]}
 
 
 async def hold_a_case(world: World, agency: Agency, client: Client) -> tuple[Caller, dict[str, str]]:

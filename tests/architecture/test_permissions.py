@@ -46,6 +46,7 @@ SHAPES = {
     "hold_id": "hld", "media_id": "med",
     "agency_endpoint_id": "end", "breach_id": "clk",
     "provider_id": "prv", "action_id": "pac",
+    "invoice_id": "inv", "quote_id": "quo", "run_id": "brn", "line_id": "inv",
     "external_id": "usg", "erasure_id": "ers", "offboarding_id": "ofb", "agency_id": "agc",
     "delivery_id": "dlv",
 }  # fmt: skip

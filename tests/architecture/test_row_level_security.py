@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from tests.support.billing import sign
+from tests.support.invoicing import issue, set_up_seller
 from veilleur.kernel.ids import parse_id
 from veilleur_worker.drains import Drains
 
@@ -31,6 +32,8 @@ APPEND_ONLY = {
     "audit_places",
     "audit_seals",
     "usage_records",
+    "invoice_files",
+    "payments",
     "sla_events",
     "calendars",
     "sla_policies",
@@ -47,6 +50,7 @@ DELETABLE = {
     ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
+    ("invoices", "veilleur_app"): "a draft has no number yet; the database refuses the others",
     ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
@@ -64,6 +68,7 @@ DELETABLE = {
     ("reports", "veilleur_worker"): "erased with the item they are about",
     ("evaluations", "veilleur_worker"): "erased for an author, or past keeping",
     ("near_dup_keys", "veilleur_worker"): "erased for an author, or past keeping",
+    ("billing_periods", "veilleur_worker"): "open ones go with a contract that ends because the client leaves",
     ("notes", "veilleur_worker"): "erased for an author",
     ("questions", "veilleur_worker"): "erased with the item they are about",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",
@@ -289,6 +294,10 @@ async def recorded(world):
     await world.drain()
     assert await Drains(world.worker).run("audit", parse_id("agc", agency.id))
     await sign(client)
+    await set_up_seller(agency)
+    invoice = await issue(client)
+    paid = {"amount": "1.00", "paid_on": "2026-11-01"}
+    await agency.owner.call("POST", f"{client.base}/invoices/{invoice['id']}/payments", paid, 201)
     return parse_id("agc", agency.id)
 
 

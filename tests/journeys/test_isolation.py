@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.billing import BUYER, TAX, close_month, count_on, sign
+from tests.support.invoicing import issue, set_up_seller
 from tests.support.people import Agency, Caller, Client, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
 from veilleur.domain.custody.models import Offboarding
@@ -91,6 +92,7 @@ class Tenant:
             "calendar_id": self.ids["calendar"],
             "breach_id": self.ids["clock"],
             "agency_endpoint_id": self.ids["agency_endpoint"],
+            "run_id": self.ids["run"],
         }
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id", "provider_id")}
         return self.homes[0].ids | named | own
@@ -101,6 +103,7 @@ SHIFT: Json = {
     "weekly": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")},
 }
 MEDIA = [{"url": "http://127.0.0.1:9/x.png", "type": "image"}]
+OFFER: Json = {"starts_on": "2031-01-01", "valid_until": "2030-01-01"}
 ABSENCE: Json = {"from": "2031-01-01T00:00:00Z", "to": "2031-01-02T00:00:00Z", "reason": NEVER_ANSWERED}
 
 
@@ -121,6 +124,9 @@ async def settle(world, name: str) -> Tenant:
     await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": ["personal_data"]})
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
+    run_id = await bill(agency, homes)
+    cost = {"from": "2026-01-01", "per_hour": "16"}
+    await owner.call("POST", f"/owner/v1/members/{me['id']}/cost-rates", cost, 201)
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
     await watch(world, parse_id("agc", agency.id), homes)
     shift = await owner.call(
@@ -131,7 +137,7 @@ async def settle(world, name: str) -> Tenant:
     ids = {
         "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
         "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
-        "provider_id": provider_id,
+        "provider_id": provider_id, "run": run_id,
     }  # fmt: skip
     ids |= await set_up_identity(world, agency, me["id"])
     assert await Drains(world.worker).run("audit", parse_id("agc", agency.id))
@@ -247,6 +253,25 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
     }
     return Household(client, mark, ids, items)
+
+
+async def bill(agency: Agency, homes: list[Household]) -> str:
+    """A seller, a month end, and for each client a quote, an invoice that was sent and paid in part, a credit note."""
+    await set_up_seller(agency)
+    for home in homes:
+        client, ids = home.client, home.ids
+        terms = {"rate_plan": {"code": ids["plan_code"], "version": 1}, "buyer": BUYER, "tax": TAX}
+        quote = await client.owner.call("POST", f"{client.base}/quotes", OFFER | terms, 201)
+        invoice = await issue(client, "2026-05")
+        path = f"{client.base}/invoices/{invoice['id']}"
+        await client.owner.call("POST", f"{path}/send", {}, 200)
+        await client.owner.call("POST", f"{path}/payments", {"amount": "1", "paid_on": "2026-06-01"}, 201)
+        line = invoice["document"]["lines"][0]["id"]
+        dispute = {"reason": home.mark, "lines": [{"id": line, "quantity": "0.1"}], "dry_run": False}
+        await client.owner.call("POST", f"{path}/credit-notes", dispute, 201)
+        ids |= {"invoice_id": invoice["id"], "quote_id": quote["id"], "line_id": "manual:x"}
+    run: str = (await agency.owner.call("POST", "/owner/v1/billing-runs", {"period": "2026-04"}, 201))["id"]
+    return run
 
 
 async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
@@ -413,6 +438,16 @@ BODIES: dict[str, Callable[[], Json]] = {
     "reverse_usage_entry": lambda: {"reason": "x"},
     "create_usage_threshold": lambda: {"kind": "amount", "value": "1"},
     "end_client_contract": lambda: {"ends_on": "2031-01-01"},
+    "create_quote": lambda: OFFER | {"rate_plan": {"code": "x", "version": 1}, "buyer": BUYER, "tax": TAX},
+    "accept_client_quote": lambda: {"name": "x", "digest": "0" * 64},
+    "refuse_client_quote": dict,
+    "create_invoice": lambda: {"period": "2026-03"},
+    "add_invoice_line": lambda: {"description": {"en": "x"}, "quantity": "1", "unit_price": "1"},
+    "set_invoice_exchange": lambda: {"rate": "1", "on": "2026-06-01", "source": "x"},
+    "send_invoice": dict,
+    "create_payment": lambda: {"amount": "1", "paid_on": "2026-06-01"},
+    "create_credit_note": lambda: {"reason": "x"},
+    "create_cost_rate": lambda: {"from": "2031-01-01", "per_hour": "1"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
 
@@ -460,6 +495,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "list_at_risk": lambda home: f"?client={home.client.id}",
     "list_sla_breaches": lambda home: f"?client={home.client.id}",
     "get_forecast": lambda home: f"?client={home.client.id}",
+    "get_margin": lambda home: f"?client={home.client.id}&period=2026-05",
     "list_alarms": lambda home: f"?client={home.client.id}",
     "list_audit_entries": lambda home: f"?client={home.client.id}",
 }
@@ -488,6 +524,8 @@ ALONE = {
     "get_starting_pack": "touches no row",
     "erase_author_data": "an author's id is the client's own word; see below",
     "get_author_data": "the same",
+    "put_billing_profile": "names no id",
+    "create_billing_run": "names no id",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
@@ -515,7 +553,7 @@ class Operation:
             self.method == "GET"
             and not self.path_ids
             and self.name not in ALONE
-            and self.name not in ("look_up_item", "search_client_items", "get_reconciliation")
+            and self.name not in ("look_up_item", "search_client_items", "get_reconciliation", "get_margin")
         )
 
 
@@ -600,6 +638,8 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
         "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",
         "cancel_decision_actions",
         "cancel_client_offboarding",
+        "approve_invoice_line", "finalize_invoice",
+        "send_client_quote", "finalize_billing_run",
     }  # fmt: skip
 
 
@@ -679,6 +719,7 @@ async def test_lists_hold_nothing_of_another_agency(world, thief, seized, operat
     query = "?limit=200" if operation.name.startswith("list_") and operation.name != "list_assignments" else ""
     query += "?date=2027-03-01" if operation.name == "get_coverage" else ""
     query += "?group_by=client,source,day,member,meter" if operation.name == "get_usage" else ""
+    query += "?from=2026-01-01&to=2028-01-01" if operation.name == "get_journal" else ""
     answer = await caller_of(thief, operation.audience).ask("GET", operation.path + query)
     assert answer.status_code == 200, answer.text
     foreign = shown_ids(await dump_agency(world, seized)) - shown_ids(await dump_agency(world, thief))
@@ -708,6 +749,10 @@ async def test_lists_do_hold_what_is_ones_own(world, thief):
         ("owner", "/owner/v1/alarms", home.mark),
         ("owner", f"{home.client.base}/rule-sets/1/backtests", home.ids["backtest_id"]),
         ("moderator", "/moderator/v1/assignments", home.ids["assignment_id"]),
+        ("owner", f"{home.client.base}/invoices", home.ids["invoice_id"]),
+        ("owner", f"{home.client.base}/quotes", home.ids["quote_id"]),
+        ("owner", "/owner/v1/billing-runs", thief.ids["run"]),
+        ("ingest", "/ingest/v1/invoices", home.ids["invoice_id"]),
         ("ingest", "/ingest/v1/me", home.client.source["id"]),
         ("ingest", "/ingest/v1/endpoints", home.ids["endpoint_id"]),
         ("ingest", "/ingest/v1/deliveries?limit=200", home.ids["delivery_id"]),

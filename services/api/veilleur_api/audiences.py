@@ -8,13 +8,17 @@ from veilleur_api.ingest import account, answers, authors, feed, items, receipts
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.ingest import deliveries as ingest_deliveries
 from veilleur_api.ingest import endpoints as ingest_endpoints
+from veilleur_api.ingest import invoices as ingest_invoices
 from veilleur_api.ingest import usage as ingest_usage
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    accounts,
     actors,
     alarms,
     audit,
+    billing_profile,
+    billing_runs,
     calendars,
     care,
     cases,
@@ -27,6 +31,7 @@ from veilleur_api.owner import (
     data_policies,
     deliveries,
     endpoints,
+    invoices,
     legal_holds,
     limits,
     lists,
@@ -42,6 +47,7 @@ from veilleur_api.owner import (
     polls,
     providers,
     queues,
+    quotes,
     rate_plans,
     reversals,
     routing,
@@ -67,6 +73,7 @@ INGEST: tuple[APIRouter, ...] = (
     answers.router,
     account.router,
     ingest_usage.router,
+    ingest_invoices.router,
     authors.router,
 )
 MODERATOR: tuple[APIRouter, ...] = (
@@ -112,6 +119,11 @@ OWNER: tuple[APIRouter, ...] = (
     rate_plans.router,
     contracts.router,
     statements.router,
+    billing_profile.router,
+    quotes.router,
+    invoices.router,
+    billing_runs.router,
+    accounts.router,
     deliveries.router,
     platform_actions.router,
     endpoints.router,

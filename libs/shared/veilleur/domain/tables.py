@@ -8,6 +8,7 @@ from veilleur.domain.custody import models as custody
 from veilleur.domain.decisions import models as decisions
 from veilleur.domain.delivery import models as delivery
 from veilleur.domain.intake import models as intake
+from veilleur.domain.invoicing import invoice_models as invoicing
 from veilleur.domain.invoicing import models as watching
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
@@ -36,6 +37,7 @@ __all__ = [
     "heartbeat",
     "identity",
     "intake",
+    "invoicing",
     "metering",
     "outbox",
     "oversight",

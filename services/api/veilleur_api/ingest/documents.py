@@ -61,11 +61,19 @@ class ReceiptsOut(BaseModel):
     items: list[ReceiptOut]
 
 
+class DeadlineOut(BaseModel):
+    """Until when the platform itself lets anybody decide; `cause` is its rule: `telegram_delete`, `twitch_automod`."""
+
+    at: datetime
+    cause: str
+
+
 class ClockOut(BaseModel):
     metric: str
     state: str
     started_at: datetime
     due_at: datetime
+    deadline: DeadlineOut | None
     breached_at: datetime | None
     stopped_at: datetime | None
 

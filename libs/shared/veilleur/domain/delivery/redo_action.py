@@ -27,7 +27,7 @@ async def redo_action(session: AsyncSession, agency_id: UUID, action_id: UUID, b
         raise Conflict(msg("This action can't be done again"), slug="not-redoable")
     action.state, action.reason, action.attempts, action.withdrawn = ActionState.PENDING, None, 0, False
     action.due_at = (await session.execute(select(func.app_now()))).scalar_one()
-    action.finished_at = None
+    action.finished_at = action.begun_at = None
     await session.flush()
     await hint_work(session, agency_id, "action")
     deed = Deed(by, "action.redone", show_id("pac", action.id), action.client_id, {"operation": action.operation})

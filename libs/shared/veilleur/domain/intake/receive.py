@@ -18,6 +18,7 @@ from veilleur.domain.intake.envelope import InboundDeletion, InboundItem, Inboun
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.receipts import note_webhooks
 from veilleur.domain.intake.retention import KEPT_S
+from veilleur.domain.intake.settle_published import settle_published
 from veilleur.domain.intake.store import insert_items
 from veilleur.domain.metering.record import WATCHED_WITHIN_S
 from veilleur.infra.worklist import hint_work
@@ -73,7 +74,9 @@ async def _take_in(
     for entry in entries:
         first.setdefault(entry.key, entry)
     fresh = [(entry, entry.event) for entry in first.values() if isinstance(entry.event, InboundItem)]
-    for entry, item_id in await insert_items(session, agency_id, fresh, present):
+    stored = await insert_items(session, agency_id, fresh, present)
+    await settle_published(session, agency_id, [pair for pair in stored if pair[0].arrival.source.kind == "discourse"])
+    for entry, item_id in stored:
         assert isinstance(entry.event, InboundItem)  # noqa: S101 - only such were given
         receipts[id(entry.event)] = entry.receipt(item_id, "accepted", entry.event.revision or 1)
     for entry in entries:

@@ -58,6 +58,7 @@ def read_run(row: Mapping[Any, Any]) -> Run:
         counted_from=row["counted_from"],
         remaining_s=row["remaining_s"],
         due_at=row["due_at"],
+        deadline_at=row["deadline_at"],
         timers=tuple(Timer(datetime.fromisoformat(one["at"]), one["threshold"]) for one in row["timers"]),
         breached_at=row["breached_at"],
         stopped_at=row["stopped_at"],
