@@ -126,10 +126,10 @@ async def test_a_threshold_is_told_once_a_period(world):
             await watch(world, client)
         await world.drain()
         events = {call.headers["webhook-id"]: call.body for call in receiver.calls}
-    figures = [event["data"]["figures"] for event in events.values()]
+    figures = sorted((event["data"]["figures"] for event in events.values()), key=lambda one: one["kind"])
     assert figures == [
-        {"kind": "quantity", "value": "5", "reached": "5", "meter": "decision.human"},
         {"kind": "budget", "value": "121", "reached": "123"},
+        {"kind": "quantity", "value": "5", "reached": "5", "meter": "decision.human"},
     ]
     alerts = (await agency.owner.call("GET", f"{client.base}/usage-alerts"))["data"]
     assert [(one["threshold"], one["reached"]) for one in alerts] == [(pieces["id"], "5"), (budget["id"], "123")]
