@@ -17,7 +17,7 @@ from tests.api.refusals import read_problem
 from tests.support.people import Agency, Caller, Client, Json
 from tests.support.world import BASE_URL, World
 from veilleur.domain.tenancy.issuer import Issuer
-from veilleur_api.oauth import LOGIN_CODE
+from veilleur_api.grants import LOGIN_CODE
 
 TOKEN = "/oauth/token"
 GRANT = {"grant_type": "client_credentials"}
@@ -85,7 +85,7 @@ async def test_wrong_client_credentials_get_401_invalid_client(world: World, age
     made, other = await add_oauth_client(mine), await add_oauth_client(theirs)
     api_key = mine.api.token
     wrong: list[Json] = [
-        {"client_secret": made["client_secret"][:-1] + "0"},
+        {"client_secret": made["client_secret"][:-1] + ("1" if made["client_secret"].endswith("0") else "0")},
         {"client_secret": ""},
         {"client_secret": other["client_secret"]},
         {"client_secret": api_key},
@@ -125,7 +125,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
         (b'{"grant_type": "client_credentials"}', {"content-type": "application/json"}, 400, "invalid_request"),
         (b"--x--", {"content-type": "multipart/form-data; boundary=x"}, 400, "invalid_request"),
         (b"grant_type=client_credentials", {}, 400, "invalid_request"),
-        (b"a" * 9_000, FORM, 413, "invalid_request"),
+        (b"a" * 17_000, FORM, 413, "invalid_request"),
         (b"a=b", FORM | {"content-encoding": "gzip"}, 415, "invalid_request"),
         (b"&".join(b"%x=1" % n for n in range(1_300)), FORM, 400, "invalid_request"),
     ],
@@ -178,7 +178,7 @@ async def test_metadata_and_keys_say_how_to_verify_a_token(world: World, shared_
     metadata = (await world.http.get("/.well-known/oauth-authorization-server")).json()
     assert metadata["issuer"] == BASE_URL
     assert metadata["token_endpoint"] == f"{BASE_URL}/oauth/token"
-    assert set(metadata["grant_types_supported"]) == {"client_credentials", LOGIN_CODE}
+    assert set(metadata["grant_types_supported"]) == {"client_credentials", "refresh_token", LOGIN_CODE}
     keys = (await world.http.get(metadata["jwks_uri"].removeprefix(BASE_URL))).json()
     assert keys["keys"]
     for key in keys["keys"]:

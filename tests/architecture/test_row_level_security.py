@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from tests.support.billing import sign
+from tests.support.invoicing import issue, set_up_seller
 from veilleur.kernel.ids import parse_id
 from veilleur_worker.drains import Drains
 
@@ -31,6 +32,8 @@ APPEND_ONLY = {
     "audit_places",
     "audit_seals",
     "usage_records",
+    "invoice_files",
+    "payments",
     "sla_events",
     "calendars",
     "sla_policies",
@@ -38,13 +41,16 @@ APPEND_ONLY = {
 }
 
 DELETABLE = {
+    ("member_identities", "veilleur_app"): "who was linked stands in the trail",
+    ("member_sessions", "veilleur_worker"): "log-ins are kept for thirty days",
+    ("refresh_tokens", "veilleur_worker"): "and go with their log-in",
     ("grants", "veilleur_app"): "a member stops serving a client",
     ("routing_rules", "veilleur_app"): "the list is replaced whole",
     ("shifts", "veilleur_app"): "a shift is over; who worked stands in the assignments",
     ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
-    ("billing_periods", "veilleur_app"): "periods after an early end never were; closed ones are none of them",
+    ("invoices", "veilleur_app"): "a draft has no number yet; the database refuses the others",
     ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
     ("macros", "veilleur_app"): "a saved reply goes; what it said stands in the decisions",
@@ -62,6 +68,7 @@ DELETABLE = {
     ("reports", "veilleur_worker"): "erased with the item they are about",
     ("evaluations", "veilleur_worker"): "erased for an author, or past keeping",
     ("near_dup_keys", "veilleur_worker"): "erased for an author, or past keeping",
+    ("billing_periods", "veilleur_worker"): "open ones go with a contract that ends because the client leaves",
     ("notes", "veilleur_worker"): "erased for an author",
     ("questions", "veilleur_worker"): "erased with the item they are about",
     ("rule_rates", "veilleur_worker"): "what is usual is taken from two days",
@@ -69,6 +76,9 @@ DELETABLE = {
     ("provider_cache", "veilleur_worker"): "what providers said is remembered for thirty days",
     ("provider_questions", "veilleur_worker"): "as long; what rules were told stands in the evaluation",
 }
+
+LOOKED_UP |= {"identity_providers", "refresh_tokens"}
+LOOKUPS |= {"find_identity_providers", "find_login_provider", "find_refresh_token"}
 
 NOT_AGENCY_FIRST = {
     "uq_agencies_slug": "the operator names agencies by slug, before any agency is known",
@@ -82,6 +92,8 @@ INDEXES_NOT_AGENCY_FIRST = {
     "ex_contracts_no_overlap": "begins with the agency as a range, which a GiST index can compare",
     "ex_billing_periods_no_overlap": "begins with the agency as a range, which a GiST index can compare",
     "ix_credentials_lookup": "a key is found by its hash before its agency is known; not unique",
+    "ix_identity_providers_lookup": "a token names its issuer before its agency is known; not unique",
+    "ix_refresh_tokens_lookup": "a token is found by its hash before its agency is known; not unique",
     "ix_login_codes_lookup": "a code is found by its hash before its agency is known; not unique",
 }
 
@@ -282,6 +294,10 @@ async def recorded(world):
     await world.drain()
     assert await Drains(world.worker).run("audit", parse_id("agc", agency.id))
     await sign(client)
+    await set_up_seller(agency)
+    invoice = await issue(client)
+    paid = {"amount": "1.00", "paid_on": "2026-11-01"}
+    await agency.owner.call("POST", f"{client.base}/invoices/{invoice['id']}/payments", paid, 201)
     return parse_id("agc", agency.id)
 
 

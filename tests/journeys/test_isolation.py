@@ -15,11 +15,13 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.billing import BUYER, TAX, close_month, count_on, sign
+from tests.support.invoicing import issue, set_up_seller
 from tests.support.people import Agency, Caller, Client, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
 from veilleur.domain.custody.models import Offboarding
 from veilleur.domain.providers.models import CachedScores, ProviderCalls, ProviderQuestion
 from veilleur.domain.screening.windows import find_count_time
+from veilleur.domain.tenancy.connect_provider import link_identity
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import new_id, parse_id, show_id
 from veilleur_api.openapi import build_documents
@@ -83,10 +85,14 @@ class Tenant:
     def path_ids(self) -> dict[str, str]:
         """What paths name: of the first client, and of the agency itself."""
         own = {
+            "identity_provider_id": self.ids["identity_provider"],
+            "identity_id": self.ids["identity"],
+            "grant_id": self.ids["break_glass"],
             "member_id": self.ids["member"],
             "calendar_id": self.ids["calendar"],
             "breach_id": self.ids["clock"],
             "agency_endpoint_id": self.ids["agency_endpoint"],
+            "run_id": self.ids["run"],
         }
         named = {name: self.ids[name] for name in ("queue_id", "shift_id", "absence_id", "provider_id")}
         return self.homes[0].ids | named | own
@@ -97,6 +103,7 @@ SHIFT: Json = {
     "weekly": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")},
 }
 MEDIA = [{"url": "http://127.0.0.1:9/x.png", "type": "image"}]
+OFFER: Json = {"starts_on": "2031-01-01", "valid_until": "2030-01-01"}
 ABSENCE: Json = {"from": "2031-01-01T00:00:00Z", "to": "2031-01-02T00:00:00Z", "reason": NEVER_ANSWERED}
 
 
@@ -117,6 +124,9 @@ async def settle(world, name: str) -> Tenant:
     await moderator.call("PUT", "/moderator/v1/me/care", {"opt_outs": ["personal_data"]})
     await agency.add_moderator([clients[0].id])
     homes = [await furnish(world, client, moderator, name) for client in clients]
+    run_id = await bill(agency, homes)
+    cost = {"from": "2026-01-01", "per_hour": "16"}
+    await owner.call("POST", f"/owner/v1/members/{me['id']}/cost-rates", cost, 201)
     assert await Drains(world.worker).run("feed", parse_id("agc", agency.id))
     await watch(world, parse_id("agc", agency.id), homes)
     shift = await owner.call(
@@ -127,8 +137,9 @@ async def settle(world, name: str) -> Tenant:
     ids = {
         "member": me["id"], "queue": queue["code"], "queue_id": queue["id"], "calendar": calendar["id"],
         "shift_id": shift["id"], "absence_id": absence["id"], "agency_endpoint": endpoint["id"],
-        "provider_id": provider_id,
+        "provider_id": provider_id, "run": run_id,
     }  # fmt: skip
+    ids |= await set_up_identity(world, agency, me["id"])
     assert await Drains(world.worker).run("audit", parse_id("agc", agency.id))
     [clock] = await world.fetch(
         "SELECT id FROM sla_clocks WHERE agency_id = $1 ORDER BY id LIMIT 1", parse_id("agc", agency.id)
@@ -184,6 +195,7 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     severe = await take(world, moderator, client)
     found = {"fence": severe["fence"], "class": "terror"}
     await moderator.call("POST", f"/moderator/v1/assignments/{severe['id']}/quarantine", found, 200)
+    await owner.call("PUT", f"{client.base}/quota", {"items_per_day": 10**9}, 200)
     holds = (await owner.call("GET", f"/owner/v1/legal-holds?client={client.id}"))["data"]
     in_hand = await client.accept(f"doubtful, in hand, {mark}", external_id="c_in_hand", media=MEDIA, **author)
     held = await take(world, moderator, client)
@@ -203,8 +215,12 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
     [action] = (await owner.call("GET", f"/owner/v1/platform-actions?client={client.id}"))["data"]
     contract = await sign(client, purchase_order=mark)
-    await close_month(world, client, "2026-05")
+    period = await close_month(world, client, "2026-05")
     await count_on(world, client, date(2026, 5, 31))
+    done = {"meter": "content.piece", "quantity": "1", "occurred_at": "2026-05-01T00:00:00Z", "note": mark}
+    entry = await owner.call("POST", f"{client.base}/usage-entries", done, 201)
+    await owner.call("GET", f"/owner/v1/reconciliation?client={client.id}")
+    threshold = await owner.call("POST", f"{client.base}/usage-thresholds", {"kind": "amount", "value": "1"}, 201)
     wrong = {"filter": {"client": client.id, "rules": ["doubts"]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     await owner.call("PUT", f"{client.base}/data-policy", {"providers": []}, 200)
@@ -226,6 +242,9 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "hold_id": holds[0]["id"],
         "action_id": action["id"],
         "contract_id": contract["id"],
+        "period_id": show_id("prd", period.id),
+        "entry_id": entry["id"],
+        "threshold_id": threshold["id"],
         "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
         "delivery_id": (await owner.call("GET", f"/owner/v1/deliveries?client={client.id}"))["data"][0]["id"],
@@ -234,6 +253,25 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         one["external_id"]: one["id"] for one in (allowed, decided, asked, escalated, in_hand, waiting, unscreened)
     }
     return Household(client, mark, ids, items)
+
+
+async def bill(agency: Agency, homes: list[Household]) -> str:
+    """A seller, a month end, and for each client a quote, an invoice that was sent and paid in part, a credit note."""
+    await set_up_seller(agency)
+    for home in homes:
+        client, ids = home.client, home.ids
+        terms = {"rate_plan": {"code": ids["plan_code"], "version": 1}, "buyer": BUYER, "tax": TAX}
+        quote = await client.owner.call("POST", f"{client.base}/quotes", OFFER | terms, 201)
+        invoice = await issue(client, "2026-05")
+        path = f"{client.base}/invoices/{invoice['id']}"
+        await client.owner.call("POST", f"{path}/send", {}, 200)
+        await client.owner.call("POST", f"{path}/payments", {"amount": "1", "paid_on": "2026-06-01"}, 201)
+        line = invoice["document"]["lines"][0]["id"]
+        dispute = {"reason": home.mark, "lines": [{"id": line, "quantity": "0.1"}], "dry_run": False}
+        await client.owner.call("POST", f"{path}/credit-notes", dispute, 201)
+        ids |= {"invoice_id": invoice["id"], "quote_id": quote["id"], "line_id": "manual:x"}
+    run: str = (await agency.owner.call("POST", "/owner/v1/billing-runs", {"period": "2026-04"}, 201))["id"]
+    return run
 
 
 async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
@@ -245,6 +283,7 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
     await world.move_clock(timedelta(hours=2))
     assert await Drains(world.worker).run("watch", agency_id)
     await world.reset_clock()
+    assert await Drains(world.worker).run("usage", agency_id)
     async with world.worker.database.transaction(Scope(agency_id)) as session:
         for home in homes:
             client_id = parse_id("cli", home.client.id)
@@ -271,6 +310,23 @@ async def set_up_provider(world, agency: Agency, homes: list[Household]) -> str:
             session.add(ProviderQuestion(**of_client, **asked, state="answered"))
             session.add(ProviderCalls(**of_client, provider_id=provider_id, day=present.date()))
     return made
+
+
+async def set_up_identity(world, agency: Agency, member_id: str) -> dict[str, str]:
+    """A provider that knows a member, and a look of the operator's."""
+    provider = {"name": NEVER_ANSWERED, "issuer": f"http://127.0.0.1:9/{unique('i')}", "audience": "veilleur-api"}
+    made: str = (await agency.owner.call("POST", "/owner/v1/identity-providers", provider, 201))["id"]
+    agency_id = parse_id("agc", agency.id)
+    async with world.parts.database.transaction(Scope(agency_id)) as session:
+        whose = parse_id("idp", made), unique("sub"), parse_id("mem", member_id)
+        await link_identity(session, agency_id, *whose)
+    identities = await agency.owner.call("GET", f"/owner/v1/members/{member_id}/identities")
+    look = {"reason": NEVER_ANSWERED, "minutes": 5}
+    operator = Caller(world.admin, world.operator.key)
+    await operator.call("PUT", f"/admin/v1/agencies/{agency.id}/quota", {"items_per_day": 10**9}, 200)
+    await world.parts.gate.settle()
+    grant = await operator.call("POST", f"/admin/v1/agencies/{agency.id}/break-glass", look, 201)
+    return {"identity_provider": made, "identity": identities["data"][0]["id"], "break_glass": grant["id"]}
 
 
 async def screen(world, client: Client) -> None:
@@ -306,6 +362,8 @@ ACTOR: Json = {
     "credentials": {"url": "http://127.0.0.1:9", "api_key": NEVER_ANSWERED},
 }
 BODIES: dict[str, Callable[[], Json]] = {
+    "put_client_quota": lambda: {"items_per_s": 1},
+    "change_identity_provider": lambda: {"name": "Mine now", "active": False},
     "decide_assignment": lambda: {"fence": 1, "revision": 1, "verdict": "allow"},
     "release_assignment": lambda: {"fence": 1},
     "skip_assignment": lambda: {"fence": 1, "reason": "other"},
@@ -370,7 +428,26 @@ BODIES: dict[str, Callable[[], Json]] = {
         "buyer": BUYER,
         "tax": TAX,
     },
+    "create_usage_entry": lambda: {
+        "meter": "content.piece",
+        "quantity": "1",
+        "occurred_at": "2026-05-01T00:00:00Z",
+        "note": "x",
+    },
+    "refuse_usage_entry": lambda: {"reason": "x"},
+    "reverse_usage_entry": lambda: {"reason": "x"},
+    "create_usage_threshold": lambda: {"kind": "amount", "value": "1"},
     "end_client_contract": lambda: {"ends_on": "2031-01-01"},
+    "create_quote": lambda: OFFER | {"rate_plan": {"code": "x", "version": 1}, "buyer": BUYER, "tax": TAX},
+    "accept_client_quote": lambda: {"name": "x", "digest": "0" * 64},
+    "refuse_client_quote": dict,
+    "create_invoice": lambda: {"period": "2026-03"},
+    "add_invoice_line": lambda: {"description": {"en": "x"}, "quantity": "1", "unit_price": "1"},
+    "set_invoice_exchange": lambda: {"rate": "1", "on": "2026-06-01", "source": "x"},
+    "send_invoice": dict,
+    "create_payment": lambda: {"amount": "1", "paid_on": "2026-06-01"},
+    "create_credit_note": lambda: {"reason": "x"},
+    "create_cost_rate": lambda: {"from": "2031-01-01", "per_hour": "1"},
 }
 """A body that would be accepted, for operations whose path names what they change."""
 
@@ -410,6 +487,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "search_client_items": lambda home: f"?client={home.client.id}&author=u_1",
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
+    "get_reconciliation": lambda home: f"?client={home.client.id}",
     "list_platform_actions": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
     "list_legal_holds": lambda home: f"?client={home.client.id}",
@@ -417,11 +495,15 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "list_at_risk": lambda home: f"?client={home.client.id}",
     "list_sla_breaches": lambda home: f"?client={home.client.id}",
     "get_forecast": lambda home: f"?client={home.client.id}",
+    "get_margin": lambda home: f"?client={home.client.id}&period=2026-05",
     "list_alarms": lambda home: f"?client={home.client.id}",
     "list_audit_entries": lambda home: f"?client={home.client.id}",
 }
 
 ALONE = {
+    "revoke_token": "ends what its bearer holds, names no id",
+    "begin_login": "reads a provider's public face; what it trusts is tried in tests of its own",
+    "finish_login": "believes its own cookie only",
     "receive_webhook": "answers to signatures only",
     "answer_handshake": "answers to who knows the source and its verify token",
     "send_heartbeat": "answers for each lease apart",
@@ -429,6 +511,7 @@ ALONE = {
     "set_my_status": "names no id",
     "set_care": "names no id",
     "set_own_care": "names no id",
+    "create_identity_provider": "names no id",
     "create_queue": "names no id",
     "create_agency_list": "names no id",
     "create_agency_endpoint": "names no id",
@@ -441,6 +524,8 @@ ALONE = {
     "get_starting_pack": "touches no row",
     "erase_author_data": "an author's id is the client's own word; see below",
     "get_author_data": "the same",
+    "put_billing_profile": "names no id",
+    "create_billing_run": "names no id",
     "issue_token": "trades secrets, names no id but its own",
     "get_server_metadata": "public",
     "get_jwks": "public",
@@ -468,7 +553,7 @@ class Operation:
             self.method == "GET"
             and not self.path_ids
             and self.name not in ALONE
-            and self.name not in ("look_up_item", "search_client_items")
+            and self.name not in ("look_up_item", "search_client_items", "get_reconciliation", "get_margin")
         )
 
 
@@ -546,11 +631,15 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
+        "approve_usage_entry", "close_billing_period",
+        "end_break_glass_grant",
         "ping_endpoint", "ping_agency_endpoint", "ping_own_endpoint", "redeliver_delivery", "redeliver_own_delivery",
         "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",
         "approve_rules", "start_shadow_run", "cancel_backtest_run", "test_actor", "redo_platform_action",
         "cancel_decision_actions",
         "cancel_client_offboarding",
+        "approve_invoice_line", "finalize_invoice",
+        "send_client_quote", "finalize_billing_run",
     }  # fmt: skip
 
 
@@ -630,6 +719,7 @@ async def test_lists_hold_nothing_of_another_agency(world, thief, seized, operat
     query = "?limit=200" if operation.name.startswith("list_") and operation.name != "list_assignments" else ""
     query += "?date=2027-03-01" if operation.name == "get_coverage" else ""
     query += "?group_by=client,source,day,member,meter" if operation.name == "get_usage" else ""
+    query += "?from=2026-01-01&to=2028-01-01" if operation.name == "get_journal" else ""
     answer = await caller_of(thief, operation.audience).ask("GET", operation.path + query)
     assert answer.status_code == 200, answer.text
     foreign = shown_ids(await dump_agency(world, seized)) - shown_ids(await dump_agency(world, thief))
@@ -659,6 +749,10 @@ async def test_lists_do_hold_what_is_ones_own(world, thief):
         ("owner", "/owner/v1/alarms", home.mark),
         ("owner", f"{home.client.base}/rule-sets/1/backtests", home.ids["backtest_id"]),
         ("moderator", "/moderator/v1/assignments", home.ids["assignment_id"]),
+        ("owner", f"{home.client.base}/invoices", home.ids["invoice_id"]),
+        ("owner", f"{home.client.base}/quotes", home.ids["quote_id"]),
+        ("owner", "/owner/v1/billing-runs", thief.ids["run"]),
+        ("ingest", "/ingest/v1/invoices", home.ids["invoice_id"]),
         ("ingest", "/ingest/v1/me", home.client.source["id"]),
         ("ingest", "/ingest/v1/endpoints", home.ids["endpoint_id"]),
         ("ingest", "/ingest/v1/deliveries?limit=200", home.ids["delivery_id"]),

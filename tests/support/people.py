@@ -70,7 +70,7 @@ class Agency:
         client = await self.owner.call("POST", "/owner/v1/clients", body, 201)
         path = f"/owner/v1/clients/{client['id']}"
         source = await self.owner.call("POST", f"{path}/sources", {"kind": "standard", "name": "main"}, 201)
-        scopes = ["ingest:write", "items:read", "decisions:write", "endpoints:write", "erasure:write"]
+        scopes = ["ingest:write", "items:read", "decisions:write", "endpoints:write", "billing:read", "erasure:write"]
         key = await self.owner.call(
             "POST", f"{path}/credentials", {"kind": "api_key", "name": "server", "scopes": scopes}, 201
         )

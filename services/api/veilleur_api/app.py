@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI
 
 from veilleur.infra.settings import Settings
-from veilleur_api import docs, health, metrics, oauth
+from veilleur_api import docs, health, login, metrics, oauth
 from veilleur_api.audiences import ADMIN, INGEST, MODERATOR, OWNER
 from veilleur_api.openapi import build_documents
 from veilleur_api.parts import Parts, build_parts
@@ -17,7 +17,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     """The public application: ingest, moderator, owner, tokens, health."""
     parts = parts or build_parts(settings)
     app = _create(parts, lifespan=_running(parts))
-    for router in (*INGEST, *MODERATOR, *OWNER, oauth.router):
+    for router in (*INGEST, *MODERATOR, *OWNER, oauth.router, login.router):
         app.include_router(router)
     app.include_router(health.router)
     app.mount("/docs/static", docs.SWAGGER_FILES)
@@ -43,6 +43,14 @@ def _create(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextMana
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        # Its logs would hold what callers sent, its metrics what ours say.
+        telemetry={
+            "tracer_provider": parts.tracers,
+            "tracing": parts.settings.otlp_url is not None,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+        },
     )
     app.state.parts = parts
     install_problem_handlers(app)
@@ -55,8 +63,10 @@ def _running(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[No
         await parts.issuer.load_keys()
         yield
         await parts.unstored.settle()
+        await parts.gate.settle()
         await parts.bell.close()
         await parts.http.aclose()
+        await parts.intake_database.close()
         await parts.database.close()
 
     return run

@@ -2,17 +2,23 @@
 
 from fastapi import APIRouter
 
-from veilleur_api.admin import agencies
+from veilleur_api.admin import agencies, break_glass
+from veilleur_api.admin import quotas as agency_quotas
 from veilleur_api.ingest import account, answers, authors, feed, items, receipts, webhooks
 from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.ingest import deliveries as ingest_deliveries
 from veilleur_api.ingest import endpoints as ingest_endpoints
+from veilleur_api.ingest import invoices as ingest_invoices
+from veilleur_api.ingest import usage as ingest_usage
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
+    accounts,
     actors,
     alarms,
     audit,
+    billing_profile,
+    billing_runs,
     calendars,
     care,
     cases,
@@ -25,18 +31,23 @@ from veilleur_api.owner import (
     data_policies,
     deliveries,
     endpoints,
+    invoices,
     legal_holds,
+    limits,
     lists,
+    logins,
     macros,
     members,
     near_duplicates,
     offboarding,
     oversight,
     packs,
+    periods,
     platform_actions,
     polls,
     providers,
     queues,
+    quotes,
     rate_plans,
     reversals,
     routing,
@@ -47,6 +58,8 @@ from veilleur_api.owner import (
     source_checks,
     statements,
     usage,
+    usage_entries,
+    usage_thresholds,
 )
 
 INGEST: tuple[APIRouter, ...] = (
@@ -59,6 +72,8 @@ INGEST: tuple[APIRouter, ...] = (
     ingest_decisions.router,
     answers.router,
     account.router,
+    ingest_usage.router,
+    ingest_invoices.router,
     authors.router,
 )
 MODERATOR: tuple[APIRouter, ...] = (
@@ -71,6 +86,8 @@ MODERATOR: tuple[APIRouter, ...] = (
 )
 OWNER: tuple[APIRouter, ...] = (
     clients.router,
+    limits.router,
+    logins.router,
     config.router,
     connections.router,
     client_endpoints.router,
@@ -96,9 +113,17 @@ OWNER: tuple[APIRouter, ...] = (
     sla_policies.router,
     oversight.router,
     usage.router,
+    usage_entries.router,
+    usage_thresholds.router,
+    periods.router,
     rate_plans.router,
     contracts.router,
     statements.router,
+    billing_profile.router,
+    quotes.router,
+    invoices.router,
+    billing_runs.router,
+    accounts.router,
     deliveries.router,
     platform_actions.router,
     endpoints.router,
@@ -108,4 +133,4 @@ OWNER: tuple[APIRouter, ...] = (
     offboarding.router,
     audit.router,
 )
-ADMIN: tuple[APIRouter, ...] = (agencies.router,)
+ADMIN: tuple[APIRouter, ...] = (agencies.router, break_glass.router, agency_quotas.router)

@@ -40,7 +40,8 @@ async def get_member_caller(request: Request) -> MemberCaller:
 async def transaction(
     parts: Annotated[Parts, Depends(share_parts)], caller: Annotated[ClientCaller | MemberCaller, Depends(get_caller)]
 ) -> AsyncIterator[AsyncSession]:
-    async with parts.database.transaction(caller.scope) as session:
+    database = parts.intake_database if isinstance(caller, ClientCaller) else parts.database
+    async with database.transaction(caller.scope) as session:
         yield session
 
 

@@ -20,6 +20,7 @@ from veilleur.infra.settings import Settings
 from veilleur.infra.telemetry import set_up_logs
 from veilleur_api.app import create_admin_app, create_app
 from veilleur_api.parts import Parts, build_parts
+from veilleur_api.patience import PatientProtocol
 
 
 class _Server(uvicorn.Server):
@@ -70,7 +71,8 @@ def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
-        h11_max_incomplete_event_size=32_768,
+        http=PatientProtocol,
+        ws="none",
     )
     return _Server(config)
 

@@ -16,5 +16,5 @@ router = APIRouter(tags=["health"])
 async def get_metrics(parts: PartsOf) -> Response:
     """Prometheus text format: what this process counted, and what waits in the whole installation."""
     await parts.measurer.refresh(parts.database)
-    parts.database.tell_pool()
+    parts.database.tell_pool(parts.intake_database)
     return Response(generate_latest(_ALL), media_type=CONTENT_TYPE_LATEST)

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
-from veilleur_api import health, metrics, oauth
+from veilleur_api import health, login, metrics, oauth
 from veilleur_api.audiences import ADMIN, INGEST, MODERATOR, OWNER
 from veilleur_api.callbacks import CALLBACKS
 from veilleur_api.ingest.documents import EXTRA_SCHEMAS
@@ -54,7 +54,7 @@ def build_documents() -> dict[str, dict[str, Any]]:
     """Every document by its name."""
     return {
         "ingest": _build("ingest", (*INGEST, oauth.router), EXTRA_SCHEMAS),
-        "moderator": _build("moderator", (*MODERATOR, oauth.router)),
+        "moderator": _build("moderator", (*MODERATOR, oauth.router, login.router)),
         "owner": _build("owner", OWNER),
         "admin": _build("admin", (*ADMIN, health.router, metrics.router)),
         "callbacks": CALLBACKS,

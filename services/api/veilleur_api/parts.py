@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import httpx
+from opentelemetry.trace import TracerProvider
 
 from veilleur.domain.tenancy.issuer import Issuer
 from veilleur.domain.tenancy.keyring import Keyring
@@ -13,11 +14,15 @@ from veilleur.infra.doorbell import ArqBell
 from veilleur.infra.outbound.dial import Resolver, make_resolver
 from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.outbound.http import build_client
+from veilleur.infra.security.jwks import KeyShelf
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
+from veilleur.infra.tracing import build_tracers
 from veilleur_api.ingest.group_commit import GroupCommit
+from veilleur_api.ingest.turnstile import IntakeGate
 from veilleur_api.ingest.unstored import UnstoredLog
 from veilleur_api.measure import Measurer
+from veilleur_api.vouching import Identities
 
 CALL_TIMEOUT_S = 10.0
 
@@ -27,17 +32,22 @@ class Parts:
     settings: Settings
     bell: ArqBell
     database: Database
+    """For people: members, the operator, logging in."""
+    intake_database: Database
+    """For client platforms: what they take up is missing to nobody who works here."""
     sealer: Sealer
     """Of the master keys."""
     keyring: Keyring
     issuer: Issuer
     lookups: Lookups
+    identities: Identities
     egress: EgressPolicy
     resolve: Resolver
     http: httpx.AsyncClient
     """For addresses that somebody else chose."""
-    intake: GroupCommit
+    gate: IntakeGate
     unstored: UnstoredLog
+    tracers: TracerProvider
     measurer: Measurer = field(default_factory=Measurer)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: it is no longer ready, and still serves."""
@@ -46,21 +56,28 @@ class Parts:
 def build_parts(settings: Settings) -> Parts:
     """Wire the parts; nothing is connected yet."""
     bell = ArqBell(settings.redis_url.get_secret_value())
-    database = Database(settings.database_url.get_secret_value(), bell=bell, pool_size=settings.pool_size)
+    url = settings.database_url.get_secret_value()
+    people = Database(url, bell=bell, pool_size=settings.pool_size)
+    database = Database(url, bell=bell, pool_size=settings.intake_pool_size)
     egress = EgressPolicy(settings.egress_allow)
     sealer = Sealer.from_master_key(*settings.master_keys)
-    keyring = Keyring(database, sealer)
+    keyring = Keyring(people, sealer)
+    lookups = Lookups(people, keyring, intake=database)
+    http = build_client(egress, CALL_TIMEOUT_S)
     return Parts(
         settings=settings,
         bell=bell,
-        database=database,
+        database=people,
+        intake_database=database,
         sealer=sealer,
         keyring=keyring,
-        issuer=Issuer(database, sealer, settings.issuer),
-        lookups=Lookups(database, keyring),
+        issuer=Issuer(people, sealer, settings.issuer),
+        lookups=lookups,
+        identities=Identities(lookups, KeyShelf(http)),
         egress=egress,
         resolve=make_resolver(workers=4),
-        http=build_client(egress, CALL_TIMEOUT_S),
-        intake=GroupCommit(database),
+        http=http,
+        gate=IntakeGate(database, GroupCommit(database), settings.backlog_cap),
         unstored=UnstoredLog(database),
+        tracers=build_tracers(settings.otlp_url, "veilleur-api"),
     )

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from veilleur.infra.db.faults import is_passing
@@ -30,6 +31,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     for error in (DBAPIError, PoolTimeoutError, OSError, asyncio.TimeoutError):
         app.add_exception_handler(error, _on_outage)
+    app.add_exception_handler(ClientDisconnect, _on_hang_up)
     app.add_exception_handler(Exception, _on_surprise)
 
 
@@ -104,6 +106,11 @@ async def _on_outage(request: Request, error: Exception) -> Response:
         return await _on_surprise(request, error)
     _log.warning("request_unavailable", path=request.url.path, error=type(error).__name__)
     return render_problem(request, Unavailable(msg("A part of the service is away; try again")))
+
+
+async def _on_hang_up(_request: Request, _error: Exception) -> Response:
+    """Who went away in the middle of a body hears nothing, and it is nobody's fault."""
+    return Response(status_code=400)
 
 
 async def _on_surprise(request: Request, error: Exception) -> Response:

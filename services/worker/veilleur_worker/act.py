@@ -68,7 +68,7 @@ async def _perform(parts: Parts, agency_id: UUID, act: Act) -> Outcome:
 
     async def keep(credentials: dict[str, Any]) -> None:
         async with parts.database.transaction(Scope(agency_id)) as session:
-            sealer = await parts.keyring.sealer_in(session, agency_id, None)
+            sealer = await parts.keyring.sealer_in(session, agency_id, act.client_id)
             sealed = sealer.seal(json.dumps(credentials).encode(), place)
             await save_credentials(session, agency_id, act.source_id, act.sealed, sealed)
 

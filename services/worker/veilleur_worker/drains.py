@@ -10,7 +10,6 @@ from uuid import UUID
 
 import structlog
 
-from veilleur.domain.custody.drop_expired import drop_expired
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
 from veilleur.domain.outbox.retention import drop_old_bodies, drop_old_events
@@ -24,6 +23,7 @@ from veilleur.domain.review.snapshot_media import Fetch, begin_fetches, drop_old
 from veilleur.domain.screening.overdue import raise_overdue
 from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
 from veilleur.domain.sla.sweep import sweep_due_clocks
+from veilleur.domain.tenancy.log_in import drop_old_sessions
 from veilleur.domain.trials.advance import advance_backtest, mark_backtest
 from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra import figures
@@ -33,11 +33,12 @@ from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
-from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings
+from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings, drop_by_terms
 from veilleur_worker.deliver import drain_deliveries, look_again
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import drain_providers
+from veilleur_worker.usage import drain_usage
 
 SCREEN_BATCH = 200
 SCREEN_AT_ONCE = 2
@@ -105,7 +106,8 @@ class Drains:
         try:
             while self._running[key] and not self._parts.stopping.is_set():
                 self._running[key] = False
-                await DRAINS[kind](self._parts, agency_id)
+                with self._parts.tracer.start_as_current_span(f"drain {kind}", record_exception=False):
+                    await DRAINS[kind](self._parts, agency_id)
         except Exception as error:  # noqa: BLE001 - the sweep comes back in a second
             figures.DRAINS.labels(kind, "failed").inc()
             _log.error("drain_failed", kind=kind, agency_id=str(agency_id), error=type(error).__name__, exc_info=error)
@@ -179,12 +181,13 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
         drop_old_unstored,
         drop_old_snapshots,
         drop_old_answers,
-        drop_expired,
+        drop_old_sessions,
     ):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:
                 dropped = await drop(session, agency_id, RETENTION_BATCH)
+    await drop_by_terms(parts, agency_id)
 
 
 async def drain_reversals(parts: Parts, agency_id: UUID) -> None:
@@ -249,6 +252,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "backtest": drain_backtests,
     "rates": drain_rates,
     "providers": drain_providers,
+    "usage": drain_usage,
     "audit": drain_audit,
     "erasure": drain_erasures,
     "action": drain_actions,
@@ -264,11 +268,30 @@ async def _screen_fresh(parts: Parts, agency_id: UUID) -> None:
     """Only where there is a backlog batches overlap: who takes less than it may has taken all there was."""
     running: set[asyncio.Task[None]] = set()
     async with asyncio.TaskGroup() as batches:
-        while not parts.stopping.is_set() and (marked := await _mark(parts, agency_id, fresh=True, limit=SCREEN_BATCH)):
-            running.add(batches.create_task(_screen(parts, agency_id, marked)))
+        while not parts.stopping.is_set() and (marked := await _take_turn(parts, agency_id)):
+            running.add(batches.create_task(_use_turn(parts, agency_id, marked)))
             beside = SCREEN_AT_ONCE - 1 if len(marked) == SCREEN_BATCH else 0
             while len(running) > beside:
                 _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _take_turn(parts: Parts, agency_id: UUID) -> list[UUID]:
+    """A batch and the turn to screen it, or neither: what waits in line is not marked, it would look abandoned."""
+    await parts.turns.acquire()
+    marked: list[UUID] = []
+    try:
+        marked = await _mark(parts, agency_id, fresh=True, limit=SCREEN_BATCH)
+    finally:
+        if not marked:
+            parts.turns.release()
+    return marked
+
+
+async def _use_turn(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
+    try:
+        await _screen(parts, agency_id, marked)
+    finally:
+        parts.turns.release()
 
 
 async def _mark(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> list[UUID]:

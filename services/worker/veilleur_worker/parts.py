@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import httpx
+from opentelemetry.trace import Tracer
 
 from veilleur.domain.screening.rule_sets import RuleSetCache
 from veilleur.domain.tenancy.keyring import Keyring
@@ -16,8 +17,11 @@ from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
+from veilleur.infra.tracing import build_tracers
 
 SEND_TIMEOUT_S = 10.0
+SCREEN_TURNS = 4
+"""Batches that a process screens side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,10 @@ class Parts:
     rule_sets: RuleSetCache
     counters: Counters
     shelf: Shelf
+    tracer: Tracer
     pulse: Pulse = field(default_factory=Pulse)
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SCREEN_TURNS))
+    """Who is to screen a batch waits in line: agencies take turns, however much one of them has waiting."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: drains take no further batch."""
 
@@ -57,4 +64,5 @@ def build_parts(settings: Settings) -> Parts:
         rule_sets=RuleSetCache(),
         counters=Counters(settings.redis_url.get_secret_value()),
         shelf=Shelf(),
+        tracer=build_tracers(settings.otlp_url, "veilleur-worker").get_tracer("veilleur"),
     )

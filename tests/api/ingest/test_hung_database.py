@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from tests.support.desk import open_desk
-from veilleur.domain.tenancy import lookup
+from veilleur.infra import kept
 from veilleur.kernel.ids import new_id
 from veilleur_api.ingest import group_commit
 
@@ -50,12 +50,12 @@ async def test_a_look_up_is_given_up_in_time_goes_on_and_is_shared(world, monkey
         await gate.wait()
         return "found"
 
-    kept, key = lookup._Kept(load), new_id()
-    monkeypatch.setattr(lookup, "PATIENCE_S", 0.01)
-    answers = await asyncio.gather(*(kept.get(key) for _ in range(3)), return_exceptions=True)
+    kept_ones, key = kept.Kept(load), new_id()
+    monkeypatch.setattr(kept, "PATIENCE_S", 0.01)
+    answers = await asyncio.gather(*(kept_ones.get(key) for _ in range(3)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [TimeoutError] * 3
     gate.set()
-    assert await kept.get(key) == "found"
+    assert await kept_ones.get(key) == "found"
     assert asked == [key]
 
 
@@ -67,7 +67,7 @@ async def test_a_look_up_that_failed_is_tried_again(world):
             raise failures.pop()
         return "found"
 
-    kept = lookup._Kept(load)
+    kept_ones = kept.Kept(load)
     with pytest.raises(ConnectionError):
-        await kept.get("key")
-    assert await kept.get("key") == "found"
+        await kept_ones.get("key")
+    assert await kept_ones.get("key") == "found"

@@ -5,10 +5,12 @@ import io
 import json
 import tarfile
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.domain.custody.canary import find_canary
+from tests.support.billing import sign
 from tests.support.desk import ASK_RULES, Desk, open_desk, slug
 from tests.support.people import Json, unique
 from veilleur.domain.custody import archive
@@ -52,8 +54,15 @@ async def test_from_its_day_on_nothing_comes_in_and_no_key_opens_anything(desk):
     refused = await desk.client.send({"external_id": "c_1", "text": "late"})
     assert (refused.status_code, slug(refused)) == (410, "source-closed")
     assert (await desk.client.api.ask("GET", "/ingest/v1/me")).status_code == 401
-    again = await desk.agency.owner.ask("POST", f"{desk.client.base}/offboard", {"mode": "finish"})
-    assert slug(again) == "offboarding-open"
+    owner = desk.agency.owner
+    key = {"kind": "api_key", "name": "again", "scopes": ["items:read"]}
+    for method, path, body in (
+        ("POST", "/offboard", {"mode": "finish"}),
+        ("POST", "/sources", {"kind": "standard", "name": "again"}),
+        ("PATCH", f"/sources/{desk.client.source['id']}", {"mode": "live"}),
+        ("POST", "/credentials", key),
+    ):
+        assert slug(await owner.ask(method, desk.client.base + path, body)) == "offboarding-open", path
 
 
 async def test_what_is_planned_for_later_changes_nothing_until_then(desk):
@@ -90,6 +99,17 @@ async def test_open_cases_are_returned_undecided_and_the_client_is_told(desk):
     data = json.loads(event["body"])["data"]
     assert (data["item"]["id"], data["interim"]) == (item_id, "publish")
     assert await desk.count("sla_clocks", "state = 'running'") == 0
+
+
+async def test_the_contract_ends_with_the_work(desk):
+    await sign(desk.client)
+    row = await leave(desk, mode="return")
+    await work(desk)
+    seen = await look(desk, row)
+    tomorrow = (datetime.now(ZoneInfo("Europe/Paris")) + timedelta(days=1)).date().isoformat()
+    assert seen["progress"]["contract"] == {"ends_on": tomorrow}
+    [contract] = (await desk.agency.owner.call("GET", f"{desk.client.base}/contracts"))["data"]
+    assert contract["ends_on"] == tomorrow
 
 
 async def test_it_can_be_called_off_until_the_term_is_over(desk):
@@ -158,6 +178,7 @@ async def test_after_the_term_nothing_is_left_of_the_client_but_vouchers(desk):
     await work(desk)
     seen = await look(desk, row)
     assert seen["state"] == "finished"
+    assert seen["erasure"]["erased"]["items"] == 2
     assert set(await find_canary(desk.world, canary)) == {"items.body"}
     [left] = await desk.fetch("SELECT body FROM items WHERE agency_id = $1")
     assert f"{canary}-other" in left["body"]

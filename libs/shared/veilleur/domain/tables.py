@@ -8,6 +8,8 @@ from veilleur.domain.custody import models as custody
 from veilleur.domain.decisions import models as decisions
 from veilleur.domain.delivery import models as delivery
 from veilleur.domain.intake import models as intake
+from veilleur.domain.invoicing import invoice_models as invoicing
+from veilleur.domain.invoicing import models as watching
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
 from veilleur.domain.oversight import models as oversight
@@ -17,7 +19,9 @@ from veilleur.domain.review import snapshot_models as snapshots
 from veilleur.domain.rules import models as rules
 from veilleur.domain.screening import models as screening
 from veilleur.domain.sla import models as sla
+from veilleur.domain.tenancy import identity_models as identity
 from veilleur.domain.tenancy import models as tenancy
+from veilleur.domain.tenancy import quota_models as quotas
 from veilleur.domain.trials import models as trials
 from veilleur.infra import heartbeat
 from veilleur.infra.db.base import Base
@@ -31,11 +35,14 @@ __all__ = [
     "decisions",
     "delivery",
     "heartbeat",
+    "identity",
     "intake",
+    "invoicing",
     "metering",
     "outbox",
     "oversight",
     "providers",
+    "quotas",
     "review",
     "rules",
     "screening",
@@ -43,6 +50,7 @@ __all__ = [
     "snapshots",
     "tenancy",
     "trials",
+    "watching",
 ]
 
 METADATA = Base.metadata

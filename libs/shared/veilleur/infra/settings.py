@@ -51,7 +51,17 @@ class Settings(DatabaseSettings):
         default=3.0, ge=0, le=60, description="how long the API serves on, no longer ready, when it is told to stop"
     )
 
+    otlp_url: str | None = Field(
+        default=None, description="where traces go, OTLP over HTTP: http://collector:4318/v1/traces; nowhere without"
+    )
+
     pool_size: int = Field(default=10, ge=1, le=100)
+    intake_pool_size: int = Field(
+        default=8, ge=1, le=100, description="connections of the API's for client platforms, beside `pool_size`"
+    )
+    backlog_cap: int = Field(
+        default=100_000, ge=1, description="items of one client that may wait to be screened before it is told 429"
+    )
     token_lifetime_s: int = Field(default=900, ge=60, le=86_400)
     egress_allow: Annotated[tuple[Network, ...], NoDecode] = ()
     smtp_url: SecretStr | None = Field(

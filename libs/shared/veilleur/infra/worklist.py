@@ -29,6 +29,7 @@ WorkKind = Literal[
     "retarget",
     "media",
     "providers",
+    "usage",
     "audit",
     "erasure",
     "offboarding",
@@ -90,8 +91,10 @@ async def list_due_work(session: AsyncSession) -> list[tuple[WorkKind, UUID, dat
     """Kind and agency of everything a sweep should look at, with the instant of this look; nothing of who has left."""
     rows = await session.execute(
         text(
-            "SELECT DISTINCT kind, agency_id, app_now() AS looked_at FROM work_hints h WHERE due_at <= app_now()"
-            " AND NOT EXISTS (SELECT FROM departures d WHERE d.agency_id = h.agency_id AND d.state = 'finished')"
+            "WITH departed AS (SELECT agency_id FROM departures WHERE state = 'finished'),"
+            " dropped AS (DELETE FROM work_hints WHERE agency_id IN (SELECT agency_id FROM departed))"
+            " SELECT DISTINCT kind, agency_id, app_now() AS looked_at FROM work_hints"
+            " WHERE due_at <= app_now() AND agency_id NOT IN (SELECT agency_id FROM departed)"
         )
     )
     return [(row.kind, row.agency_id, row.looked_at) for row in rows]

@@ -11,6 +11,7 @@ Problem
  ├─ PreconditionFailed 412      `If-Match` names a version that is no longer the current one
  ├─ Gone             410        it was here and was erased
  ├─ TooMany          429        a limit is reached; `retry_after` in seconds
+ ├─ NotInstalled     501        this installation lacks an optional part
  └─ Unavailable      503        a part is down; nothing was stored; `retry_after` in seconds
 
 Raised by the domain, rendered once as RFC 9457 `application/problem+json`. The `slug` ends up in
@@ -129,6 +130,12 @@ class TooMany(Problem):
     def __init__(self, detail: Message, *, retry_after: int) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class NotInstalled(Problem):
+    status = 501
+    default_slug = "not-installed"
+    title = msg("Not installed here")
 
 
 class Unavailable(Problem):

@@ -76,6 +76,14 @@ def read_moment(after: Sequence[str]) -> tuple[datetime, UUID]:
     return moment, identifier
 
 
+def read_uuid(text: str) -> UUID:
+    """The id in a cursor; one that names none begins at the first."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
+
+
 def _no_cursor() -> Invalid:
     return Invalid(
         msg("The cursor is not one that was given out here"),

@@ -7,6 +7,9 @@ from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.catalogue.shape import describe_action, describe_policy
 from veilleur.domain.tenancy.models import Client as ClientRow
 from veilleur.domain.tenancy.models import Source
+from veilleur.domain.tenancy.quota import find_today
+from veilleur.domain.tenancy.set_quota import describe_client_quota, load_standing
+from veilleur.kernel.clock import now
 from veilleur.kernel.ids import show_id
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Client, PartsOf, Tx
@@ -27,10 +30,11 @@ LIMITS = {
 
 @router.get("/me", responses={200: {"model": MeOut}}, **needs("items:read"))
 async def get_account(caller: Client, session: Tx, parts: PartsOf) -> Response:
-    """Who this key is: its client, scopes, limits and sources."""
+    """Who this key is: its client, scopes, limits, use and sources."""
     client = await session.get_one(ClientRow, (caller.agency_id, caller.client_id))
     query = select(Source).where(Source.agency_id == caller.agency_id, Source.client_id == caller.client_id)
     sources = await session.scalars(query.order_by(Source.id))
+    standing = await load_standing(session, caller.agency_id, client.id, find_today(now(), client.time_zone))
     return JsonAnswer(
         {
             "client": {
@@ -47,6 +51,7 @@ async def get_account(caller: Client, session: Tx, parts: PartsOf) -> Response:
                 "test": caller.test,
             },
             "limits": LIMITS,
+            "quota": describe_client_quota(standing),
             "sources": [
                 {
                     "id": show_id("src", source.id),

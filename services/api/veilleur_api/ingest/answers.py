@@ -27,7 +27,7 @@ async def answer_case_question(case_id: str, answer: AnswerIn, caller: Client, p
     identifier = read_id("cas", case_id)
     actor = show_id("key", caller.credential_id)
     # A client's own transaction may only read: what it says about a case is written by the agency.
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         asked = await answer_question(session, caller.agency_id, caller.client_id, identifier, answer.text, actor)
         shown = {"case": case_id, "question": asked.question, "text": asked.answer, "answered_at": asked.answered_at}
     return JsonAnswer(shown, 201)

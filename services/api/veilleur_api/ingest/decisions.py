@@ -26,7 +26,7 @@ async def overrule_made_decision(decision_id: str, word: OverruleIn, caller: Cli
     """Replace a decision about one of your items. It counts for the author as yours; what was done stays to be paid."""
     mending = Mending(word.to_ruling(), word.reason)
     # Clients' transactions only read; this one is the agency's, and confined to the client by hand.
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         made = await overrule_decision(
             session, caller.agency_id, caller.client_id, read_id("dec", decision_id), mending
         )

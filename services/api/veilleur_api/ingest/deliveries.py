@@ -62,7 +62,7 @@ async def get_own_delivery(
 async def redeliver_own_delivery(delivery_id: str, caller: Client, parts: PartsOf) -> Response:
     """Be sent it again, now, with the same id and body; its schedule starts over."""
     # A client's own transaction may only read.
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         delivery = await find_delivery(session, caller.agency_id, caller.client_id, delivery_id)
         again = await redeliver(session, delivery, show_id("key", caller.credential_id))
         return JsonAnswer(await show_delivery(session, again, with_body=False), 202)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from veilleur.domain.intake.envelope import DeletionIn, EnvelopeIn, ItemIn, ReportedIn
+from veilleur_api.quota_documents import QuotaOut
 from veilleur_api.rulings import RulingIn
 from veilleur_api.words import Sentence
 
@@ -60,11 +61,19 @@ class ReceiptsOut(BaseModel):
     items: list[ReceiptOut]
 
 
+class DeadlineOut(BaseModel):
+    """Until when the platform itself lets anybody decide; `cause` is its rule: `telegram_delete`, `twitch_automod`."""
+
+    at: datetime
+    cause: str
+
+
 class ClockOut(BaseModel):
     metric: str
     state: str
     started_at: datetime
     due_at: datetime
+    deadline: DeadlineOut | None
     breached_at: datetime | None
     stopped_at: datetime | None
 
@@ -122,6 +131,7 @@ class MeOut(BaseModel):
     client: dict[str, Any]
     credential: dict[str, Any]
     limits: dict[str, int]
+    quota: QuotaOut
     sources: list[dict[str, Any]]
 
 

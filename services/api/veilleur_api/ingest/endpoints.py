@@ -68,7 +68,7 @@ async def get_own_endpoint(endpoint_id: str, caller: Client, session: Tx) -> Res
 async def create_own_endpoint(new: ClientEndpointIn, caller: Client, parts: PartsOf) -> Response:
     """Be called back at `url`, for the events named or for all. The secret is shown this once."""
     await check_url(parts, new.url)
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         await _require_room(session, caller)
         endpoint = Endpoint(
             agency_id=caller.agency_id, client_id=caller.client_id, url=new.url, events=list(new.events or ())
@@ -82,7 +82,7 @@ async def create_own_endpoint(new: ClientEndpointIn, caller: Client, parts: Part
 async def change_own_endpoint(endpoint_id: str, patch: ClientEndpointPatch, caller: Client, parts: PartsOf) -> Response:
     """Change an endpoint, or enable and disable it. What it missed while disabled: `recover`, `replay-missing`."""
     await check_url(parts, patch.url)
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         endpoint = await _find_endpoint(session, caller, endpoint_id)
         changes = read_changes(patch)
         if changes.get("state") == "enabled" and endpoint.disabled_at is not None:
@@ -94,7 +94,7 @@ async def change_own_endpoint(endpoint_id: str, patch: ClientEndpointPatch, call
 @router.delete("/endpoints/{endpoint_id}", status_code=204, **needs("endpoints:write"))
 async def disable_own_endpoint(endpoint_id: str, caller: Client, parts: PartsOf) -> Response:
     """Be called there no more; what is still on its way is given up."""
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         endpoint = await _find_endpoint(session, caller, endpoint_id)
         await retire_endpoint(session, endpoint, _name(caller), "client")
     return Response(status_code=204)
@@ -108,7 +108,7 @@ async def disable_own_endpoint(endpoint_id: str, caller: Client, parts: PartsOf)
 )
 async def ping_own_endpoint(endpoint_id: str, caller: Client, parts: PartsOf) -> Response:
     """Be sent a signed `ping`; the answer names its delivery."""
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         delivery_id = await ping_endpoint_once(session, await _find_endpoint(session, caller, endpoint_id))
     return JsonAnswer({"delivery_id": show_id("dlv", delivery_id)}, 202)
 
@@ -121,7 +121,7 @@ async def ping_own_endpoint(endpoint_id: str, caller: Client, parts: PartsOf) ->
 )
 async def rotate_own_secret(endpoint_id: str, new: SecretIn, caller: Client, parts: PartsOf) -> Response:
     """A new secret, shown this once; the old ones go on signing for `overlap_s`."""
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         endpoint = await _find_endpoint(session, caller, endpoint_id)
         return await answer_new_secret(session, parts, endpoint, new, _name(caller))
 
@@ -134,7 +134,7 @@ async def rotate_own_secret(endpoint_id: str, new: SecretIn, caller: Client, par
 )
 async def recover_own_deliveries(endpoint_id: str, wanted: RecoverIn, caller: Client, parts: PartsOf) -> Response:
     """Be sent again, now, what was made since a time and did not arrive."""
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         endpoint = await _find_endpoint(session, caller, endpoint_id)
         return answer_redriven(await recover_endpoint(session, endpoint, read_since(wanted.since), _name(caller)))
 
@@ -147,7 +147,7 @@ async def recover_own_deliveries(endpoint_id: str, wanted: RecoverIn, caller: Cl
 )
 async def replay_own_missing_events(endpoint_id: str, wanted: ReplayIn, caller: Client, parts: PartsOf) -> Response:
     """Be sent what this endpoint wants and never was on its way to it: from before it was, or while it was disabled."""
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         endpoint = await _find_endpoint(session, caller, endpoint_id)
         return answer_redriven(await replay_missing(session, endpoint, read_since(wanted.since), _name(caller)))
 

@@ -41,7 +41,7 @@ async def list_events(  # noqa: PLR0917 - query parameters
     wanted, place = _read_types(types), _read_place(after)
     until = time.monotonic() + wait
     while True:
-        async with parts.database.transaction(caller.scope) as session:
+        async with parts.intake_database.transaction(caller.scope) as session:
             page: FeedPage = await read_feed(
                 session, caller.agency_id, caller.client_id, after=place, types=wanted, limit=limit
             )

@@ -20,6 +20,8 @@ from veilleur.kernel.messages import msg
 MAX_GROUP = 128
 """Arrivals a group; a bulk call counts as one and its items go along whole."""
 MAX_ITEMS = 2_000
+MAX_WAITING = 50_000
+"""Items that wait for their commit in this process; beyond these it takes none: what waits here is memory."""
 PATIENCE_S = 3.5
 """With a look-up's own, less than the 5 seconds within which every sender has an answer."""
 
@@ -33,6 +35,7 @@ class GroupCommit:
         self._database = database
         self._queues: dict[UUID, deque[Waiting]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting = 0
 
     async def submit(self, arrival: Arrival) -> list[Receipt]:
         """Store an arrival; returns after the commit, raises what refused it.
@@ -40,14 +43,19 @@ class GroupCommit:
         A database that hangs ends in `Unavailable`: whether this arrival is stored is then unknown, its group goes on,
         and the sender's next try finds out.
         """
+        if self._waiting + len(arrival.events) > MAX_WAITING:
+            told = msg("Too much comes in at once; nothing of this was stored, send it again")
+            raise Unavailable(told, retry_after=2)
         loop = asyncio.get_running_loop()
         fate: asyncio.Future[list[Receipt]] = loop.create_future()
         impatience = loop.call_later(PATIENCE_S, _give_up, fate)
+        self._waiting += len(arrival.events)
         self._enqueue(arrival.source.agency_id, (arrival, fate))
         try:
             with INTAKE_SECONDS.time():
                 receipts = await fate
         finally:
+            self._waiting -= len(arrival.events)
             impatience.cancel()
         for receipt in receipts:
             INTAKE_ITEMS.labels(receipt.status).inc()

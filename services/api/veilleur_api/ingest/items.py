@@ -44,11 +44,11 @@ async def send_items(
     source = await _find_source(parts, caller, bulk.source)
     events = _read_events(bulk.items)
     refuse_paused(source)
-    receipts = await parts.intake.submit(Arrival(source, tuple(events), test=caller.test))
+    receipts = await parts.gate.take_in(Arrival(source, tuple(events), test=caller.test))
     wait_s = read_wait(prefer)
     if wait_s:
         decisions = await await_decisions(
-            parts.database, caller.scope, [receipt.item_id for receipt in receipts], wait_s
+            parts.intake_database, caller.scope, [receipt.item_id for receipt in receipts], wait_s
         )
         if decisions is not None:
             shown = [describe_receipt(one) | {"decision": decisions[one.item_id]} for one in receipts]

@@ -95,7 +95,7 @@ async def _take(parts: Parts, source: FoundSource, delivery: Delivery) -> Respon
     if isinstance(arrival, Reply):
         return _answer(arrival)
     if arrival.events:
-        receipts = await parts.intake.submit(arrival)
+        receipts = await parts.gate.take_in(arrival)
     else:
         receipts = []
         parts.unstored.note_ignored(source, delivery)

@@ -12,7 +12,7 @@ from veilleur.domain.tenancy.models import Client, Source
 from veilleur.kernel.errors import NotFound, PreconditionFailed
 from veilleur.kernel.ids import read_id
 from veilleur.kernel.messages import msg
-from veilleur.kernel.paging import PageRequest, cut_page, read_cursor
+from veilleur.kernel.paging import PageRequest, cut_page, read_cursor, read_uuid
 
 Row = TypeVar("Row")
 
@@ -50,7 +50,7 @@ async def page_by_id(
     """A keyset page over the rows of `table` in the order they were made."""
     request = PageRequest(limit, read_cursor(after, parts=1) if after else None)
     if request.after is not None:
-        query = query.where(table.id > _read_uuid(request.after[0]))
+        query = query.where(table.id > read_uuid(request.after[0]))
     rows: Sequence[Any] = (await session.scalars(query.order_by(table.id).limit(limit + 1))).all()
     page = cut_page(rows, request, lambda row: [str(row.id)])
     return {"data": [describe(row) for row in page.data], "next": page.next}
@@ -61,10 +61,3 @@ def bound_version(version: int) -> int:
     if not 0 < version < 2**31:
         raise NotFound(msg("There is no version {version} here", version=version))
     return version
-
-
-def _read_uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        return UUID(int=0)

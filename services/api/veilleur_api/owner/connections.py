@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.custody.offboard import require_staying
 from veilleur.domain.intake.sources.agreement import agree, agree_on_secret, amend
 from veilleur.domain.intake.sources.registry import PLATFORMS
 from veilleur.domain.tenancy.connections import (
@@ -40,6 +41,7 @@ async def create_source(
 ) -> Response:
     """Open a source. Its secrets are shown this once, with how to set the platform up, step by step."""
     client = await find_client(session, caller.agency_id, client_id)
+    await require_staying(session, caller.agency_id, client.id)
     platform = PLATFORMS[new.kind]
     agreed = agree(platform, new.settings or {})
     sealer = await parts.keyring.sealer_in(session, caller.agency_id, client.id)
@@ -73,6 +75,7 @@ async def change_source(
 ) -> Response:
     """Change a source's name, mode or settings; what was received keeps the mode it came in."""
     source = await find_client_source(session, caller.agency_id, client_id, source_id)
+    await require_staying(session, caller.agency_id, source.client_id)
     changes = patch.model_dump(exclude_unset=True, exclude_none=True)
     if "settings" in changes:
         changes["settings"] = amend(PLATFORMS[source.kind], source.settings, changes["settings"])
@@ -101,6 +104,7 @@ async def rotate_secret(
 async def create_credential(client_id: str, new: CredentialIn, caller: Member, session: Tx) -> Response:
     """Issue an API key or OAuth client. The secret is shown this once."""
     client = await find_client(session, caller.agency_id, client_id)
+    await require_staying(session, caller.agency_id, client.id)
     if new.test and new.kind != "api_key":
         error = InputError("/test", msg("only API keys can be test keys"))
         raise Invalid(msg("The credential can't be made like this"), errors=[error])

@@ -86,7 +86,7 @@ class SourceIn(Shape):
 
     kind: Literal[
         "standard", "slack", "discord", "telegram", "discourse", "meta", "twitch", "mastodon", "x", "linkedin",
-        "tiktok", "generic",
+        "tiktok", "generic", "reddit", "youtube",
     ]  # fmt: skip
     name: Name
     mode: Mode = "live"
@@ -102,12 +102,21 @@ class SourcePatch(Shape):
 
 
 class PollIn(Shape):
-    """The forum's own address, and an API key that may read its posts."""
+    """What the platform of the source needs; unknown or missing fields are told.
 
-    url: Annotated[str, Field(min_length=1, max_length=2_048)]
-    username: Annotated[str, Field(pattern=r"^[!-~]{1,100}$")] = "system"
-    api_key: Annotated[str, Field(pattern=r"^[!-~]{8,256}$")]
-    every_s: int = Field(default=300, ge=60, le=86_400)
+    `discourse`: `url`, `api_key`, `username`, `review_queue`; `reddit`: `credentials` (`client_id`, `client_secret`,
+    `refresh_token`) and `subreddit`; `youtube`: `credentials`, `channel_id`, `held`; all: `every_s`.
+    """
+
+    url: str | None = None
+    username: str | None = None
+    api_key: str | None = None
+    review_queue: bool | None = None
+    credentials: dict[str, Any] | None = None
+    subreddit: str | None = None
+    channel_id: str | None = None
+    held: bool | None = None
+    every_s: int | None = None
 
 
 class SecretIn(Shape):
@@ -214,6 +223,8 @@ class MemberIn(Shape):
     clients: list[str] | Literal["all"] = Field(default_factory=list)
     capacity: int = Field(default=5, ge=1, le=50)
     tier: int = Field(default=1, ge=1, le=5)
+    grade: Code | None = None
+    """What the work is priced as (`junior`, `senior`) where a rate plan has prices by grade."""
 
 
 class MemberPatch(Shape):
@@ -224,6 +235,7 @@ class MemberPatch(Shape):
     clients: list[str] | Literal["all"] | None = None
     capacity: int | None = Field(default=None, ge=1, le=50)
     tier: int | None = Field(default=None, ge=1, le=5)
+    grade: Code | None = None
     active: bool | None = None
 
 

@@ -15,6 +15,7 @@ from veilleur.domain.custody.offboard import (
     cancel_offboarding,
     describe_offboarding,
     find_offboarding,
+    load_receipt,
 )
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import read_id, show_id
@@ -51,7 +52,8 @@ class OffboardingOut(BaseModel):
     term_days: int
     erase_at: datetime | None
     progress: dict[str, Any]
-    erasure: str | None
+    erasure: dict[str, Any] | None
+    """What was erased, by table, and what a legal hold keeps."""
     requested_by: str
     requested_at: datetime
     ended_at: datetime | None
@@ -81,7 +83,7 @@ async def get_offboarding(client_id: str, offboarding_id: str, caller: Member, s
     """How far it has come."""
     client = await find_client(session, caller.agency_id, client_id)
     row = await find_offboarding(session, caller.agency_id, client.id, read_id("ofb", offboarding_id))
-    return JsonAnswer(describe_offboarding(row))
+    return JsonAnswer(await load_receipt(session, row))
 
 
 @router.post(

@@ -35,7 +35,7 @@ async def test_source(client_id: str, source_id: str, caller: Member, parts: Par
     if source is None:
         raise NotFound(msg("There is no {id} here", id=source_id[:64]))
     tried = rehearse(source, now())
-    receipts = await parts.intake.submit(tried.arrival) if tried.arrival and tried.arrival.events else []
+    receipts = await parts.gate.take_in(tried.arrival) if tried.arrival and tried.arrival.events else []
     shown: dict[str, Any] = {
         "signed": tried.signed,
         "headers": sorted(tried.delivery.headers),

@@ -66,8 +66,6 @@ ANSWERS = [
     ("meta", "hide_comment", meta(200, status=403), "refused", "forbidden", None, {}),
     ("meta", "hide_comment", meta(32), "retry", "unavailable", None, {}),
     ("meta", "hide_comment", meta(2, status=500), "retry", "unavailable", None, {}),
-    ("twitch", "remove_message", answer(400, {"message": "The message was already processed."}), "done", "already_gone",
-     None, HELD),
     ("twitch", "remove_message", answer(404, {"message": "not found"}), "done", "already_gone", None, HELD),
     ("twitch", "allow_message", answer(404, {"message": "not found"}), "refused", "expired", None, HELD),
     ("twitch", "remove_message", answer(404, {"message": "not found"}), "done", "already_gone", None, {}),

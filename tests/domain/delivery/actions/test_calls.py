@@ -68,8 +68,6 @@ CALLS = [
     ("reddit", "lock_thing", "POST", "oauth.reddit.com/api/lock", {}, {"id": "t1_abc"}, {}),
     ("reddit", "unban_user", "POST", "oauth.reddit.com/r/pics/api/unfriend", {},
      {"type": "banned", "name": "spammer"}, {}),
-    ("discourse", "recover_post", "PUT", "forum.example/talk/posts/7/recover.json", {}, {}, {}),
-    ("discourse", "unhide_post", "PUT", "forum.example/talk/posts/7/unhide.json", {}, {}, {}),
     ("discourse", "unsuspend_user", "PUT", "forum.example/talk/admin/users/42/unsuspend.json", {}, {}, {}),
 ]  # fmt: skip
 
@@ -167,6 +165,40 @@ def test_a_queued_post_has_no_number_yet_and_is_answered_as_what_it_is(operation
     )
     assert outcome.state == "done"
     assert [one.path for one in asked] == ["/talk/review/31.json", f"/talk/review/31/perform/{chosen}.json"]
+
+
+@pytest.mark.parametrize("verb", ["recover", "unhide"])
+def test_a_post_is_brought_back_by_its_number(verb):
+    outcome, asked = play("discourse", f"{verb}_post", answer(200, {"reviewable_id": None}), answer(200, {}))
+    assert outcome.state == "done"
+    assert f"{asked[-1].method} {asked[-1].path}" == f"PUT /talk/posts/7/{verb}.json"
+
+
+PUBLISHED = answer(200, {"reviewable": {"id": 31, "version": 1, "status": 1, "target_id": 88}, "actions": []})
+
+
+@pytest.mark.parametrize(
+    ("operation", "line"),
+    [("delete_post", "DELETE /talk/posts/88.json"), ("unhide_post", "PUT /talk/posts/88/unhide.json")],
+)
+def test_a_queued_post_that_was_published_has_a_number_by_which_it_is_found(operation, line):
+    outcome, asked = play("discourse", operation, PUBLISHED, answer(200, {}), external_id="reviewable:31")
+    assert outcome.state == "done"
+    assert [f"{one.method} {one.path}" for one in asked] == ["GET /talk/review/31.json", line]
+
+
+def test_a_queued_post_that_was_rejected_may_still_be_let_through():
+    _, asked = play("discourse", "recover_post", review("approve_post"), answer(200, {}), external_id="reviewable:31")
+    assert asked[-1].path == "/talk/review/31/perform/approve_post.json"
+
+
+def test_a_held_message_that_was_let_through_meanwhile_is_deleted_from_the_chat():
+    over = answer(400, {"message": "already processed"})
+    outcome, asked = play("twitch", "remove_message", over, answer(204), **HELD)
+    assert (outcome.state, outcome.reason) == ("done", None)
+    assert [f"{one.method} {one.path}" for one in asked] == [
+        "POST /helix/moderation/automod/message", "DELETE /helix/moderation/chat",
+    ]  # fmt: skip
 
 
 def test_a_post_that_nobody_flagged_is_hidden_by_a_flag_of_our_own():

@@ -50,7 +50,7 @@ def send_discord(raw: bytes) -> Delivery:
 
 
 def send_twitch(raw: bytes) -> Delivery:
-    number, stamp = "befa7b53-d79d-478f-86b9-120f112b044e", "2026-11-22T10:00:00.123456789Z"
+    number, stamp = f"befa7b53-{hexed(raw)[:12]}", "2026-11-22T10:00:00.123456789Z"
     return post(
         raw,
         twitch_eventsub_message_id=number,

@@ -157,6 +157,7 @@ def test_a_page_sends_many_changes_at_once():
             "thread_id": "448242228374517_122131676912594941",
             "parent": {"external_id": "122131676912594941_542072878449250"},
         },
+        "metadata": {"account": "448242228374517", "network": "facebook"},
     }  # fmt: skip
 
 

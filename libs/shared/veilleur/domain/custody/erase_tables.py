@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,6 +23,9 @@ from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import show_id
 
 BATCH = 2_000
+REFUSED_S = 60
+
+_log = structlog.get_logger(__name__)
 
 _ERASE = text("SELECT erase_rows(:name, :client_id, :wanted)")
 
@@ -33,15 +37,19 @@ async def advance_client(session: AsyncSession, agency_id: UUID, erasure_id: UUI
     if erasure is None:
         return "done"
     holdings = await load_holdings(session)
-    gone = await _erase_some(session, holdings.list_of_client(), erasure.client_id)
+    gone, refused = await _erase_some(session, holdings.list_of_client(), erasure.client_id)
     if gone:
         erasure.counts = _add(erasure.counts, gone)
         return "more"
     held = await count_holds(session, agency_id, erasure.client_id)
-    if not held:
+    if refused and not held:
+        return await _wait(session, agency_id, refused)
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    if held:
+        erasure.state, erasure.kept, erasure.held_at = "held", {"items": held}, present
+    else:
         await _strip_client(session, agency_id, erasure.client_id)
-        erasure.finished_at, erasure.subject = (await session.execute(select(func.app_now()))).scalar_one(), None
-    erasure.state, erasure.kept = ("held", {"items": held}) if held else ("finished", {})
+        erasure.state, erasure.kept, erasure.finished_at, erasure.subject = "finished", {}, present, None
     details = {"erased": erasure.counts, "kept": erasure.kept, "state": erasure.state}
     shown = show_id("ers", erasure.id)
     await record_deeds(session, agency_id, [Deed("system", "erasure.advanced", shown, erasure.client_id, details)])
@@ -58,10 +66,12 @@ async def advance_departure(session: AsyncSession, agency_id: UUID) -> Progress:
     keep_money = departure.documents == "keep"
     holdings = await load_holdings(session)
     tables = holdings.list_of_agency(keep_money=keep_money)
-    gone = await _erase_some(session, tables, None)
+    gone, refused = await _erase_some(session, tables, None)
     if gone:
         departure.counts = _add(departure.counts, gone)
         return "more"
+    if refused:
+        return await _wait(session, agency_id, refused)
     if keep_money:
         await _strip_people(session, agency_id)
     departure.kept = await _count(session, agency_id, holdings, tables)
@@ -71,18 +81,29 @@ async def advance_departure(session: AsyncSession, agency_id: UUID) -> Progress:
     return "done"
 
 
-async def _erase_some(session: AsyncSession, tables: Sequence[str], client_id: UUID | None) -> dict[str, int]:
-    """Up to a batch of the first table that has any; tables that something kept still refers to are passed over."""
+async def _erase_some(
+    session: AsyncSession, tables: Sequence[str], client_id: UUID | None
+) -> tuple[dict[str, int], list[str]]:
+    """Up to a batch of the first table that has any; and the tables that refused, because something refers to them."""
+    refused: list[str] = []
     for table in tables:
         values = {"name": table, "client_id": client_id, "wanted": BATCH}
         try:
             async with session.begin_nested():
                 gone = (await session.execute(_ERASE, values)).scalar_one()
         except IntegrityError:
+            refused.append(table)
             continue
         if gone:
-            return {table: gone}
-    return {}
+            return {table: gone}, refused
+    return {}, refused
+
+
+async def _wait(session: AsyncSession, agency_id: UUID, refused: list[str]) -> Progress:
+    """Something is left that nothing explains: it is not over, and said again until somebody looks."""
+    _log.error("erasure_refused", agency_id=str(agency_id), tables=refused)
+    await hint_work(session, agency_id, "erasure", in_s=REFUSED_S)
+    return "later"
 
 
 def _add(counts: Mapping[str, int], gone: Mapping[str, int]) -> dict[str, int]:

@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
-from veilleur.domain.custody.models import Offboarding
+from veilleur.domain.custody.models import Erasure, Offboarding
+from veilleur.domain.custody.request_erasure import describe_erasure
 from veilleur.domain.tenancy.models import Client, Credential, Source
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.errors import Conflict, NotFound
@@ -87,6 +88,17 @@ async def find_offboarding(
     return row
 
 
+async def require_staying(session: AsyncSession, agency_id: UUID, client_id: UUID) -> None:
+    """Refuse to open doors for a client that is on its way out, or gone."""
+    query = select(Offboarding.id).where(
+        Offboarding.agency_id == agency_id,
+        Offboarding.client_id == client_id,
+        Offboarding.state.not_in(("scheduled", "cancelled")),
+    )
+    if (await session.scalars(query.limit(1))).first() is not None:
+        raise Conflict(msg("This client is leaving already"), slug="offboarding-open")
+
+
 async def shut_doors(session: AsyncSession, row: Offboarding) -> None:
     """Nothing comes in any more, and no key opens anything."""
     of_client = (Source.agency_id == row.agency_id, Source.client_id == row.client_id)
@@ -110,8 +122,13 @@ def find_start(on: date | None, time_zone: str, present: datetime) -> datetime:
     return max(present, datetime.combine(on, time(), ZoneInfo(time_zone)))
 
 
+async def load_receipt(session: AsyncSession, row: Offboarding) -> dict[str, Any]:
+    """The offboarding with the receipt of its erasure, once there is one."""
+    erasure = None if row.erasure_id is None else await session.get(Erasure, (row.agency_id, row.erasure_id))
+    return describe_offboarding(row) | {"erasure": None if erasure is None else describe_erasure(erasure)}
+
+
 def describe_offboarding(row: Offboarding) -> dict[str, Any]:
-    erasure = None if row.erasure_id is None else show_id("ers", row.erasure_id)
     return {
         "id": show_id("ofb", row.id),
         "client": show_id("cli", row.client_id),
@@ -121,7 +138,7 @@ def describe_offboarding(row: Offboarding) -> dict[str, Any]:
         "term_days": row.term_days,
         "erase_at": row.erase_at,
         "progress": row.progress,
-        "erasure": erasure,
+        "erasure": None,
         "requested_by": row.requested_by,
         "requested_at": row.requested_at,
         "ended_at": row.ended_at,

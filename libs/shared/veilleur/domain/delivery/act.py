@@ -4,6 +4,7 @@ One at a time for a source, and in order for an item. Whoever vanishes leaves a 
 carried out once more, and the platform's "it is so already" counts as done.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,9 +14,9 @@ from sqlalchemy import Row, func, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.delivery.actions.protocol import Order, Outcome, Subject
+from veilleur.domain.delivery.actions.registry import ACTORS
 from veilleur.domain.delivery.backoff import next_attempt
 from veilleur.domain.delivery.models import ActionState, PlatformAction, SourceActor
-from veilleur.domain.intake.models import Item
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import show_id
 
@@ -27,6 +28,7 @@ class Act:
     """A leased action with all that doing it needs; the credentials still sealed."""
 
     id: UUID
+    client_id: UUID
     source_id: UUID
     fence: int
     attempts: int
@@ -52,25 +54,39 @@ UPDATE source_actors s SET busy_until = app_now() + interval '{LEASE_S} seconds'
 FROM free WHERE s.agency_id = :agency_id AND s.source_id = free.source_id
 RETURNING s.source_id
 """)
-_BEGIN = text(f"""
-WITH chosen AS MATERIALIZED (
-  SELECT one.id FROM unnest(CAST(:sources AS uuid[])) AS t(source_id)
+_CHOOSE = text("""
+  SELECT one.* FROM unnest(CAST(:sources AS uuid[])) AS t(source_id)
   CROSS JOIN LATERAL (
-    SELECT a.id FROM platform_actions a
+    SELECT a.id, a.item_id, a.target, a.platform, a.operation FROM platform_actions a
     WHERE a.agency_id = :agency_id AND a.source_id = t.source_id AND a.due_at <= app_now()
       AND NOT EXISTS (
         SELECT FROM platform_actions b
         WHERE b.agency_id = a.agency_id AND b.item_id = a.item_id AND b.due_at IS NOT NULL
           AND (b.created_at, b.position, b.id) < (a.created_at, a.position, a.id)
           AND (b.due_at <= app_now() OR b.attempts > 0))
-    ORDER BY a.due_at, a.position, a.id LIMIT 1) AS one)
+    ORDER BY a.due_at, a.position, a.id LIMIT 1) AS one
+""")
+# Items before actions, as whoever decides about them: what was called off meanwhile is then left alone.
+_LOCK_ITEMS = text(
+    "SELECT id FROM items WHERE agency_id = :agency_id AND id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE"
+)
+_BEGIN = text(f"""
 UPDATE platform_actions a SET state = 'sending', attempts = a.attempts + 1, fence = a.fence + 1,
+  begun_at = coalesce(a.begun_at, app_now()),
   due_at = app_now() + interval '{LEASE_S} seconds'
-FROM chosen, source_actors s, items i
-WHERE a.agency_id = :agency_id AND a.id = chosen.id
+FROM source_actors s, items i
+WHERE a.agency_id = :agency_id AND a.id = ANY(CAST(:ids AS uuid[])) AND a.due_at <= app_now()
   AND s.agency_id = a.agency_id AND s.source_id = a.source_id AND i.agency_id = a.agency_id AND i.id = a.item_id
-RETURNING a.id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.operation, a.until, a.due_at,
-  a.withdrawn, a.undoes, s.sealed, i.external_id, i.body, i.received_at, a.created_at, app_now() AS present
+RETURNING a.id, a.client_id, a.source_id, a.item_id, a.decision_id, a.fence, a.attempts, a.platform, a.target,
+  a.operation, a.until, a.due_at, a.begun_at, s.sealed, i.external_id, i.body, i.received_at, app_now() AS present
+""")
+_LOCK_SOURCE = text(
+    "SELECT FROM source_actors WHERE agency_id = :agency_id AND source_id = :source_id FOR NO KEY UPDATE"
+)
+_NOTE_ACTING = text("""
+UPDATE items SET acted_at = app_now(), removed_at = CASE WHEN t.removed THEN app_now() END
+FROM unnest(CAST(:ids AS uuid[]), CAST(:removed AS boolean[])) AS t(id, removed)
+WHERE items.agency_id = :agency_id AND items.id = t.id
 """)
 _SETTLE_WITHDRAWN = text("""
 UPDATE platform_actions SET state = 'cancelled', due_at = NULL, reason = 'reversed', finished_at = app_now()
@@ -84,18 +100,21 @@ async def begin_acts(session: AsyncSession, agency_id: UUID, limit: int) -> list
     sources = list(await session.scalars(_LEASE, {"agency_id": agency_id, "wanted": limit}))
     if not sources:
         return []
-    rows = (await session.execute(_BEGIN, {"agency_id": agency_id, "sources": sources})).all()
+    chosen = (await session.execute(_CHOOSE, {"agency_id": agency_id, "sources": sources})).all()
+    await session.execute(_LOCK_ITEMS, {"agency_id": agency_id, "ids": [one.item_id for one in chosen]})
+    rows = (await session.execute(_BEGIN, {"agency_id": agency_id, "ids": [one.id for one in chosen]})).all()
     idle = set(sources) - {row.source_id for row in rows}
     if idle:
         await _free(session, agency_id, idle)
     if rows:
         await hint_work(session, agency_id, "action", due_at=max(row.due_at for row in rows))
-        await _note_acting(session, agency_id, [row.item_id for row in rows])
+        await _note_acting(session, agency_id, rows)
     return [_to_act(row) for row in rows]
 
 
 async def finish_act(session: AsyncSession, agency_id: UUID, act: Act, outcome: Outcome, *, jitter: float) -> str:
     """Record what came of it; the action's state now, `stale` when the lease was lost meanwhile."""
+    await session.execute(_LOCK_SOURCE, {"agency_id": agency_id, "source_id": act.source_id})
     mine = (PlatformAction.agency_id == agency_id, PlatformAction.id == act.id, PlatformAction.fence == act.fence)
     leased = update(PlatformAction).where(*mine, PlatformAction.state == ActionState.SENDING)
     values: dict[str, Any] = {"reason": outcome.reason, "last_status": outcome.status, "finished_at": func.app_now()}
@@ -134,8 +153,19 @@ def actor_aad(agency_id: UUID, source_id: UUID) -> str:
 
 def _to_act(row: Row[Any]) -> Act:
     order = Order(_describe(row), row.present, row.until, show_id("dec", row.decision_id))
-    age = row.present - row.created_at
-    return Act(row.id, row.source_id, row.fence, row.attempts, row.platform, row.operation, row.sealed, order, age)
+    age = row.present - row.begun_at
+    return Act(
+        id=row.id,
+        client_id=row.client_id,
+        source_id=row.source_id,
+        fence=row.fence,
+        attempts=row.attempts,
+        platform=row.platform,
+        operation=row.operation,
+        sealed=row.sealed,
+        order=order,
+        age=age,
+    )
 
 
 def _describe(row: Row[Any]) -> Subject:
@@ -154,12 +184,16 @@ def _describe(row: Row[Any]) -> Subject:
     )
 
 
-async def _note_acting(session: AsyncSession, agency_id: UUID, item_ids: list[UUID]) -> None:
+async def _note_acting(session: AsyncSession, agency_id: UUID, rows: Sequence[Row[Any]]) -> None:
     """Before the call: the platform may tell us of our own doing before it has answered."""
-    mine = (Item.agency_id == agency_id, Item.id.in_(item_ids))
-    await session.execute(
-        update(Item).where(*mine).values(acted_at=func.app_now()).execution_options(synchronize_session=False)
-    )
+    about = sorted((row.item_id, _removes(row)) for row in rows if row.target == "item")
+    ids, removed = [item_id for item_id, _ in about], [gone for _, gone in about]
+    await session.execute(_NOTE_ACTING, {"agency_id": agency_id, "ids": ids, "removed": removed})
+
+
+def _removes(row: Row[Any]) -> bool:
+    operation = ACTORS[row.platform].operations.get(row.operation)
+    return operation is not None and operation.removes
 
 
 async def _free(session: AsyncSession, agency_id: UUID, source_ids: set[UUID]) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.delivery.models import ActionState, PlatformAction
+from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import show_id
 
 
@@ -72,6 +73,7 @@ async def cancel_actions(
         return rows
     ends = [row.id for row in rows if row.undoes in unsent]
     await _cancel(session, agency_id, [*unsent, *ends], "cancelled")
+    await hint_work(session, agency_id, "action")
     deed = Deed(by, "actions.cancelled", show_id("dec", decision_id), client_id, {"count": len(unsent)})
     await record_deeds(session, agency_id, [deed])
     return list(await session.scalars(query))
@@ -95,7 +97,9 @@ def _concerns(row: PlatformAction, one: Replaced) -> bool:
 
 def _find_standing(rows: Sequence[PlatformAction]) -> list[PlatformAction]:
     undone = {row.undoes for row in rows if row.state in {ActionState.DONE, ActionState.SENDING}}
-    return [row for row in rows if row.undoes is None and row.id not in undone and _may_be_done(row)]
+    left = [row for row in rows if row.undoes is None and row.id not in undone and _may_be_done(row)]
+    # What was done again for a later revision is undone once.
+    return list({(row.target, row.operation, row.until): row for row in left}.values())
 
 
 def _may_be_done(row: PlatformAction) -> bool:

@@ -52,8 +52,10 @@ async def configure_actor(session: AsyncSession, keys: Keys, source: Source, ter
     if actor is None:
         actor = SourceActor(agency_id=source.agency_id, source_id=source.id, client_id=source.client_id)
     platform = find_platform(source.kind, terms.platform) or (actor.platform if terms.platform is None else None)
+    if terms.platform not in {None, platform}:
+        raise _unknown_platform(source.kind, platform)
     if platform is None and terms.mode != "callback":
-        raise _unknown_platform(source.kind)
+        raise _unknown_platform(source.kind, None)
     credentials, errors = _read_credentials(platform, terms, keys.egress)
     if terms.mode == "act_after_hold" and terms.hold_s == 0:
         errors.append(InputError("/hold_s", msg("a hold lasts a second at least")))
@@ -140,7 +142,7 @@ def _apply(
     actor: SourceActor, platform: str | None, terms: ActorTerms, keys: Keys, credentials: Credentials | None
 ) -> None:
     if actor.platform != platform:
-        actor.sealed, actor.settings = None, {}
+        actor.sealed, actor.settings, actor.operations = None, {}, {}
     actor.platform, actor.mode = platform, terms.mode
     actor.hold_s = terms.hold_s if terms.mode == "act_after_hold" else 0
     if terms.operations is not None or actor.operations is None:
@@ -158,9 +160,9 @@ async def _list_codes(session: AsyncSession, source: Source) -> list[str]:
     return list(await session.scalars(select(Action.code).where(*mine)))
 
 
-def _unknown_platform(kind: str) -> Invalid | Conflict:
-    if kind not in BRIDGED:
+def _unknown_platform(kind: str, own: str | None) -> Invalid | Conflict:
+    if kind not in BRIDGED and own is None:
         return Conflict(msg("Nothing can be done on this platform from here; callbacks still go out"))
-    hint = msg("allowed: {codes}", codes=sorted(ACTORS))
+    hint = msg("allowed: {codes}", codes=sorted(ACTORS) if kind in BRIDGED else [own])
     error = InputError("/platform", msg("say which platform the content is from"), hint)
     return Invalid(msg("The source can't be acted on like this"), errors=[error])

@@ -81,6 +81,8 @@ class PlatformAction(Tenanted):
     fence: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None]
     """When to do it (pending) or when the lease ends (sending); none once it is over."""
+    begun_at: Mapped[datetime | None]
+    """When it was tried first: it is given up three days later."""
     withdrawn: Mapped[bool] = mapped_column(default=False)
     """It was taken back while it was being done: if that fails it is not tried again."""
     reason: Mapped[str | None]

@@ -1,5 +1,6 @@
 """What happens to an item that is known: it is edited, deleted, reported, or sent once more."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.intake.arrival import Entry, Receipt
+from veilleur.domain.intake.echoes import is_echo, is_own_removal
 from veilleur.domain.intake.envelope import InboundDeletion, InboundItem, InboundReport
 from veilleur.domain.intake.models import Item, ItemRevision, ItemState, Report
 from veilleur.domain.intake.revisions import weigh_revision
@@ -39,7 +41,7 @@ async def edit_item(session: AsyncSession, agency_id: UUID, entry: Entry, item: 
         sent_digest=item.digest,
         deleted=known.deleted_at is not None,
     )
-    if weighed.status == "accepted" and entry.repeated:
+    if weighed.status == "accepted" and (entry.repeated or await _is_echo(session, known, item)):
         return entry.receipt(known.id, "duplicate", known.revision, known.interim)
     if weighed.status == "accepted":
         await _replace(session, known, item, weighed.revision)
@@ -58,6 +60,8 @@ async def delete_item(session: AsyncSession, agency_id: UUID, entry: Entry, dele
         return entry.receipt(known.id, "duplicate", known.revision, known.interim)
     if deletion.revision is not None and deletion.revision < known.revision:
         return entry.receipt(known.id, "superseded", known.revision, known.interim)
+    if known.state == ItemState.DECIDED and is_own_removal(known.removed_at, await _read_present(session)):
+        return entry.receipt(known.id, "duplicate", known.revision, known.interim)
     await _update(session, known, {**AGAIN, "deleted_at": func.app_now()})
     return entry.receipt(known.id, "accepted", known.revision, known.interim)
 
@@ -84,6 +88,18 @@ async def _require_known(session: AsyncSession, agency_id: UUID, entry: Entry, *
         message = "an item vanished while its row was being weighed"
         raise RuntimeError(message)
     return known
+
+
+async def _is_echo(session: AsyncSession, known: Item, item: InboundItem) -> bool:
+    """Only a decided item has been acted upon: an open question is never answered by an echo."""
+    if known.acted_at is None or known.state != ItemState.DECIDED:
+        return False
+    return is_echo(known.acted_at, await _read_present(session), known.body, item.body)
+
+
+async def _read_present(session: AsyncSession) -> datetime:
+    present: datetime = (await session.execute(select(func.app_now()))).scalar_one()
+    return present
 
 
 async def _replace(session: AsyncSession, known: Item, item: InboundItem, revision: int) -> None:

@@ -72,6 +72,8 @@ class Item(Tenanted):
     closed_at: Mapped[datetime | None]
     acted_at: Mapped[datetime | None]
     """When we last did something to it on its platform: what comes back soon after may be our own doing."""
+    removed_at: Mapped[datetime | None]
+    """The same, when what we did last was to take it away."""
     hold_class: Mapped[str | None]
     """Why the item is under a legal hold: kept, and its media shown in restricted queues only."""
     erased_at: Mapped[datetime | None]
@@ -175,7 +177,11 @@ class SourcePoll(Base):
     sealed: Mapped[bytes]
     every_s: Mapped[int]
     fence: Mapped[int]
+    settings: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
+    """What besides address and key the platform's reader needs: a subreddit, a channel."""
     cursor: Mapped[int | None] = mapped_column(BigInteger)
+    marks: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
+    """What else the reader remembers."""
     due_at: Mapped[datetime]
     polled_at: Mapped[datetime | None]
     last_error: Mapped[str | None]

@@ -3,19 +3,21 @@
 Off until configured. What comes in both ways is one item: the same post has the same id and version.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, text, update
+from sqlalchemy import Row, delete, func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.arrival import Arrival
-from veilleur.domain.intake.envelope import InboundEvent
-from veilleur.domain.intake.models import SourcePoll
+from veilleur.domain.intake.envelope import InboundEvent, InboundReport
+from veilleur.domain.intake.models import Item, Report, SourcePoll
 from veilleur.domain.intake.receive import receive_group
+from veilleur.domain.intake.sources.polling import Polled
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.domain.tenancy.models import Source
 from veilleur.infra.security.sealing import Sealer
@@ -23,6 +25,7 @@ from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import show_id
 
 LEASE_S = 300
+LONGEST_PAUSE_S = 86_400
 
 _BEGIN = text(f"""
 WITH chosen AS MATERIALIZED (
@@ -32,17 +35,21 @@ UPDATE source_polls p SET fence = p.fence + 1, due_at = app_now() + interval '{L
 FROM chosen, sources s, clients c
 WHERE p.agency_id = :agency_id AND p.source_id = chosen.source_id
   AND s.agency_id = p.agency_id AND s.id = p.source_id AND c.agency_id = s.agency_id AND c.id = s.client_id
-RETURNING p.source_id, p.client_id, p.fence, p.url, p.username, p.sealed, p.cursor, p.due_at,
+RETURNING p.source_id, p.client_id, p.fence, p.url, p.username, p.sealed, p.cursor, p.due_at, p.marks,
+  p.settings AS poll_settings,
   s.kind, s.mode, s.settings, c.time_zone, c.interim
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class PollSettings:
+    """`secrets` in the clear; `settings` are what else the platform's reader needs."""
+
     url: str
     username: str
-    api_key: str
+    secrets: Mapping[str, Any]
     every_s: int
+    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +62,8 @@ class Poll:
     username: str
     sealed: bytes
     cursor: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """What was read and how far; or the reason that nothing was."""
-
-    events: Sequence[InboundEvent] = ()
-    cursor: int | None = None
-    error: str | None = None
+    marks: Mapping[str, Any]
+    settings: Mapping[str, Any]
 
 
 def poll_aad(agency_id: UUID, source_id: UUID) -> str:
@@ -81,10 +81,12 @@ async def configure_poll(
     if poll is None:
         poll = SourcePoll(agency_id=source.agency_id, source_id=source.id, client_id=source.client_id, fence=0)
         session.add(poll)
-    if poll.url != wanted.url:
-        poll.cursor = None
+    settings = dict(wanted.settings)
+    if (poll.url, poll.settings) != (wanted.url, settings):
+        poll.cursor, poll.marks = None, {}
+    poll.settings = settings
     poll.url, poll.username, poll.every_s = wanted.url, wanted.username, wanted.every_s
-    poll.sealed = sealer.seal(wanted.api_key.encode(), poll_aad(*key))
+    poll.sealed = sealer.seal(json.dumps(dict(wanted.secrets)).encode(), poll_aad(*key))
     poll.fence += 1
     poll.last_error = None
     poll.due_at = (await session.execute(select(func.app_now()))).scalar_one()
@@ -109,11 +111,24 @@ async def begin_polls(session: AsyncSession, agency_id: UUID, limit: int) -> lis
     rows = (await session.execute(_BEGIN, {"agency_id": agency_id, "wanted": limit})).all()
     for row in rows:
         await hint_work(session, agency_id, "poll", due_at=row.due_at)
-    return [Poll(_find(agency_id, row), row.fence, row.url, row.username, row.sealed, row.cursor) for row in rows]
+    return [
+        Poll(
+            _find(agency_id, row),
+            row.fence,
+            row.url,
+            row.username,
+            row.sealed,
+            row.cursor,
+            row.marks,
+            row.poll_settings,
+        )
+        for row in rows
+    ]
 
 
 async def finish_poll(session: AsyncSession, agency_id: UUID, poll: Poll, polled: Polled) -> bool:
     """Store what was read with how far it went, in one commit; False when the lease was lost, and nothing is stored."""
+    pause_s = min(polled.after_s, LONGEST_PAUSE_S)
     written = await session.execute(
         update(SourcePoll)
         .where(
@@ -125,7 +140,8 @@ async def finish_poll(session: AsyncSession, agency_id: UUID, poll: Poll, polled
             cursor=func.coalesce(polled.cursor, SourcePoll.cursor),
             last_error=polled.error,
             polled_at=func.app_now(),
-            due_at=func.app_now() + func.make_interval(0, 0, 0, 0, 0, 0, SourcePoll.every_s),
+            due_at=func.app_now() + func.make_interval(0, 0, 0, 0, 0, 0, func.greatest(SourcePoll.every_s, pause_s)),
+            marks=dict(polled.marks),
         )
         .returning(SourcePoll.due_at)
     )
@@ -133,9 +149,39 @@ async def finish_poll(session: AsyncSession, agency_id: UUID, poll: Poll, polled
     if row is None:
         return False
     await hint_work(session, agency_id, "poll", due_at=row.due_at)
-    if polled.events:
-        await receive_group(session, agency_id, [Arrival(poll.source, tuple(polled.events), lenient=True)])
+    events = await _leave_out_known(session, agency_id, poll.source.source_id, polled.events)
+    if events:
+        await receive_group(session, agency_id, [Arrival(poll.source, tuple(events), lenient=True)])
     return True
+
+
+async def save_poll_secrets(session: AsyncSession, agency_id: UUID, poll: Poll, sealed: bytes) -> None:
+    """Keep renewed tokens, unless others were given meanwhile."""
+    mine = (SourcePoll.agency_id == agency_id, SourcePoll.source_id == poll.source.source_id)
+    await session.execute(update(SourcePoll).where(*mine, SourcePoll.sealed == poll.sealed).values(sealed=sealed))
+
+
+async def _leave_out_known(
+    session: AsyncSession, agency_id: UUID, source_id: UUID, events: Sequence[InboundEvent]
+) -> list[InboundEvent]:
+    """Without reports by members who have reported the same item: a webhook may have worded their reason otherwise."""
+    named = {
+        (event.external_id, event.reporter) for event in events if isinstance(event, InboundReport) and event.reporter
+    }
+    if not named:
+        return list(events)
+    query = (
+        select(Item.external_id, Report.reporter_external_id)
+        .join(Report, (Report.agency_id == Item.agency_id) & (Report.item_id == Item.id))
+        .where(Item.agency_id == agency_id, Item.source_id == source_id)
+        .where(tuple_(Item.external_id, Report.reporter_external_id).in_(sorted(named)))
+    )
+    known = {tuple(row) for row in await session.execute(query)}
+    return [
+        event
+        for event in events
+        if not (isinstance(event, InboundReport) and (event.external_id, event.reporter) in known)
+    ]
 
 
 def _find(agency_id: UUID, row: Row[Any]) -> FoundSource:

@@ -18,7 +18,9 @@ from veilleur.domain.intake.envelope import InboundDeletion, InboundItem, Inboun
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.receipts import note_webhooks
 from veilleur.domain.intake.retention import KEPT_S
+from veilleur.domain.intake.settle_published import settle_published
 from veilleur.domain.intake.store import insert_items
+from veilleur.domain.metering.record import WATCHED_WITHIN_S
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.errors import InputError, Invalid, Problem
 from veilleur.kernel.messages import msg
@@ -55,6 +57,7 @@ async def receive_group(session: AsyncSession, agency_id: UUID, group: Sequence[
     if any(receipt.status == "accepted" for receipt in receipts.values()):
         await hint_work(session, agency_id, "screening")
         await hint_work(session, agency_id, "unscreened", in_s=LOOK_FOR_OVERDUE_S)
+        await hint_work(session, agency_id, "usage", in_s=WATCHED_WITHIN_S)
         await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
     return [
         refused.get(position) or [receipts[id(event)] for event in arrival.events if id(event) not in left_out]
@@ -71,7 +74,9 @@ async def _take_in(
     for entry in entries:
         first.setdefault(entry.key, entry)
     fresh = [(entry, entry.event) for entry in first.values() if isinstance(entry.event, InboundItem)]
-    for entry, item_id in await insert_items(session, agency_id, fresh, present):
+    stored = await insert_items(session, agency_id, fresh, present)
+    await settle_published(session, agency_id, [pair for pair in stored if pair[0].arrival.source.kind == "discourse"])
+    for entry, item_id in stored:
         assert isinstance(entry.event, InboundItem)  # noqa: S101 - only such were given
         receipts[id(entry.event)] = entry.receipt(item_id, "accepted", entry.event.revision or 1)
     for entry in entries:

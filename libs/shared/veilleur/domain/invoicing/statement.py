@@ -21,7 +21,7 @@ from veilleur.domain.billing.terms import days_of_period, occasion_of_period, pl
 from veilleur.domain.invoicing.late import LateLine, subtract_bills
 from veilleur.domain.invoicing.late_sums import sum_late, sum_late_before
 from veilleur.domain.invoicing.line_ids import name_line
-from veilleur.domain.invoicing.usage import to_usage
+from veilleur.domain.invoicing.usage import take_out, to_usage
 from veilleur.domain.metering.sums import Span, Summed, sum_span
 
 
@@ -51,12 +51,15 @@ class Statement:
     closed: bool
 
 
-async def write_statement(session: AsyncSession, agency_id: UUID, client_id: UUID, period: BillingPeriod) -> Statement:
-    """`Invalid` names usage without a price."""
+async def write_statement(
+    session: AsyncSession, agency_id: UUID, client_id: UUID, period: BillingPeriod, without: Sequence[Summed] = ()
+) -> Statement:
+    """`Invalid` names usage without a price. `without`: as if these had not been counted."""
     contract = await session.get_one(Contract, (agency_id, period.contract_id))
     plan = plan_of_contract(contract)
     days = days_of_period(period)
-    usage = to_usage(await sum_span(session, Span(agency_id, client_id, days.first, days.past)))
+    summed = await sum_span(session, Span(agency_id, client_id, days.first, days.past))
+    usage = to_usage(take_out(summed, without) if without else summed)
     bill = price_period(plan, usage, occasion_of_period(contract, plan, days), tax_of_contract(contract))
     late = await _price_late(session, period)
     total = _add_up(bill, late, contract)

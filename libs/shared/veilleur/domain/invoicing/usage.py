@@ -5,6 +5,7 @@ it follows from the dimensions of the items that were received.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from veilleur.domain.billing.quantities import Metered, Usage
@@ -38,6 +39,17 @@ def add_usage(one: Usage, other: Usage) -> Usage:
     return {meter: [*one.get(meter, ()), *other.get(meter, ())] for meter in {**one, **other}}
 
 
+def take_out(summed: Sequence[Summed], without: Sequence[Summed]) -> list[Summed]:
+    """The sums as they would be if some of what they count were not there."""
+    left = {_key(row): row for row in summed}
+    for row in without:
+        known = left.get(_key(row))
+        if known is not None:
+            counted = known.quantity - row.quantity, known.records - row.records
+            left[_key(row)] = replace(known, quantity=counted[0], records=counted[1])
+    return list(left.values())
+
+
 def show_dims(row: Summed) -> dict[str, str]:
     """Where an item came from is a dimension as well: the community it was written in."""
     shown = {name: _show(value) for name, value in row.dims.items()}
@@ -48,6 +60,10 @@ def _find_distinct(received: Sequence[Metered], dimension: str, names: Sequence[
     values = {value for metered in received if (value := metered.dims.get(dimension)) and metered.quantity > 0}
     for value in sorted(values):
         yield Metered(Decimal(1), dict.fromkeys(names, value))
+
+
+def _key(row: Summed) -> tuple[object, ...]:
+    return row.meter, row.source_id, str(sorted(row.dims.items()))
 
 
 def _order(row: Summed) -> tuple[str, str, str]:

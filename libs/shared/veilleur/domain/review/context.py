@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.intake.models import Item, Report
 from veilleur.domain.intake.shape import item_content
+from veilleur.domain.intake.sources.deadlines import Deadline, show_deadline
 from veilleur.domain.review.care import MOST_SEVERE, list_suspected
+from veilleur.domain.review.deadlines import load_deadlines
 from veilleur.domain.review.guide import Guide, load_guides, summarise_guide
 from veilleur.domain.review.models import Case, Queue
 from veilleur.domain.review.surroundings import describe_surroundings
@@ -26,6 +28,7 @@ class _Gathered:
     reports: dict[UUID, list[dict[str, Any]]]
     contexts: dict[UUID, dict[str, Any]]
     care: dict[UUID, Care]
+    deadlines: dict[UUID, Deadline]
 
 
 async def describe_assignments(session: AsyncSession, agency_id: UUID, cases: Sequence[Case]) -> list[dict[str, Any]]:
@@ -40,6 +43,7 @@ async def describe_assignments(session: AsyncSession, agency_id: UUID, cases: Se
         reports=await _load_reports(session, agency_id, set(items)),
         contexts=await describe_surroundings(session, agency_id, cases, items),
         care=await load_care(session, agency_id, {case.holder_id for case in cases if case.holder_id}),
+        deadlines=await load_deadlines(session, agency_id, items.values()),
     )
     return [_describe(case, gathered) for case in cases]
 
@@ -61,6 +65,7 @@ def _describe(case: Case, gathered: _Gathered) -> dict[str, Any]:
             "reason": case.reason,
             "opened_at": case.opened_at,
             "due_at": case.due_at,
+            "deadline": show_deadline(gathered.deadlines.get(case.item_id)),
             "reports": reports,
             "suggestion": case.suggestion,
         },

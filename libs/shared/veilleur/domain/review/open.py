@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_reference
+from veilleur.domain.intake.sources.deadlines import Deadline
 from veilleur.domain.outbox.announce import Announcement, announce
+from veilleur.domain.review.deadlines import load_deadlines
 from veilleur.domain.review.models import OPEN_STATES, Assignment, Case, CaseState
 from veilleur.domain.review.needs import write_needs
 from veilleur.domain.review.plan import load_plan
@@ -63,9 +65,11 @@ async def open_cases(session: AsyncSession, agency_id: UUID, openings: Sequence[
     terms = await load_terms(session, agency_id, client_ids)
     plan = await load_plan(session, agency_id)
     defaults = await _default_queues(session, agency_id, client_ids)
+    deadlines = await load_deadlines(session, agency_id, [opening.item for opening in fresh])
     prepared = [
         _Prepared(
             case_id=new_id(),
+            deadline=deadlines.get(opening.item.id),
             opening=opening,
             destination=_route(opening, plan, defaults[opening.item.client_id]),
             terms=terms[opening.item.client_id],
@@ -141,6 +145,7 @@ async def withdraw_cases(session: AsyncSession, agency_id: UUID, item_ids: Seque
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     case_id: UUID
+    deadline: Deadline | None
     opening: Opening
     destination: Destination
     terms: Terms
@@ -231,6 +236,7 @@ def _clock_start(case: _Prepared) -> ClockStart:
             report_source=case.opening.reporters,
         ),
         started_at=item.asked_at,
+        deadline=case.deadline,
     )
 
 

@@ -85,6 +85,7 @@ def _describe_clock(clock: Clock) -> dict[str, Any]:
         "state": clock.state,
         "started_at": clock.started_at,
         "due_at": clock.due_at,
+        "deadline": {"at": clock.deadline_at, "cause": clock.deadline_cause} if clock.deadline_at else None,
         "breached_at": clock.breached_at,
         "stopped_at": clock.stopped_at,
     }

@@ -64,7 +64,26 @@ UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
 FROM chosen WHERE items.agency_id = :agency_id AND items.id = chosen.id
 RETURNING items.id
 """
-_MARK_FRESH = text(_MARK.format(condition="attempts = 0", order="asked_at"))
+# Clients take turns, each with its oldest first. Who is in line is looked up at both ends of it: a client that sends
+# little stands near the end of a line that another one has filled, and waits for one round instead of for all of it.
+_IN_LINE = """
+SELECT id, client_id, asked_at FROM items WHERE agency_id = :agency_id AND state = 'received' AND attempts = 0
+  AND (screen_after IS NULL OR screen_after <= app_now())
+"""
+_MARK_FRESH = text(f"""
+WITH line AS MATERIALIZED (
+  ({_IN_LINE} ORDER BY asked_at LIMIT 2 * :wanted) UNION ({_IN_LINE} ORDER BY asked_at DESC LIMIT 4 * :wanted)
+), turns AS (
+  SELECT id, asked_at, row_number() OVER (PARTITION BY client_id ORDER BY asked_at) AS turn FROM line
+), next AS MATERIALIZED (
+  SELECT id FROM turns ORDER BY turn, asked_at LIMIT :wanted
+), chosen AS MATERIALIZED (
+  SELECT items.id FROM items JOIN next ON next.id = items.id
+  WHERE items.agency_id = :agency_id AND state = 'received' AND attempts = 0 FOR UPDATE OF items SKIP LOCKED)
+UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
+FROM chosen WHERE items.agency_id = :agency_id AND items.id = chosen.id
+RETURNING items.id
+""")
 # Who failed least comes first: the neighbours of a poison item are done before its next try.
 _MARK_AGAIN = text(
     _MARK.format(

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.intake.sources.deadlines import Deadline
 from veilleur.domain.sla.calendar_hours import Calendar
 from veilleur.domain.sla.clock_rows import Change, insert_clocks, lock_clocks, read_present, read_run, write_changes
 from veilleur.domain.sla.countdown import (
@@ -43,6 +44,8 @@ class ClockStart:
     facts: CaseFacts
     started_at: datetime
     metric: Metric = "decision"
+    deadline: Deadline | None = None
+    """The platform's own; one that was over when the question was asked counts for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +225,9 @@ def _begin(agency_id: UUID, start: ClockStart, last: RowMapping | None, present:
     promise = choose_promise(start.terms.policy, start.facts, start.metric)
     if promise is None:
         return None
-    run, events = start_run(promise.target, start.terms.calendar, start.started_at, present)
+    deadline = start.deadline if start.deadline is not None and start.deadline.at > start.started_at else None
+    ends_at = None if deadline is None else deadline.at
+    run, events = start_run(promise.target, start.terms.calendar, start.started_at, present, ends_at)
     row = {
         "agency_id": agency_id,
         "id": new_id(),
@@ -235,6 +240,8 @@ def _begin(agency_id: UUID, start: ClockStart, last: RowMapping | None, present:
         "calendar_id": start.terms.calendar_id,
         "facts": start.facts.to_document(),
         "excluded": "over_volume" if promise.excluded else None,
+        "deadline_at": ends_at,
+        "deadline_cause": None if deadline is None else deadline.cause,
     }
     return Change(row, run, events)
 

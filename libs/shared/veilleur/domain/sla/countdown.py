@@ -6,7 +6,7 @@ happens at and answers with the new run and what happened, each at its true inst
 comes first. A call that changes nothing answers with the same run and nothing.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -42,6 +42,8 @@ class Run:
     counted_from: datetime
     remaining_s: float
     due_at: datetime
+    deadline_at: datetime | None = None
+    """Somebody else's, around the clock: never due later, whatever is left."""
     timers: tuple[Timer, ...] = ()
     breached_at: datetime | None = None
     stopped_at: datetime | None = None
@@ -71,10 +73,12 @@ class Happening:
 Step = tuple[Run, tuple[Happening, ...]]
 
 
-def start_run(target: Target, calendar: Calendar, started_at: datetime, present: datetime) -> Step:
+def start_run(
+    target: Target, calendar: Calendar, started_at: datetime, present: datetime, deadline_at: datetime | None = None
+) -> Step:
     """A clock that has been running since `started_at`."""
-    due_at = advance(target, calendar, started_at, target.seconds)
-    run = Run(ClockState.RUNNING, target, started_at, started_at, target.seconds, due_at)
+    due_at = _cap(advance(target, calendar, started_at, target.seconds), deadline_at)
+    run = Run(ClockState.RUNNING, target, started_at, started_at, target.seconds, due_at, deadline_at)
     run = replace(run, timers=_plan_timers(run, calendar, target.warnings))
     run, passed = catch_up(run, present)
     return run, (Happening("started", started_at), *passed)
@@ -163,7 +167,7 @@ def retarget_run(run: Run, calendar: Calendar, aim: Aim, present: datetime) -> S
     remaining = aim.target.seconds - run.target.seconds + _remain(run, calendar, present)
     moved = replace(
         run, target=aim.target, remaining_s=remaining, counted_from=present, revision=run.revision + 1,
-        due_at=advance(aim.target, aim.calendar, present, remaining),
+        due_at=_cap(advance(aim.target, aim.calendar, present, remaining), run.deadline_at),
     )  # fmt: skip
     untold = [threshold for threshold in aim.target.warnings if threshold not in aim.told]
     moved = replace(moved, timers=_plan_timers(moved, aim.calendar, untold))
@@ -183,13 +187,17 @@ def advance(target: Target, calendar: Calendar, start: datetime, seconds: float)
     return add_open_seconds(calendar, start, seconds)
 
 
+def _cap(due_at: datetime, deadline_at: datetime | None) -> datetime:
+    return due_at if deadline_at is None else min(due_at, deadline_at)
+
+
 def _continue(run: Run, calendar: Calendar, present: datetime, after: str | None) -> Step:
     ahead = run.remaining_s > 0
     running = replace(
         run,
         state=ClockState.RUNNING,
         counted_from=present,
-        due_at=advance(run.target, calendar, present, run.remaining_s) if ahead else run.due_at,
+        due_at=_cap(advance(run.target, calendar, present, run.remaining_s), run.deadline_at) if ahead else run.due_at,
         pause_reason=None,
         revision=run.revision + 1,
     )
@@ -212,8 +220,21 @@ def _plan_timers(run: Run, calendar: Calendar, thresholds: Sequence[str]) -> tup
     if run.remaining_s <= 0:
         return ()
     left = {threshold: run.target.left_at(threshold) for threshold in thresholds}
+    if run.due_at == run.deadline_at:
+        return _plan_before_deadline(run, left)
     timers = [
         Timer(advance(run.target, calendar, run.counted_from, max(0.0, run.remaining_s - seconds)), threshold)
         for threshold, seconds in left.items()
     ]
+    return tuple(sorted(timers, key=lambda timer: timer.at))
+
+
+def _plan_before_deadline(run: Run, left: Mapping[str, float]) -> tuple[Timer, ...]:
+    """Warnings before a deadline of somebody else's: shares are of the time it leaves, seconds are seconds."""
+    span_s = max(0.0, (run.due_at - run.counted_from).total_seconds())
+    ahead = {
+        threshold: span_s * seconds / run.target.seconds if threshold.endswith("%") else min(seconds, span_s)
+        for threshold, seconds in left.items()
+    }
+    timers = [Timer(run.due_at - timedelta(seconds=before), threshold) for threshold, before in ahead.items()]
     return tuple(sorted(timers, key=lambda timer: timer.at))

@@ -137,6 +137,9 @@ class Clock(Tenanted):
     excluded: Mapped[str | None]
     """Why this promise does not count: `over_volume`, `client_down`, `waived`."""
     started_at: Mapped[datetime]
+    deadline_at: Mapped[datetime | None]
+    """The platform's own: the clock is never due later. Pauses do not move it."""
+    deadline_cause: Mapped[str | None]
     counted_from: Mapped[datetime]
     remaining_s: Mapped[float]
     """Seconds that were left at `counted_from`: while running, from there on; paused or stopped, still."""

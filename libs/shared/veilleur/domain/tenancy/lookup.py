@@ -3,26 +3,20 @@
 Answers are kept for at most five seconds, so that a revocation bites within five seconds everywhere.
 """
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, func, select, text
 
+from veilleur.domain.tenancy.bearer import Terms
+from veilleur.domain.tenancy.connect_provider import find_linked, login_aad
+from veilleur.domain.tenancy.identity_models import MemberSession
 from veilleur.domain.tenancy.keyring import Keyring
 from veilleur.domain.tenancy.models import Credential, Member
 from veilleur.infra.db.session import NOBODY, Database, Scope
-
-TTL_S = 5.0
-PATIENCE_S = 1.5
-"""How long a caller waits for a database that hangs."""
-MAX_KEPT = 10_000
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+from veilleur.infra.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +54,19 @@ class FoundMember:
     roles: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundProvider:
+    """A provider that an agency trusts; with `login_client_id` people can log in by it."""
+
+    provider_id: UUID
+    agency_id: UUID
+    terms: Terms
+    audience: str | None
+    jwks_uri: str | None
+    login_client_id: str | None = None
+    login_secret: str | None = None
+
+
 def source_aad(agency_id: UUID, source_id: UUID) -> str:
     """What a source's sealed secret is bound to: it opens nowhere else."""
     return f"{agency_id}|source_secrets|{source_id}"
@@ -68,13 +75,17 @@ def source_aad(agency_id: UUID, source_id: UUID) -> str:
 class Lookups:
     """The cached look-ups of one process."""
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
+    def __init__(self, database: Database, keyring: Keyring, *, intake: Database | None = None) -> None:
+        """`intake` is what client platforms are looked up by, so that members never stand in their line."""
         self._database = database
+        self._intake = intake or database
         self._keyring = keyring
-        self._sources: _Kept[UUID, FoundSource] = _Kept(self._load_source)
-        self._credentials: _Kept[bytes, FoundCredential] = _Kept(self._load_credential)
-        self._issued: _Kept[tuple[UUID, UUID], UUID] = _Kept(self._load_issued)
-        self._members: _Kept[tuple[UUID, UUID], FoundMember] = _Kept(self._load_member)
+        self._sources: Kept[UUID, FoundSource] = Kept(self._load_source)
+        self._credentials: Kept[bytes, FoundCredential] = Kept(self._load_credential)
+        self._issued: Kept[tuple[UUID, UUID], UUID] = Kept(self._load_issued)
+        self._members: Kept[tuple[UUID, UUID, UUID | None], FoundMember] = Kept(self._load_member)
+        self._providers: Kept[str, tuple[FoundProvider, ...]] = Kept(self._load_providers)
+        self._linked: Kept[tuple[UUID, UUID, str], UUID] = Kept(self._load_linked)
 
     async def find_source(self, source_id: UUID) -> FoundSource | None:
         return await self._sources.get(source_id)
@@ -86,16 +97,35 @@ class Lookups:
         """Whether the credential that a token was issued to still holds."""
         return await self._issued.get((agency_id, credential_id)) is not None
 
-    async def find_member(self, agency_id: UUID, member_id: UUID) -> FoundMember | None:
-        return await self._members.get((agency_id, member_id))
+    async def find_member(self, agency_id: UUID, member_id: UUID, session_id: UUID | None = None) -> FoundMember | None:
+        """A member; with a `session_id` only while that log-in lasts, and with the roles it left."""
+        return await self._members.get((agency_id, member_id, session_id))
+
+    async def find_providers(self, issuer: str) -> tuple[FoundProvider, ...]:
+        """Who trusts this issuer, agency by agency."""
+        return await self._providers.get(issuer) or ()
+
+    async def find_linked_member(self, provider: FoundProvider, subject: str) -> UUID | None:
+        return await self._linked.get((provider.agency_id, provider.provider_id, subject))
+
+    async def find_login_provider(self, provider_id: UUID) -> FoundProvider | None:
+        """A provider that people log in by, with its secret opened; not kept."""
+        row = await _find(self._database, "find_login_provider", provider_id)
+        if row is None:
+            return None
+        secret = None
+        if row.login_secret is not None:
+            sealer = await self._keyring.sealer_for(row.agency_id, [row.login_secret])
+            secret = sealer.open(row.login_secret, login_aad(row.agency_id, row.id)).decode()
+        return _read_provider(row, row.login_client_id, secret)
 
     def forget(self) -> None:
         """Drop everything that is kept; the next look-ups ask the database."""
-        for kept in (self._sources, self._credentials, self._members):
+        for kept in (self._sources, self._credentials, self._issued, self._members, self._providers, self._linked):
             kept.clear()
 
     async def _load_source(self, source_id: UUID) -> FoundSource | None:
-        row = await self._one("SELECT * FROM find_source(:wanted)", source_id)
+        row = await _find(self._intake, "find_source", source_id)
         if row is None:
             return None
         aad = source_aad(row.agency_id, source_id)
@@ -113,7 +143,7 @@ class Lookups:
         )
 
     async def _load_credential(self, secret_hash: bytes) -> FoundCredential | None:
-        row = await self._one("SELECT * FROM find_credential(:wanted)", secret_hash)
+        row = await _find(self._intake, "find_credential", secret_hash)
         if row is None:
             return None
         return FoundCredential(row.id, row.agency_id, row.client_id, row.kind, frozenset(row.scopes), row.test)
@@ -126,59 +156,43 @@ class Lookups:
             Credential.revoked_at.is_(None),
             func.coalesce(Credential.expires_at > func.app_now(), True),
         )
-        async with self._database.transaction(Scope(agency_id)) as session:
+        async with self._intake.transaction(Scope(agency_id)) as session:
             return (await session.scalars(live)).one_or_none()
 
-    async def _load_member(self, key: tuple[UUID, UUID]) -> FoundMember | None:
-        agency_id, member_id = key
+    async def _load_member(self, key: tuple[UUID, UUID, UUID | None]) -> FoundMember | None:
+        agency_id, member_id, session_id = key
+        mine = (Member.agency_id == agency_id, Member.id == member_id, Member.disabled_at.is_(None))
+        query = select(Member.roles, MemberSession.roles.label("left")).where(*mine)
+        lasting = and_(
+            MemberSession.agency_id == agency_id,
+            MemberSession.member_id == Member.id,
+            MemberSession.id == session_id,
+            MemberSession.ended_at.is_(None),
+            MemberSession.expires_at > func.app_now(),
+        )
+        query = query.join(MemberSession, lasting, isouter=session_id is None)
         async with self._database.transaction(Scope(agency_id)) as session:
-            member = await session.get(Member, (agency_id, member_id))
-        if member is None or member.disabled_at is not None:
+            row = (await session.execute(query)).one_or_none()
+        if row is None:
             return None
-        return FoundMember(member_id, agency_id, frozenset(member.roles))
+        roles = frozenset(row.roles)
+        return FoundMember(member_id, agency_id, roles if row.left is None else roles & frozenset(row.left))
 
-    async def _one(self, query: str, wanted: object) -> Any:
+    async def _load_providers(self, issuer: str) -> tuple[FoundProvider, ...] | None:
         async with self._database.transaction(NOBODY) as session:
-            return (await session.execute(text(query), {"wanted": wanted})).one_or_none()
+            rows = await session.execute(text("SELECT * FROM find_identity_providers(:wanted)"), {"wanted": issuer})
+        return tuple(_read_provider(row) for row in rows) or None
+
+    async def _load_linked(self, key: tuple[UUID, UUID, str]) -> UUID | None:
+        async with self._database.transaction(Scope(key[0])) as session:
+            return await find_linked(session, *key)
 
 
-class _Kept(Generic[K, V]):
-    """A small cache by time; absences are kept too, so that guessing ids costs the database little.
-
-    Callers that miss the same key at once share one look-up, which goes on when they have lost their patience.
-    """
-
-    def __init__(self, load: Callable[[K], Awaitable[V | None]]) -> None:
-        self._load = load
-        self._kept: dict[K, tuple[float, V | None]] = {}
-        self._loading: dict[K, asyncio.Task[V | None]] = {}
-
-    def clear(self) -> None:
-        self._kept.clear()
-
-    async def get(self, key: K) -> V | None:
-        kept = self._kept.get(key)
-        if kept is not None and kept[0] > time.monotonic():
-            return kept[1]
-        loading = self._loading.get(key)
-        if loading is None:
-            loading = self._loading[key] = asyncio.create_task(self._fetch(key))
-            loading.add_done_callback(_look_at_failure)
-        async with asyncio.timeout(PATIENCE_S):
-            return await asyncio.shield(loading)
-
-    async def _fetch(self, key: K) -> V | None:
-        try:
-            value = await self._load(key)
-        finally:
-            del self._loading[key]
-        if len(self._kept) >= MAX_KEPT:
-            self._kept.clear()
-        self._kept[key] = (time.monotonic() + TTL_S, value)
-        return value
+async def _find(database: Database, look_up: str, wanted: object) -> Any:
+    async with database.transaction(NOBODY) as session:
+        return (await session.execute(text(f"SELECT * FROM {look_up}(:wanted)"), {"wanted": wanted})).one_or_none()
 
 
-def _look_at_failure(task: "asyncio.Task[Any]") -> None:
-    """Those who waited may be gone: a failure that nobody fetches would be logged as forgotten."""
-    if not task.cancelled():
-        task.exception()
+def _read_provider(row: Any, login_client_id: str | None = None, login_secret: str | None = None) -> FoundProvider:
+    terms = Terms(row.issuer, tuple(row.algorithms), row.role_claim, row.role_map)
+    return FoundProvider(row.id, row.agency_id, terms, row.audience, row.jwks_uri, login_client_id, login_secret)

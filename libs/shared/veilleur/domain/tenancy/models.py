@@ -26,7 +26,7 @@ class Agency(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
 
 
-def _of_agency() -> ForeignKeyConstraint:
+def of_agency() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["agency_id"], ["agencies.agency_id"])
 
 
@@ -71,7 +71,7 @@ class Client(Tenanted):
     """Grows when items were screened without being counted: the client's counters are then recounted."""
 
     __table_args__ = (
-        _of_agency(),
+        of_agency(),
         UniqueConstraint("agency_id", "slug"),
         CheckConstraint("automation IN ('act', 'advise', 'off')", name="automation"),
         CheckConstraint("interim IN ('publish', 'withhold')", name="interim"),
@@ -162,6 +162,8 @@ class Member(Tenanted):
     """How many cases this person may hold at once."""
     tier: Mapped[int] = mapped_column(server_default=text("1"))
     """Works queues up to this tier."""
+    grade: Mapped[str | None]
+    """What this person's work is priced as (`junior`, `senior`), where a rate plan has prices by grade."""
     status: Mapped[str] = mapped_column(server_default=text("'available'"))
     status_since: Mapped[datetime] = mapped_column(server_default=func.app_now())
     serves_all: Mapped[bool] = mapped_column(default=False)
@@ -172,7 +174,7 @@ class Member(Tenanted):
     disabled_at: Mapped[datetime | None]
 
     __table_args__ = (
-        _of_agency(),
+        of_agency(),
         UniqueConstraint("agency_id", "email"),
         CheckConstraint("capacity BETWEEN 1 AND 50", name="capacity"),
         CheckConstraint("tier BETWEEN 1 AND 5", name="tier"),
@@ -241,7 +243,10 @@ class IssuerKey(Base):
     public_jwk: Mapped[JsonObject]
     sealed: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    signs_from: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    """Published before it signs, so that whoever keeps our keys has it in time."""
     retired_at: Mapped[datetime | None]
+    """From then on nothing it signed is good."""
 
 
 class WorkHint(Base):

@@ -101,12 +101,12 @@ class Database:
         for kind, agency_id in pop_rings(session):
             self._bell.ring(kind, agency_id)
 
-    def tell_pool(self) -> None:
-        """Set the gauges of this process's connections."""
-        pool = self.engine.pool
-        assert isinstance(pool, TimedPool)  # noqa: S101 - made above
-        figures.POOL_CONNECTIONS.labels("in_use").set(pool.checkedout())
-        figures.POOL_CONNECTIONS.labels("idle").set(pool.checkedin())
+    def tell_pool(self, *others: "Database") -> None:
+        """Set the gauges of this process's connections, those of its other pools included."""
+        pools = [database.engine.pool for database in (self, *others)]
+        timed = [pool for pool in pools if isinstance(pool, TimedPool)]
+        figures.POOL_CONNECTIONS.labels("in_use").set(sum(pool.checkedout() for pool in timed))
+        figures.POOL_CONNECTIONS.labels("idle").set(sum(pool.checkedin() for pool in timed))
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from veilleur.infra.outbound.http import Call, Reply, send_capped
-from veilleur.infra.outbound.steps import Steps, drive
+from veilleur.infra.outbound.steps import EACH_S, Steps, drive
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class Vault:
         """Raises `RenewalError`, and `OutboundError` when nobody answers."""
         if self.tokens is None:
             raise RenewalError(refused=True)
-        reply = await send_capped(client, ask_token(self.tokens, self.credentials), total_s)
+        reply = await send_capped(client, ask_token(self.tokens, self.credentials), min(EACH_S, total_s))
         self.credentials = read_token(self.credentials, reply, present)
         await self.keep(self.credentials)
 

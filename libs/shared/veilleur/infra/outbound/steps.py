@@ -15,22 +15,35 @@ from veilleur.infra.outbound.http import Call, Reply, send_capped
 T = TypeVar("T")
 Steps = Generator[Call, Reply, T]
 
-CAP = 512 * 1024
+CAP = 8 * 1024 * 1024
+EACH_S = 10.0
 
 
 async def drive(client: httpx.AsyncClient, steps: Steps[T], total_s: float) -> T:
-    """Carry a conversation out within `total_s` seconds, all its calls together. Raises `OutboundError`."""
+    """Carry a conversation out: `EACH_S` seconds a call, `total_s` all together.
+
+    What keeps a call from being answered is thrown into the generator, which may end well all the same; if it does not,
+    `OutboundError` is raised.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + total_s
     try:
         call = next(steps)
         while True:
-            left = until - loop.time()
-            if left <= 0:
-                raise OutboundError("timeout")
-            call = steps.send(await send_capped(client, call, left, CAP))
+            try:
+                reply = await _send(client, call, min(EACH_S, until - loop.time()))
+            except OutboundError as error:
+                call = steps.throw(error)
+            else:
+                call = steps.send(reply)
     except StopIteration as ended:
         result: T = ended.value
         return result
     finally:
         steps.close()
+
+
+async def _send(client: httpx.AsyncClient, call: Call, left_s: float) -> Reply:
+    if left_s <= 0:
+        raise OutboundError("timeout")
+    return await send_capped(client, call, left_s, CAP)

@@ -29,6 +29,11 @@ def new_login_code() -> str:
     return _issue("vl_code_")
 
 
+def new_refresh_token() -> str:
+    """`vl_refresh_…`: what a member trades for the next access token, once."""
+    return _issue("vl_refresh_")
+
+
 def is_api_key(text: str) -> bool:
     """Whether prefix, length and check fit: a key that was given out here once, mistyped nowhere."""
     return _API_KEY.fullmatch(text) is not None and _check(text[:-_CHECK_LENGTH]) == text[-_CHECK_LENGTH:]

@@ -143,7 +143,7 @@ LOBBY = Actor(
 GUILD = Actor(
     credentials=GuildCredentials,
     operations={
-        "delete_message": Operation("item", delete_message),
+        "delete_message": Operation("item", delete_message, removes=True),
         "time_out_member": Operation("author", time_out_member, undo="end_timeout", ends=True),
         "end_timeout": Operation("author", end_timeout),
         "ban_member": Operation("author", ban_member, undo="unban_member"),

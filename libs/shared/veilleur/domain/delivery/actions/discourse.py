@@ -27,12 +27,11 @@ from veilleur.domain.delivery.actions.protocol import (
     refuse,
     send_json,
 )
+from veilleur.domain.intake.sources.discourse import QUEUED
 from veilleur.infra.outbound.http import Call, Reply
 from veilleur.infra.outbound.steps import Steps
 from veilleur.kernel.clock import now, to_rfc3339
 
-QUEUED = "reviewable:"
-"""What a queued post is called here: it has no number yet."""
 INAPPROPRIATE = 4
 """The kind of flag with which a moderator hides a post that nobody has flagged."""
 
@@ -49,39 +48,50 @@ class DiscourseCredentials(Credentials):
 
 def hide_post(credentials: DiscourseCredentials, order: Order) -> Play:
     """A flagged post is hidden by agreeing with the flag; any other by a flag that takes effect at once."""
-    answered = yield from _answer_review(credentials, order, ("agree_and_hide", "agree_and_keep_hidden", "reject_post"))
+    wanted = ("agree_and_hide", "agree_and_keep_hidden", "reject_post")
+    answered, post = yield from _answer_review(credentials, order, wanted)
     if answered is not None:
         return answered
-    flag = {"id": order.subject.external_id, "post_action_type_id": INAPPROPRIATE, "take_action": True}
+    flag = {"id": post, "post_action_type_id": INAPPROPRIATE, "take_action": True}
     reply = yield _call(credentials, "POST", "/post_actions.json", flag)
-    if reply.status == 403 and (yield from _is_hidden(credentials, order)):
+    if reply.status == 403 and (yield from _is_hidden(credentials, post)):
         return DONE
     return judge(reply, order.present, gone=GONE)
 
 
 def unhide_post(credentials: DiscourseCredentials, order: Order) -> Play:
-    reply = yield _call(credentials, "PUT", f"/posts/{order.subject.external_id}/unhide.json", {})
+    answered, post = yield from _answer_review(credentials, order, _PUBLISHING)
+    if answered is not None:
+        return answered
+    reply = yield _call(credentials, "PUT", f"/posts/{post}/unhide.json", {})
     return judge(reply, order.present)
 
 
 def delete_post(credentials: DiscourseCredentials, order: Order) -> Play:
-    answered = yield from _answer_review(credentials, order, ("delete_and_agree", "reject_post"))
+    answered, post = yield from _answer_review(credentials, order, ("delete_and_agree", "reject_post"))
     if answered is not None:
         return answered
-    reply = yield _call(credentials, "DELETE", f"/posts/{order.subject.external_id}.json")
+    reply = yield _call(credentials, "DELETE", f"/posts/{post}.json")
     return judge(reply, order.present, gone=GONE)
 
 
 def recover_post(credentials: DiscourseCredentials, order: Order) -> Play:
-    reply = yield _call(credentials, "PUT", f"/posts/{order.subject.external_id}/recover.json", {})
+    """A queued post that was rejected may still be let through."""
+    answered, post = yield from _answer_review(credentials, order, _PUBLISHING)
+    if answered is not None:
+        return answered
+    reply = yield _call(credentials, "PUT", f"/posts/{post}/recover.json", {})
     return judge(reply, order.present)
 
 
 def approve_post(credentials: DiscourseCredentials, order: Order) -> Play:
     """Publish what is queued, or close the flag on a post that stays."""
-    wanted = ("approve_post", "approve_post_closed", "disagree_and_restore", "disagree", "ignore_and_do_nothing")
-    answered = yield from _answer_review(credentials, order, wanted)
+    wanted = (*_PUBLISHING, "disagree_and_restore", "disagree", "ignore_and_do_nothing")
+    answered, _ = yield from _answer_review(credentials, order, wanted)
     return answered or GONE
+
+
+_PUBLISHING = ("approve_post", "approve_post_closed")
 
 
 def penalise(verb: str, end: str) -> Callable[[DiscourseCredentials, Order], Play]:
@@ -110,26 +120,35 @@ def probe(credentials: DiscourseCredentials) -> Play:
     return judge(reply, now())
 
 
-def _answer_review(credentials: DiscourseCredentials, order: Order, wanted: tuple[str, ...]) -> Steps[Outcome | None]:
-    """The first of these answers that what waits in the queue about the post allows; None when nothing waits."""
-    number = order.subject.external_id.removeprefix(QUEUED)
-    if not order.subject.external_id.startswith(QUEUED):
-        reply = yield _call(credentials, "GET", f"/posts/{number}.json")
+def _answer_review(
+    credentials: DiscourseCredentials, order: Order, wanted: tuple[str, ...]
+) -> Steps[tuple[Outcome | None, str]]:
+    """The first of these answers that the review queue allows about the post; without one, the post's own number.
+
+    A queued post has a number only once it was published; before, there is nothing else to be done to it.
+    """
+    known = order.subject.external_id
+    queued = known.startswith(QUEUED)
+    number = known.removeprefix(QUEUED)
+    if not queued:
+        reply = yield _call(credentials, "GET", f"/posts/{known}.json")
         if reply.status in (401, 403) or reply.status == 429 or reply.status >= 500:
-            return judge(reply, order.present)
+            return judge(reply, order.present), known
         number = str(pick(read_json(reply), "reviewable_id") or "")
     if not number:
-        return None
+        return None, known
     reply = yield _call(credentials, "GET", f"/review/{number}.json")
     if reply.status != 200:
-        return None if reply.status == 404 else judge(reply, order.present)
+        return (GONE if queued else None) if reply.status == 404 else judge(reply, order.present), known
     review = pick(read_json(reply), "reviewable")
     offered = _list_offered(read_json(reply))
     answer = next((one for one in wanted if one in offered), None)
-    if answer is None or pick(review, "status") not in (0, None, "pending"):
-        return GONE if order.subject.external_id.startswith(QUEUED) else None
+    if answer is None:
+        post = pick(review, "target_id") if queued else known
+        return (GONE, known) if post is None else (None, str(post))
     path = f"/review/{number}/perform/{answer}.json?version={pick(review, 'version') or 0}"
-    return _read_review((yield _call(credentials, "PUT", path, {})), order.present)
+    reply = yield _call(credentials, "PUT", path, {})
+    return _read_review(reply, order.present), known
 
 
 def _list_offered(document: Any) -> set[str]:
@@ -139,8 +158,8 @@ def _list_offered(document: Any) -> set[str]:
     return {name.rpartition("-")[2] for name in named}
 
 
-def _is_hidden(credentials: DiscourseCredentials, order: Order) -> Steps[bool]:
-    reply = yield _call(credentials, "GET", f"/posts/{order.subject.external_id}.json")
+def _is_hidden(credentials: DiscourseCredentials, post: str) -> Steps[bool]:
+    reply = yield _call(credentials, "GET", f"/posts/{post}.json")
     return pick(read_json(reply), "hidden") is True
 
 
@@ -168,7 +187,7 @@ ACTOR = Actor(
     operations={
         "hide_post": Operation("item", hide_post, undo="unhide_post"),
         "unhide_post": Operation("item", unhide_post),
-        "delete_post": Operation("item", delete_post, undo="recover_post"),
+        "delete_post": Operation("item", delete_post, undo="recover_post", removes=True),
         "recover_post": Operation("item", recover_post),
         "approve_post": Operation("item", approve_post),
         "silence_user": Operation("author", penalise("silence", "silenced_till"), undo="unsilence_user", ends=True),

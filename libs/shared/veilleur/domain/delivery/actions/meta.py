@@ -109,7 +109,7 @@ ACTOR = Actor(
     operations={
         "hide_comment": Operation("item", hide(hidden=True), undo="show_comment"),
         "show_comment": Operation("item", hide(hidden=False)),
-        "delete_comment": Operation("item", delete_comment),
+        "delete_comment": Operation("item", delete_comment, removes=True),
     },
     defaults={("restrict", "item"): "hide_comment", ("remove", "item"): "delete_comment"},
     probe=probe,

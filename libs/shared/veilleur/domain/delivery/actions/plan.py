@@ -70,11 +70,11 @@ def _plan_action(actor: Actor, overrides: Overrides, ruling: Ruling, action: Map
         if operation is None:
             return None
         # The owner's word holds for the target that the operation has.
-        target = actor.operations[operation].target
+        target = actor.operations[operation].target if operation in actor.operations else target
     else:
         verdict = cast("Verdict", ruling.verdicts.get(code, ruling.verdict))
         operation = actor.defaults.get((verdict, target))
-    if operation is None:
+    if operation is None or operation not in actor.operations:
         return Wish(target, None, code, until, "no_operation")
     known = actor.operations[operation]
     ends_with = None if until is None or known.ends else known.undo
@@ -84,9 +84,8 @@ def _plan_action(actor: Actor, overrides: Overrides, ruling: Ruling, action: Map
 def _find_by_verdict(actor: Actor, overrides: Overrides, ruling: Ruling) -> str | None:
     if ruling.verdict == "allow" and not ruling.awaited:
         return None
-    if ruling.verdict in overrides.verdicts:
-        return overrides.verdicts[ruling.verdict]
-    return actor.defaults.get((ruling.verdict, "item"))
+    chosen = overrides.verdicts.get(ruling.verdict, actor.defaults.get((ruling.verdict, "item")))
+    return chosen if chosen in actor.operations else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,8 @@ class Operation:
     perform: Callable[[Any, Order], Play]
     undo: str | None = None
     """The operation that takes it back; None: the platform can't."""
+    removes: bool = False
+    """The content is then gone there: the platform will say so, as it says what authors do."""
     ends: bool = False
     """The platform ends it at `until` by itself; otherwise it is taken back then."""
 

@@ -19,14 +19,10 @@ from veilleur.domain.delivery.actions.protocol import (
     refuse,
     seconds_left,
 )
+from veilleur.domain.intake.sources.reddit import API, TOKENS, sign_reddit
 from veilleur.infra.outbound.http import Call
-from veilleur.infra.outbound.oauth import TokenEndpoint
 from veilleur.kernel.clock import now
 
-API = "https://oauth.reddit.com"
-TOKENS = TokenEndpoint("https://www.reddit.com/api/v1/access_token", basic=True)
-AGENT = "server:veilleur:v1"
-"""Reddit slows down who does not name itself."""
 MOST_DAYS = 999
 
 
@@ -64,19 +60,19 @@ def probe(credentials: OAuthCredentials) -> Play:
     return judge(reply, now())
 
 
-def sign_reddit(access_token: str | None) -> dict[str, str]:
-    return {"authorization": f"Bearer {access_token}", "user-agent": AGENT}
-
-
 def _post(credentials: OAuthCredentials, path: str, form: dict[str, str]) -> Call:
     headers = sign_reddit(credentials.access_token) | {"content-type": "application/x-www-form-urlencoded"}
     return Call("POST", f"{API}{path}", headers, urlencode(form).encode())
 
 
+_REMOVE = moderate("remove", {"spam": "false"}, gone=GONE)
+
 ACTOR = Actor(
     credentials=OAuthCredentials,
     operations={
-        "remove_thing": Operation("item", moderate("remove", {"spam": "false"}, gone=GONE), undo="approve_thing"),
+        "remove_thing": Operation(
+            "item", moderate("remove", {"spam": "false"}, gone=GONE), undo="approve_thing", removes=True
+        ),
         "approve_thing": Operation("item", moderate("approve", {})),
         "lock_thing": Operation("item", moderate("lock", {}), undo="unlock_thing"),
         "unlock_thing": Operation("item", moderate("unlock", {})),

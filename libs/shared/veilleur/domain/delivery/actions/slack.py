@@ -73,7 +73,7 @@ def _read(reply: Reply, present: datetime) -> Outcome:
 
 ACTOR = Actor(
     credentials=SlackCredentials,
-    operations={"delete_message": Operation("item", delete_message)},
+    operations={"delete_message": Operation("item", delete_message, removes=True)},
     defaults={("remove", "item"): "delete_message"},
     probe=probe,
 )

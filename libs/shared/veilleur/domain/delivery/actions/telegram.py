@@ -125,7 +125,7 @@ def _read(reply: Reply, present: datetime) -> Outcome:
 ACTOR = Actor(
     credentials=TelegramCredentials,
     operations={
-        "delete_message": Operation("item", delete_message),
+        "delete_message": Operation("item", delete_message, removes=True),
         "restrict_member": Operation("author", restrict_member, undo="free_member", ends=True),
         "free_member": Operation("author", free_member),
         "ban_member": Operation("author", ban_member, undo="unban_member", ends=True),

@@ -45,10 +45,11 @@ def allow_message(credentials: TwitchCredentials, order: Order) -> Play:
 
 
 def remove_message(credentials: TwitchCredentials, order: Order) -> Play:
-    """Held by AutoMod it is denied, in the chat it is deleted."""
+    """Held by AutoMod it is denied, in the chat it is deleted; what was let through meanwhile is in the chat."""
     if order.subject.held:
         reply = yield _answer_automod(credentials, order, "DENY")
-        return GONE if _is_over(reply) else judge(reply, order.present)
+        if not _is_over(reply):
+            return judge(reply, order.present)
     query = _place(credentials, order) | {"message_id": order.subject.external_id}
     reply = yield _call(credentials, "DELETE", "/moderation/chat", query)
     return judge(reply, order.present, gone=GONE)
@@ -111,7 +112,7 @@ ACTOR = Actor(
     credentials=TwitchCredentials,
     operations={
         "allow_message": Operation("item", allow_message),
-        "remove_message": Operation("item", remove_message),
+        "remove_message": Operation("item", remove_message, removes=True),
         "ban_user": Operation("author", ban_user, undo="unban_user", ends=True),
         "unban_user": Operation("author", unban_user),
     },

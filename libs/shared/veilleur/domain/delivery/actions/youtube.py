@@ -21,14 +21,9 @@ from veilleur.domain.delivery.actions.protocol import (
     read_json,
     send_json,
 )
+from veilleur.domain.intake.sources.youtube import API, QUOTA_PAUSE_S, TOKENS
 from veilleur.infra.outbound.http import Call, Reply
-from veilleur.infra.outbound.oauth import TokenEndpoint
 from veilleur.kernel.clock import now
-
-API = "https://www.googleapis.com/youtube/v3"
-TOKENS = TokenEndpoint("https://oauth2.googleapis.com/token")
-QUOTA_PAUSE_S = 3_600
-"""The quota of a day comes back at midnight in California; until then we look once an hour."""
 
 
 def set_status(status: str, *, ban: bool = False) -> Callable[[OAuthCredentials, Order], Play]:
@@ -65,7 +60,7 @@ def _read(reply: Reply, present: datetime, gone: Outcome | None = None) -> Outco
 ACTOR = Actor(
     credentials=OAuthCredentials,
     operations={
-        "reject_comment": Operation("item", set_status("rejected")),
+        "reject_comment": Operation("item", set_status("rejected"), removes=True),
         "hold_comment": Operation("item", set_status("heldForReview"), undo="publish_comment"),
         "publish_comment": Operation("item", set_status("published")),
         "ban_author": Operation("author", set_status("rejected", ban=True)),

@@ -19,6 +19,10 @@ class Deadline:
     cause: str
 
 
+def show_deadline(deadline: Deadline | None) -> dict[str, Any] | None:
+    return None if deadline is None else {"at": deadline.at, "cause": deadline.cause}
+
+
 def find_deadline(kind: str, body: Mapping[str, Any], received_at: datetime) -> Deadline | None:
     """The platform's own deadline for an item of a source of this kind; None where there is none."""
     written = body.get("created_at")

@@ -27,6 +27,9 @@ from veilleur.domain.intake.sources.signing import hex_digest, read_header, requ
 from veilleur.kernel.messages import Message, msg
 from veilleur.kernel.strict_json import Json
 
+QUEUED = "reviewable:"
+"""What a post is called here that waits for approval: it has no number yet."""
+
 
 class DiscourseSettings(Settings):
     secret: Annotated[str, Field(min_length=12, max_length=200, default_factory=randomness.token_urlsafe)]
@@ -45,7 +48,7 @@ def shake_signed(delivery: Delivery, _payload: Json) -> Reply | None:
 def map_events(delivery: Delivery, payload: Json, known: Known) -> list[Mapped]:
     event = delivery.headers.get("x-discourse-event", "")
     if event == "reviewable_created":
-        return _read_flag(payload)
+        return read_review(dig(payload, "reviewable"))
     post = dig(payload, "post")
     number = read_id(post, "id")
     private = dig(post, "topic_archetype") == "private_message" and not known.settings.get("private_messages")
@@ -119,9 +122,11 @@ def _read_post(post: Json, number: str, instance: str | None) -> dict[str, Json]
     )
 
 
-def _read_flag(payload: Json) -> list[Mapped]:
-    """Members' flags on a post; what waits for approval in Discourse itself brings its text along."""
-    flag = dig(payload, "reviewable")
+def read_review(flag: Json) -> list[Mapped]:
+    """Members' flags on a post, or a post that waits for approval in Discourse itself."""
+    if dig(flag, "type") == "ReviewableQueuedPost" and read_id(flag, "target_id") is None:
+        queued = _read_queued(flag)
+        return [Mapped("item.created", queued)] if queued else []
     number = read_id(flag, "target_id") or read_id(flag, "post_id")
     if number is None:
         return []
@@ -131,7 +136,11 @@ def _read_flag(payload: Json) -> list[Mapped]:
             "source": "user",
             "reason": read_text(score, "score_type", "title", limit=256) or "flagged",
             "detail": read_text(score, "reason", limit=10_000),
-            "reporter": {"external_id": read_id(score, "user", "id") or read_id(flag, "created_by", "id")},
+            "reporter": {
+                "external_id": read_id(score, "user", "id")
+                or read_id(flag, "created_by", "id")
+                or read_id(flag, "created_by_id")
+            },
         }
     )
     text = read_text(flag, "payload", "raw") or strip_markup(read_text(flag, "cooked") or "")
@@ -140,6 +149,28 @@ def _read_flag(payload: Json) -> list[Mapped]:
         {"text": text, "kind": "post", "author": {"external_id": author} if author else None} if text else {}
     )
     return [Mapped("item.reported", drop_empty({"external_id": number, **content}) | {"report": report})]
+
+
+def _read_queued(review: Json) -> dict[str, Json] | None:
+    number, text = read_id(review, "id"), read_text(review, "payload", "raw")
+    if number is None or text is None:
+        return None
+    author = read_id(review, "target_created_by", "id") or read_id(review, "target_created_by_id")
+    return drop_empty(
+        {
+            "external_id": f"{QUEUED}{number}",
+            "revision": 1,
+            "kind": "post",
+            "text": text,
+            "created_at": read_time(review, "created_at"),
+            "author": {"external_id": author or read_id(review, "created_by", "id")},
+            "context": {
+                "thread_id": read_id(review, "topic_id"),
+                "title": read_text(review, "payload", "title", limit=1_000),
+            },
+            "metadata": {"held": True},
+        }
+    )
 
 
 PLATFORM = Platform(

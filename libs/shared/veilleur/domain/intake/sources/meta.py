@@ -85,7 +85,7 @@ def _read_change(name: Json, value: Json, account: str) -> Iterator[Mapped]:
     elif name in {"comments", "live_comments"}:
         number, text = read_id(value, "id"), read_text(value, "text")
         if number and text and read_id(value, "from", "id") != account:
-            yield Mapped("item.created", _write_instagram(value, number, text))
+            yield Mapped("item.created", _write_instagram(value, number, text, account))
 
 
 def _read_feed(value: Json, account: str) -> Iterator[Mapped]:
@@ -99,10 +99,10 @@ def _read_feed(value: Json, account: str) -> Iterator[Mapped]:
         yield Mapped("item.deleted", {"external_id": number})
     text = read_text(value, "message")
     if verb in {"add", "edited"} and text:
-        yield Mapped("item.created" if verb == "add" else "item.updated", _write_feed(value, number, text))
+        yield Mapped("item.created" if verb == "add" else "item.updated", _write_feed(value, number, text, account))
 
 
-def _write_feed(value: Json, number: str, text: str) -> dict[str, Json]:
+def _write_feed(value: Json, number: str, text: str, account: str) -> dict[str, Json]:
     parent = read_id(value, "parent_id")
     post = read_id(value, "post_id")
     return drop_empty(
@@ -120,11 +120,12 @@ def _write_feed(value: Json, number: str, text: str) -> dict[str, Json]:
                 "thread_id": post,
                 "parent": {"external_id": parent} if parent and parent != post else None,
             },
+            "metadata": {"account": account, "network": "facebook"},
         }
     )
 
 
-def _write_instagram(value: Json, number: str, text: str) -> dict[str, Json]:
+def _write_instagram(value: Json, number: str, text: str, account: str) -> dict[str, Json]:
     parent = read_id(value, "parent_id")
     return drop_empty(
         {
@@ -139,6 +140,7 @@ def _write_instagram(value: Json, number: str, text: str) -> dict[str, Json]:
                 "thread_id": read_id(value, "media", "id"),
                 "parent": {"external_id": parent} if parent else None,
             },
+            "metadata": {"account": account, "network": "instagram"},
         }
     )
 

@@ -9,13 +9,17 @@ from veilleur.domain.intake.sources import (
     linkedin,
     mastodon,
     meta,
+    reddit,
     slack,
     standard,
     telegram,
     tiktok,
     twitch,
     x,
+    youtube,
 )
+from veilleur.domain.intake.sources.discourse_pages import POLLER as DISCOURSE_POLLER
+from veilleur.domain.intake.sources.polling import Poller
 from veilleur.domain.intake.sources.protocol import Platform
 
 PLATFORMS: Mapping[str, Platform] = {
@@ -31,4 +35,12 @@ PLATFORMS: Mapping[str, Platform] = {
     "linkedin": linkedin.PLATFORM,
     "tiktok": tiktok.PLATFORM,
     "generic": generic.PLATFORM,
+    "reddit": reddit.PLATFORM,
+    "youtube": youtube.PLATFORM,
+}
+
+POLLERS: Mapping[str, Poller] = {
+    "discourse": DISCOURSE_POLLER,
+    "reddit": reddit.POLLER,
+    "youtube": youtube.POLLER,
 }

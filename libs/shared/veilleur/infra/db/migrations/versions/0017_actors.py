@@ -54,6 +54,7 @@ CREATE TABLE platform_actions (
   attempts INTEGER NOT NULL,
   fence INTEGER NOT NULL,
   due_at TIMESTAMP WITH TIME ZONE,
+  begun_at TIMESTAMP WITH TIME ZONE,
   withdrawn BOOLEAN NOT NULL,
   reason TEXT,
   last_status INTEGER,
@@ -90,11 +91,19 @@ GRANT SELECT, INSERT, UPDATE ON platform_actions TO veilleur_worker;
 
 GRANT SELECT ON platform_actions TO veilleur_client;
 
-ALTER TABLE items ADD COLUMN acted_at TIMESTAMP WITH TIME ZONE
+ALTER TABLE items ADD COLUMN acted_at TIMESTAMP WITH TIME ZONE, ADD COLUMN removed_at TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE source_polls ADD COLUMN settings JSONB DEFAULT '{}' NOT NULL, ADD COLUMN marks JSONB DEFAULT '{}' NOT NULL;
+
+ALTER TABLE sla_clocks ADD COLUMN deadline_at TIMESTAMP WITH TIME ZONE, ADD COLUMN deadline_cause TEXT
 """
 
 DOWN = """
-ALTER TABLE items DROP COLUMN acted_at;
+ALTER TABLE source_polls DROP COLUMN settings, DROP COLUMN marks;
+
+ALTER TABLE sla_clocks DROP COLUMN deadline_at, DROP COLUMN deadline_cause;
+
+ALTER TABLE items DROP COLUMN acted_at, DROP COLUMN removed_at;
 
 DROP TABLE platform_actions, source_actors
 """

@@ -68,6 +68,7 @@ CREATE TABLE erasures (
   subject BYTEA,
   requested_by TEXT NOT NULL,
   requested_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  held_at TIMESTAMP WITH TIME ZONE,
   finished_at TIMESTAMP WITH TIME ZONE,
   cursor UUID,
   counts JSONB NOT NULL,
@@ -185,6 +186,18 @@ BEGIN
 END $$
 """
 
+# Issued invoices are kept by a trigger of their own, which lets them go through the same door and no other.
+ISSUED = """
+DO $$ BEGIN
+  IF to_regclass('invoices') IS NOT NULL THEN
+    DROP TRIGGER keep_issued ON invoices;
+    CREATE TRIGGER keep_issued BEFORE UPDATE OR DELETE ON invoices FOR EACH ROW {condition}EXECUTE FUNCTION keep_issued();
+  END IF;
+END $$
+"""
+UNLESS_ERASING = """WHEN (NOT (current_user = 'veilleur_owner'
+      AND coalesce(current_setting('app.erasing', true), '') = 'on')) """
+
 GRANTS = (
     "REVOKE ALL ON FUNCTION erase_rows FROM PUBLIC",
     "GRANT EXECUTE ON FUNCTION erase_rows TO veilleur_worker",
@@ -195,6 +208,8 @@ GRANTS = (
     "GRANT SELECT, UPDATE ON departures TO veilleur_worker",
     "GRANT SELECT ON departures TO veilleur_owner",
     "GRANT SELECT ON issuer_keys TO veilleur_worker",
+    "GRANT UPDATE ON contracts TO veilleur_worker",
+    "GRANT DELETE ON billing_periods TO veilleur_worker",
     "GRANT DELETE ON item_revisions, reports, evaluations, near_dup_keys, notes, questions TO veilleur_worker",
 )
 
@@ -209,6 +224,10 @@ BEGIN
 END $$;
 
 REVOKE DELETE ON item_revisions, reports, evaluations, near_dup_keys, notes, questions FROM veilleur_worker;
+
+REVOKE UPDATE ON contracts FROM veilleur_worker;
+
+REVOKE DELETE ON billing_periods FROM veilleur_worker;
 
 REVOKE SELECT ON issuer_keys FROM veilleur_worker;
 
@@ -237,10 +256,11 @@ def upgrade() -> None:
     for table in ("audit_places", "audit_seals"):
         for statement in append_only_statements(table):
             op.execute(statement)
-    for statement in (ERASE, *GRANTS):
+    for statement in (ERASE, *GRANTS, ISSUED.format(condition=UNLESS_ERASING)):
         op.execute(statement)
 
 
 def downgrade() -> None:
+    op.execute(ISSUED.format(condition=""))
     for statement in DOWN.strip().split(";\n\n"):
         op.execute(statement)
