@@ -51,7 +51,6 @@ DELETABLE = {
     ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
-    ("billing_periods", "veilleur_app"): "periods after an early end never were; closed ones are none of them",
     ("invoices", "veilleur_app"): "a draft has no number yet; the database refuses the others",
     ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
