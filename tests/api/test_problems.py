@@ -201,6 +201,9 @@ async def test_a_database_that_drops_its_connections_costs_a_503_and_loses_nothi
         assert answer.headers["retry-after"]
     assert statuses[-1] == 202
     assert await count_stored(world, client) == (2, 2, 2)
+    # Members have connections of their own, which are found dead by their own first call.
+    answers = [await client.owner.ask("GET", "/owner/v1/clients") for _ in range(2)]
+    assert answers[-1].status_code == 200
 
 
 async def test_a_role_that_may_not_is_told_so(shared_agency: Agency):

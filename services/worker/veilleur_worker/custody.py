@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from veilleur.domain.custody.advance_erasure import Progress, advance_author, list_counted_items, resume_held
 from veilleur.domain.custody.advance_offboarding import advance_offboarding, list_offboardings
+from veilleur.domain.custody.drop_expired import drop_expired, list_clients
 from veilleur.domain.custody.erase_tables import advance_client, advance_departure
 from veilleur.domain.custody.models import Erasure
 from veilleur.domain.custody.seal_audit import seal_entries
@@ -16,6 +17,7 @@ from veilleur.infra.db.session import Scope
 from veilleur_worker.parts import Parts
 
 SEAL_BATCH = 2_000
+DROP_BATCH = 1_000
 
 _log = structlog.get_logger(__name__)
 
@@ -60,6 +62,17 @@ async def drain_offboardings(parts: Parts, agency_id: UUID) -> None:
         while more and not parts.stopping.is_set():
             async with parts.database.transaction(Scope(agency_id)) as session:
                 more = await advance_offboarding(session, parts.sealer, agency_id, offboarding_id)
+
+
+async def drop_by_terms(parts: Parts, agency_id: UUID) -> None:
+    """Drop what is past keeping by what each client's data policy says."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        clients = await list_clients(session, agency_id)
+    for client_id in clients:
+        more = True
+        while more and not parts.stopping.is_set():
+            async with parts.database.transaction(Scope(agency_id)) as session:
+                more = await drop_expired(session, agency_id, client_id, DROP_BATCH)
 
 
 async def _forget_counts(parts: Parts, agency_id: UUID, erasure_id: UUID) -> None:

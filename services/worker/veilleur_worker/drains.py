@@ -10,7 +10,6 @@ from uuid import UUID
 
 import structlog
 
-from veilleur.domain.custody.drop_expired import drop_expired
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
 from veilleur.domain.outbox.retention import drop_old_bodies, drop_old_events
@@ -34,11 +33,12 @@ from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
 from veilleur_worker.counting import count_batch, recount_counters
-from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings
+from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings, drop_by_terms
 from veilleur_worker.deliver import drain_deliveries, look_again
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import drain_providers
+from veilleur_worker.usage import drain_usage
 
 SCREEN_BATCH = 200
 SCREEN_AT_ONCE = 2
@@ -182,12 +182,12 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
         drop_old_snapshots,
         drop_old_answers,
         drop_old_sessions,
-        drop_expired,
     ):
         dropped = RETENTION_BATCH
         while dropped == RETENTION_BATCH:
             async with parts.database.transaction(Scope(agency_id)) as session:
                 dropped = await drop(session, agency_id, RETENTION_BATCH)
+    await drop_by_terms(parts, agency_id)
 
 
 async def drain_reversals(parts: Parts, agency_id: UUID) -> None:
@@ -252,6 +252,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "backtest": drain_backtests,
     "rates": drain_rates,
     "providers": drain_providers,
+    "usage": drain_usage,
     "audit": drain_audit,
     "erasure": drain_erasures,
     "action": drain_actions,

@@ -173,6 +173,8 @@ async def test_a_legal_hold_keeps_its_item_whole_and_the_erasure_goes_on_when_it
     assert kept["erased"]["items"] == 1
     assert (await desk.client.look(held_item["id"]))["state"] == "in_review"
     assert "items.body" in await find_canary(desk.world, canary)
+    await work(desk)
+    assert await desk.count("audit_entries", "action = 'erasure.advanced'") == 1
     [hold] = (await desk.agency.owner.call("GET", "/owner/v1/legal-holds"))["data"]
     await desk.agency.owner.call("POST", f"/owner/v1/legal-holds/{hold['id']}/lift", {"reason": "judge"}, 200)
     await work(desk)

@@ -6,10 +6,11 @@ become tombstones; then what names the author elsewhere goes. What a legal hold 
 """
 
 from collections import Counter
+from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -19,7 +20,7 @@ from veilleur.domain.custody.request_erasure import count_held_items, seal_place
 from veilleur.domain.custody.scrub import BARE_ACTIONS, bury_items, rewrite_events
 from veilleur.domain.custody.subject import Subject, pseudonym
 from veilleur.domain.intake.changes import AGAIN
-from veilleur.domain.intake.models import Item, ItemState
+from veilleur.domain.intake.models import Item, ItemState, LegalHold
 from veilleur.domain.outbox.models import Event
 from veilleur.domain.tenancy.keyring import find_sealer
 from veilleur.infra.db.among import is_among
@@ -31,6 +32,8 @@ Progress = Literal["more", "later", "done"]
 """There is more to do now; others have to act first; this erasure is over or held."""
 
 BATCH = 200
+MAYBE_MEANWHILE = timedelta(seconds=60)
+"""Longer than any transaction lives."""
 PAGE = 2_000
 _END = UUID(int=(1 << 128) - 1)
 
@@ -125,9 +128,16 @@ async def list_counted_items(
 
 
 async def resume_held(session: AsyncSession, agency_id: UUID) -> None:
-    """Take up what a hold kept: one was lifted. The answers of others were seen to before."""
-    held = (Erasure.agency_id == agency_id, Erasure.state == "held")
-    await session.execute(update(Erasure).where(*held).values(state="running"))
+    """Take up what a hold kept, when one of the client's was lifted since; one may have been about to be."""
+    lifted = exists().where(
+        LegalHold.agency_id == Erasure.agency_id,
+        LegalHold.client_id == Erasure.client_id,
+        LegalHold.lifted_at > Erasure.held_at - MAYBE_MEANWHILE,
+    )
+    held = (Erasure.agency_id == agency_id, Erasure.state == "held", lifted)
+    await session.execute(
+        update(Erasure).where(*held).values(state="running").execution_options(synchronize_session=False)
+    )
 
 
 async def _open(session: AsyncSession, masters: Sealer, erasure: Erasure) -> Subject:
@@ -225,11 +235,11 @@ async def _drop_names(session: AsyncSession, masters: Sealer, agency_id: UUID, s
 async def _finish(session: AsyncSession, agency_id: UUID, subject: Subject, erasure: Erasure) -> None:
     held = await count_held_items(session, agency_id, subject)
     erasure.kept = {"items": held} if held else {}
+    present = (await session.execute(select(func.app_now()))).scalar_one()
     if held:
-        erasure.state = "held"
+        erasure.state, erasure.held_at = "held", present
     else:
-        erasure.state, erasure.subject = "finished", None
-        erasure.finished_at = (await session.execute(select(func.app_now()))).scalar_one()
+        erasure.state, erasure.subject, erasure.finished_at = "finished", None, present
     details = {"erased": erasure.counts, "kept": erasure.kept, "state": erasure.state}
     shown = show_id("ers", erasure.id)
     await record_deeds(session, agency_id, [Deed("system", "erasure.advanced", shown, subject.client_id, details)])

@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.custody.models import DataPolicy
 from veilleur.domain.custody.scrub import BARE_ACTIONS, drop_traces
-from veilleur.domain.custody.set_data_policy import load_policy
-from veilleur.domain.custody.terms import TERMS
+from veilleur.domain.custody.terms import read_terms
 from veilleur.domain.tenancy.models import Client
 from veilleur.infra.worklist import hint_work
 
@@ -63,24 +63,23 @@ _FORGET = {
 _DROP_EVENTS = text("DELETE FROM events WHERE agency_id = :agency_id AND id = ANY(CAST(:ids AS uuid[]))")
 
 
-async def drop_expired(session: AsyncSession, agency_id: UUID, limit: int) -> int:
-    """Drop up to `limit` rows of one kind of one client that are past keeping; how many. 0: there are no more."""
+async def list_clients(session: AsyncSession, agency_id: UUID) -> list[UUID]:
+    """Whose terms are to be looked at; and once more tomorrow."""
     clients = list(await session.scalars(select(Client.id).where(Client.agency_id == agency_id).order_by(Client.id)))
-    for client_id in clients:
-        policy = await load_policy(session, agency_id, client_id)
-        for kind in TERMS:
-            values = {
-                "agency_id": agency_id,
-                "client_id": client_id,
-                "days": policy.retention_days[kind],
-                "wanted": limit,
-            }
-            dropped = await _drop(session, kind, values)
-            if dropped:
-                return limit
     if clients:
         await hint_work(session, agency_id, "retention", in_s=86_400, daily=True)
-    return 0
+    return clients
+
+
+async def drop_expired(session: AsyncSession, agency_id: UUID, client_id: UUID, limit: int) -> bool:
+    """Drop up to `limit` rows of each kind of a client that are past keeping; whether there may be more."""
+    kept = await session.get(DataPolicy, (agency_id, client_id))
+    terms = read_terms({} if kept is None else kept.retention_days)
+    more = False
+    for kind, days in terms.items():
+        values = {"agency_id": agency_id, "client_id": client_id, "days": days, "wanted": limit}
+        more = await _drop(session, kind, values) == limit or more
+    return more
 
 
 async def _drop(session: AsyncSession, kind: str, values: dict[str, Any]) -> int:

@@ -44,10 +44,12 @@ async def advance_client(session: AsyncSession, agency_id: UUID, erasure_id: UUI
     held = await count_holds(session, agency_id, erasure.client_id)
     if refused and not held:
         return await _wait(session, agency_id, refused)
-    if not held:
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    if held:
+        erasure.state, erasure.kept, erasure.held_at = "held", {"items": held}, present
+    else:
         await _strip_client(session, agency_id, erasure.client_id)
-        erasure.finished_at, erasure.subject = (await session.execute(select(func.app_now()))).scalar_one(), None
-    erasure.state, erasure.kept = ("held", {"items": held}) if held else ("finished", {})
+        erasure.state, erasure.kept, erasure.finished_at, erasure.subject = "finished", {}, present, None
     details = {"erased": erasure.counts, "kept": erasure.kept, "state": erasure.state}
     shown = show_id("ers", erasure.id)
     await record_deeds(session, agency_id, [Deed("system", "erasure.advanced", shown, erasure.client_id, details)])

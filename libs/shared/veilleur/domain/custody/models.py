@@ -42,6 +42,8 @@ class Erasure(Tenanted):
     """Sealed; gone when nothing is left to do."""
     requested_by: Mapped[str]
     requested_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    held_at: Mapped[datetime | None]
+    """When it was last seen what a hold keeps of it."""
     finished_at: Mapped[datetime | None]
     cursor: Mapped[UUID | None]
     """The last item of others that was looked through for traces."""

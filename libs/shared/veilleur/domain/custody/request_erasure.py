@@ -103,9 +103,7 @@ async def _request(
     await hint_work(session, agency_id, "erasure")
     if erasure.id != erasure_id:
         # What has come in since the first request is meant as well.
-        again = {"requested_at": func.app_now()} | (
-            {"state": "running", "cursor": None} if erasure.state == "held" else {}
-        )
+        again: dict[str, Any] = {"requested_at": func.app_now(), "state": "running", "cursor": None}
         mine = (Erasure.agency_id == agency_id, Erasure.id == erasure.id)
         await session.execute(update(Erasure).where(*mine).values(**again))
         await session.refresh(erasure)

@@ -68,6 +68,7 @@ CREATE TABLE erasures (
   subject BYTEA,
   requested_by TEXT NOT NULL,
   requested_at TIMESTAMP WITH TIME ZONE DEFAULT app_now() NOT NULL,
+  held_at TIMESTAMP WITH TIME ZONE,
   finished_at TIMESTAMP WITH TIME ZONE,
   cursor UUID,
   counts JSONB NOT NULL,
