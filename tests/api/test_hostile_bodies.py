@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.billing import BUYER, TAX, plan_by_item, sign
+from tests.support.billing import BUYER, TAX, plan_by_item, read_statement, sign
 from tests.support.invoicing import PROFILE, set_up_seller
 from tests.support.people import Agency, Caller, Client, Json, unique
 from tests.support.world import BASE_URL, World
@@ -329,6 +329,10 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         "/owner/v1/clients/{client_id}/contracts": {
             "rate_plan": {"code": "none", "version": 1}, "starts_on": "2031-01-01", "buyer": BUYER, "tax": TAX,
         },
+        "/owner/v1/clients/{client_id}/usage-entries": {
+            "meter": "content.piece", "quantity": "1", "occurred_at": "2026-05-01T00:00:00Z", "note": "n", "dims": {},
+        },
+        "/owner/v1/clients/{client_id}/usage-thresholds": {"kind": "quantity", "value": "1", "meter": "m"},
         "/owner/v1/clients/{client_id}/contracts/{contract_id}/end": {"ends_on": "2031-01-01", "reason": "r"},
         "/owner/v1/billing-profile": PROFILE,
         "/owner/v1/billing-runs": {"period": "2026-01"},
@@ -421,7 +425,10 @@ async def furnish(agency: Agency, client: Client, member_id: str) -> dict[str, s
         "agency_endpoint_id": ("/owner/v1/endpoints", {"kind": "standard", "url": "https://example.com/"}),
     }
     made = {name: (await agency.owner.call("POST", path, body))["id"] for name, (path, body) in makers.items()}
-    made |= {"contract_id": (await sign(client))["id"]}
+    made["contract_id"] = (await sign(client))["id"]
+    made["period_id"] = (await read_statement(client, "2026-05"))["billing_period"]
+    done = {"meter": "content.piece", "quantity": "1", "occurred_at": "2026-05-01T00:00:00Z", "note": "n"}
+    made["entry_id"] = (await client.owner.call("POST", f"{client.base}/usage-entries", done, 201))["id"]
     return made | await bill(agency, client)
 
 

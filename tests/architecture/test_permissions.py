@@ -40,7 +40,7 @@ SHAPES = {
     "client_id": "cli", "source_id": "src", "endpoint_id": "end", "key_id": "key", "member_id": "mem",
     "assignment_id": "asg", "item_id": "itm", "macro_id": "mac", "queue_id": "que", "case_id": "cas", "shift_id": "shf",
     "absence_id": "abs", "reversal_id": "rev", "decision_id": "dec",
-    "backtest_id": "bkt", "contract_id": "ctr", "plan_code": "rpl",
+    "backtest_id": "bkt", "contract_id": "ctr", "period_id": "prd", "entry_id": "uen", "threshold_id": "thr", "plan_code": "rpl",
     "list_id": "lst",
     "calendar_id": "cal",
     "hold_id": "hld", "media_id": "med",

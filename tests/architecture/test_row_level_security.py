@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.billing import sign
 from tests.support.invoicing import issue, set_up_seller
+from veilleur.infra.db.rls import OUTSIDE_THE_WALLS
 from veilleur.kernel.ids import parse_id
 from veilleur_worker.drains import Drains
 
@@ -50,7 +51,6 @@ DELETABLE = {
     ("absences", "veilleur_app"): "somebody comes back early, or doesn't go",
     ("policies", "veilleur_app"): "a client's configuration names what there is; decisions keep the codes",
     ("actions", "veilleur_app"): "a client's configuration names what there is; decisions keep theirs",
-    ("billing_periods", "veilleur_app"): "periods after an early end never were; closed ones are none of them",
     ("invoices", "veilleur_app"): "a draft has no number yet; the database refuses the others",
     ("usage_sums", "veilleur_worker"): "many parts are replaced by one",
     ("lists", "veilleur_app"): "a list nobody uses may go; what it held stays in its versions",
@@ -125,7 +125,7 @@ async def test_every_table_has_an_agency_unless_it_is_named_here_with_a_reason(w
     )
     assert len(rows) > 20
     without = {row["relname"] for row in rows if not row["tenanted"]}
-    assert without | {"work_hints", "departures"} == set(UNTENANTED)
+    assert without | set(OUTSIDE_THE_WALLS) == set(UNTENANTED)
 
 
 async def test_every_tenanted_table_has_row_level_security_enabled_and_forced(world):

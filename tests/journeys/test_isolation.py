@@ -215,8 +215,12 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
     await owner.call("PUT", f"{client.base}/sources/{forum['id']}/poll", POLL, 200)
     [action] = (await owner.call("GET", f"/owner/v1/platform-actions?client={client.id}"))["data"]
     contract = await sign(client, purchase_order=mark)
-    await close_month(world, client, "2026-05")
+    period = await close_month(world, client, "2026-05")
     await count_on(world, client, date(2026, 5, 31))
+    done = {"meter": "content.piece", "quantity": "1", "occurred_at": "2026-05-01T00:00:00Z", "note": mark}
+    entry = await owner.call("POST", f"{client.base}/usage-entries", done, 201)
+    await owner.call("GET", f"/owner/v1/reconciliation?client={client.id}")
+    threshold = await owner.call("POST", f"{client.base}/usage-thresholds", {"kind": "amount", "value": "1"}, 201)
     wrong = {"filter": {"client": client.id, "rules": ["doubts"]}}
     reversal = await owner.call("POST", "/owner/v1/reversals", wrong, 202)
     await owner.call("PUT", f"{client.base}/data-policy", {"providers": []}, 200)
@@ -238,6 +242,9 @@ async def furnish(world, client: Client, moderator: Caller, name: str) -> Househ
         "hold_id": holds[0]["id"],
         "action_id": action["id"],
         "contract_id": contract["id"],
+        "period_id": show_id("prd", period.id),
+        "entry_id": entry["id"],
+        "threshold_id": threshold["id"],
         "plan_code": contract["rate_plan"]["code"],
         "media_id": held["item"]["media"][0]["id"],
         "delivery_id": (await owner.call("GET", f"/owner/v1/deliveries?client={client.id}"))["data"][0]["id"],
@@ -276,6 +283,7 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
     await world.move_clock(timedelta(hours=2))
     assert await Drains(world.worker).run("watch", agency_id)
     await world.reset_clock()
+    assert await Drains(world.worker).run("usage", agency_id)
     async with world.worker.database.transaction(Scope(agency_id)) as session:
         for home in homes:
             client_id = parse_id("cli", home.client.id)
@@ -420,6 +428,15 @@ BODIES: dict[str, Callable[[], Json]] = {
         "buyer": BUYER,
         "tax": TAX,
     },
+    "create_usage_entry": lambda: {
+        "meter": "content.piece",
+        "quantity": "1",
+        "occurred_at": "2026-05-01T00:00:00Z",
+        "note": "x",
+    },
+    "refuse_usage_entry": lambda: {"reason": "x"},
+    "reverse_usage_entry": lambda: {"reason": "x"},
+    "create_usage_threshold": lambda: {"kind": "amount", "value": "1"},
     "end_client_contract": lambda: {"ends_on": "2031-01-01"},
     "create_quote": lambda: OFFER | {"rate_plan": {"code": "x", "version": 1}, "buyer": BUYER, "tax": TAX},
     "accept_client_quote": lambda: {"name": "x", "digest": "0" * 64},
@@ -470,6 +487,7 @@ QUERY_IDS: dict[str, Callable[[Household], str]] = {
     "search_client_items": lambda home: f"?client={home.client.id}&author=u_1",
     "get_usage": lambda home: f"?client={home.client.id}",
     "list_usage_records": lambda home: f"?client={home.client.id}",
+    "get_reconciliation": lambda home: f"?client={home.client.id}",
     "list_platform_actions": lambda home: f"?client={home.client.id}",
     "list_deliveries": lambda home: f"?client={home.client.id}",
     "list_legal_holds": lambda home: f"?client={home.client.id}",
@@ -535,7 +553,7 @@ class Operation:
             self.method == "GET"
             and not self.path_ids
             and self.name not in ALONE
-            and self.name not in ("look_up_item", "search_client_items", "get_margin")
+            and self.name not in ("look_up_item", "search_client_items", "get_reconciliation", "get_margin")
         )
 
 
@@ -613,6 +631,7 @@ def test_every_operation_is_tried_or_has_a_reason_not_to_be():
     tried = {one.name for one in (*BY_PATH, *LISTS)} | BODY_IDS.keys() | QUERY_IDS.keys() | ALONE.keys()
     assert {one.name for one in OPERATIONS} == tried
     assert {one.name for one in BY_PATH if one.method in ("POST", "PATCH", "PUT")} - BODIES.keys() == {
+        "approve_usage_entry", "close_billing_period",
         "end_break_glass_grant",
         "ping_endpoint", "ping_agency_endpoint", "ping_own_endpoint", "redeliver_delivery", "redeliver_own_delivery",
         "test_source", "publish_rules", "stop_reversal", "create_login_code", "release_case",

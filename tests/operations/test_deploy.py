@@ -5,6 +5,7 @@ import re
 import tomllib
 from itertools import combinations
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from prometheus_client import REGISTRY
 
 from veilleur.infra import figures
 from veilleur.infra.settings import Settings
+from veilleur.infra.worklist import WorkKind
 
 ROOT = Path(__file__).parents[2]
 ALERTS = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text(encoding="utf-8"))
@@ -90,6 +92,11 @@ def test_the_runbook_names_commands_and_settings_that_exist():
     assert {"doctor", "migrate", "backup"} <= named <= commands
     told = {f"VEILLEUR_{name}".upper() for name in Settings.model_fields}
     assert set(re.findall(r"\bVEILLEUR_[A-Z_]+[A-Z]", RUNBOOK)) <= told
+
+
+def test_the_runbook_knows_every_kind_of_work():
+    section = RUNBOOK.split("### VeilleurWorkLate")[1].split("###")[0]
+    assert set(get_args(WorkKind)) <= set(re.findall(r"[a-z]+", " ".join(re.findall(r"`([^`]+)`", section))))
 
 
 def test_no_panel_lies_upon_another():

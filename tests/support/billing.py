@@ -5,13 +5,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from tests.support.people import Client, Json, unique
 from tests.support.world import World
 from veilleur.domain.billing.models import BillingPeriod
 from veilleur.domain.invoicing.close import close_period
+from veilleur.domain.metering.enter import reverse_entry
+from veilleur.domain.metering.models import UsageEntry
 from veilleur.domain.metering.record import Usage, record_usage
+from veilleur.domain.tenancy.models import Member
 from veilleur.infra.db.session import Scope
-from veilleur.kernel.ids import parse_id
+from veilleur.kernel.ids import new_id, parse_id
 
 BUYER: Json = {
     "name": "Forum SAS",
@@ -77,16 +83,42 @@ async def owner_of(world: World, client: Client) -> UUID:
     return found
 
 
-async def count_on(world: World, client: Client, day: date, quantity: int | str = 1, **more: Any) -> None:
-    """A fact of a day, written as facts are."""
-    meter = more.pop("meter", "decision.human")
+async def count_on(world: World, client: Client, day: date, quantity: int | str = 1, **more: Any) -> UUID:
+    """Work of a day, entered and approved, written as the service writes it; its entry."""
+    agency_id = await agency_of(world, client)
+    async with world.parts.database.transaction(Scope(agency_id)) as session:
+        return await write_work(session, client, day, quantity, **more)
+
+
+async def write_work(session: AsyncSession, client: Client, day: date, quantity: int | str = 1, **more: Any) -> UUID:
+    """A fact and its record."""
     client_id = parse_id("cli", client.id)
     assert client_id
-    occurred_at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    fact = Usage(client_id, "Europe/Paris", meter, occurred_at, Decimal(quantity), **more)
-    agency_id = await agency_of(world, client)
-    async with world.worker.database.transaction(Scope(agency_id)) as session:
-        await record_usage(session, agency_id, [fact])
+    agency_id = session.info["scope"].agency_id
+    at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    meter, dims = more.pop("meter", "decision.human"), more.pop("dims", {})
+    members = list(await session.scalars(select(Member.id).where(Member.agency_id == agency_id).limit(2)))
+    if len(members) < 2:
+        second = Member(agency_id=agency_id, email=f"{unique('second')}@x.example", name="S", roles=["accountant"])
+        session.add(second)
+        await session.flush()
+        members.append(second.id)
+    entry = UsageEntry(
+        agency_id=agency_id, id=new_id(), client_id=client_id, meter=meter, quantity=Decimal(quantity), occurred_at=at,
+        dims=dims, note="test", state="approved", created_by=members[0], decided_by=members[1], decided_at=at,
+    )  # fmt: skip
+    session.add(entry)
+    await session.flush()
+    fact = Usage(client_id, "Europe/Paris", meter, at, Decimal(quantity), fact_id=entry.id, dims=dims, **more)
+    await record_usage(session, agency_id, [fact])
+    return entry.id
+
+
+async def take_work_back(world: World, client: Client, entry_id: UUID) -> None:
+    agency_id, member = await agency_of(world, client), await owner_of(world, client)
+    async with world.parts.database.transaction(Scope(agency_id)) as session:
+        entry = await session.get_one(UsageEntry, (agency_id, entry_id))
+        await reverse_entry(session, entry, member, "wrong")
 
 
 async def close_month(world: World, client: Client, month: str) -> BillingPeriod:

@@ -9,6 +9,7 @@ from veilleur_api.ingest import decisions as ingest_decisions
 from veilleur_api.ingest import deliveries as ingest_deliveries
 from veilleur_api.ingest import endpoints as ingest_endpoints
 from veilleur_api.ingest import invoices as ingest_invoices
+from veilleur_api.ingest import usage as ingest_usage
 from veilleur_api.moderator import assignments, decisions, media, moves, presence
 from veilleur_api.moderator import desk as moderator_desk
 from veilleur_api.owner import (
@@ -41,6 +42,7 @@ from veilleur_api.owner import (
     offboarding,
     oversight,
     packs,
+    periods,
     platform_actions,
     polls,
     providers,
@@ -56,6 +58,8 @@ from veilleur_api.owner import (
     source_checks,
     statements,
     usage,
+    usage_entries,
+    usage_thresholds,
 )
 
 INGEST: tuple[APIRouter, ...] = (
@@ -68,6 +72,7 @@ INGEST: tuple[APIRouter, ...] = (
     ingest_decisions.router,
     answers.router,
     account.router,
+    ingest_usage.router,
     ingest_invoices.router,
     authors.router,
 )
@@ -108,6 +113,9 @@ OWNER: tuple[APIRouter, ...] = (
     sla_policies.router,
     oversight.router,
     usage.router,
+    usage_entries.router,
+    usage_thresholds.router,
+    periods.router,
     rate_plans.router,
     contracts.router,
     statements.router,

@@ -12,7 +12,7 @@ _CONFIGURE = frozenset({
 })  # fmt: skip
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    "owner": _CONFIGURE | {"usage:read", "pricing:read", "pricing:write", "invoices:write",
+    "owner": _CONFIGURE | {"usage:read", "usage:write", "pricing:read", "pricing:write", "invoices:write",
                            "cases:work", "holds:write", "audit:read", "custody:write"},
     "lead": frozenset({"clients:read", "rules:read", "rules:write", "catalogue:write", "members:read", "cases:work",
                        "shifts:write", "cases:steer", "deliveries:read", "deliveries:write", "alarms:read",
@@ -21,7 +21,8 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[str]] = {
     "auditor": frozenset({"identity:read",
                           "clients:read", "rules:read", "members:read", "deliveries:read", "usage:read",
                           "alarms:read", "notices:read", "sla:read", "audit:read"}),
-    "accountant": frozenset({"clients:read", "usage:read", "pricing:read", "pricing:write", "invoices:write"}),
+    "accountant": frozenset({"clients:read", "usage:read", "usage:write", "pricing:read", "pricing:write",
+                           "invoices:write"}),
 }  # fmt: skip
 
 BREAK_GLASS = ROLE_PERMISSIONS["owner"] - {"cases:work"}

@@ -38,6 +38,7 @@ from veilleur_worker.deliver import drain_deliveries, look_again
 from veilleur_worker.fetch_media import fetch_media
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import drain_providers
+from veilleur_worker.usage import drain_usage
 
 SCREEN_BATCH = 200
 SCREEN_AT_ONCE = 2
@@ -251,6 +252,7 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "backtest": drain_backtests,
     "rates": drain_rates,
     "providers": drain_providers,
+    "usage": drain_usage,
     "audit": drain_audit,
     "erasure": drain_erasures,
     "action": drain_actions,

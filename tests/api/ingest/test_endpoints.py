@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.refusals import read_pointers
 from tests.domain.delivery.line import open_line
-from tests.support.desk import slug
+from tests.support.desk import instant, slug
 from tests.support.people import Caller
 from tests.support.receiver import open_receiver
 from veilleur_worker.drains import Drains
@@ -184,6 +184,8 @@ async def test_a_delivery_is_sent_again_with_the_same_id_and_a_schedule_of_its_o
     await line.drain(timedelta(days=10))
     [row] = await line.show()
     assert (row["state"], row["attempts"]) == ("pending", 2)
+    last = (await api_of(line).call("GET", f"/ingest/v1/deliveries/{row['id']}"))["log"][-1]
+    assert instant(last["next_at"]) - instant(last["at"]) < timedelta(seconds=60)
     receiver.answer(200)
     await line.owner.call("POST", f"/owner/v1/deliveries/{row['id']}/redeliver", status=202)
     await line.drain(timedelta(days=10))

@@ -182,6 +182,36 @@ async def test_an_end_that_a_platform_can_not_keep_is_kept_here(world):
         assert site.lines[1:] == ["POST social.example/api/v1/admin/accounts/42/unsilence"]
 
 
+async def test_what_goes_on_standing_still_ends(world):
+    stage = await set_stage(world, "mastodon", {"secret": "0123456789abcdef"})
+    async with open_site(world, lambda _: answer(200, {})) as site:
+        await stage.configure({"url": "https://social.example", "access_token": "a-token-of-ours"})
+        wanted = suspend((datetime.now(UTC) + timedelta(days=2)).isoformat())
+        made = await stage.decide("restrict", wanted, external_id="9", author={"external_id": "42"})
+        await stage.work()
+        await stage.correct(made, "restrict", wanted)
+        await stage.work()
+        assert len(site.asked) == 1
+        try:
+            await world.move_clock(timedelta(days=2, minutes=1))
+            await stage.work()
+        finally:
+            await world.reset_clock()
+        assert site.lines[1:] == ["POST social.example/api/v1/admin/accounts/42/unsilence"]
+
+
+async def test_what_a_reversed_decision_wanted_is_not_done_again(world):
+    stage = await set_stage(world, "discourse")
+    async with open_site(world, lambda _: answer(403, {})):
+        await stage.configure(FORUM)
+        made = await stage.decide("remove", REMOVE, external_id="7")
+        await stage.work()
+        await stage.correct(made, "allow")
+        [refused] = await stage.list_actions("?state=refused")
+        redo = f"/owner/v1/platform-actions/{refused['id']}/redo"
+        read_problem(await stage.desk.agency.owner.ask("POST", redo), 409, "not-redoable")
+
+
 async def test_a_refusal_is_a_result_and_done_once_more_when_its_cause_is_mended(world):
     stage = await set_stage(world, "discourse")
     async with open_site(world, forum) as site:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.domain.custody.canary import find_canary
 from tests.support.desk import ASK_RULES, Desk, open_desk, slug
+from tests.support.invoicing import issue, set_up_seller, set_up_sold
 from tests.support.people import Caller, Json, unique
 from tests.support.world import OPERATOR_KEY
 from veilleur.infra.db.session import NOBODY
@@ -86,6 +87,19 @@ async def test_vouchers_stay_with_what_they_refer_to_and_name_nobody(desk):
     assert await find_canary(desk.world, canary) == {}
     done = await receipt(desk)
     assert (done["state"], done["kept"]["usage_records"]) == ("finished", usage)
+
+
+async def test_issued_invoices_stay_or_go_as_was_said(world):
+    """Nothing else could touch them: they leave by the same door as the rest, and only through it."""
+    for documents, left in (("keep", 1), ("handed_over", 0)):
+        desk = await open_desk(world, ASK_RULES)
+        await set_up_seller(desk.agency)
+        await issue(await set_up_sold(world, desk.agency))
+        await part(desk, documents)
+        assert await Drains(world.worker).run("erasure", desk.agency_id)
+        assert (await receipt(desk))["state"] == "finished"
+        assert await desk.count("invoices") == left
+    assert await rows_of_agency(desk) == {}
 
 
 async def test_everybody_is_out_at_once(desk):

@@ -133,6 +133,7 @@ async def test_what_is_given_up_holds_nothing_back(world, receiver):
 
 async def test_an_open_breaker_costs_one_call_a_pause_and_its_end_brings_what_waited(world, receiver):
     line = await open_line(world, receiver)
+    await line.change(concurrency=1)
     receiver.answer(500)
     await line.decide_many(OPEN_AFTER + 5)
     await line.drain()

@@ -46,7 +46,7 @@ async def test_verdicts_are_counted_by_who_made_them(world):
     await desk.moderator.decide(held)
     counted = await sums(desk)
     assert 30 <= int(counted.pop("review.seconds")) <= 33
-    assert counted == {"items.received": "3", "decision.auto": "2", "decision.human": "1"}
+    assert counted == {"items.received": "3", "decision.auto": "2", "decision.human": "1", "sla.met": "1"}
 
 
 async def test_every_decision_has_its_record_and_every_record_its_decision(world):
@@ -55,7 +55,7 @@ async def test_every_decision_has_its_record_and_every_record_its_decision(world
     decision = (await desk.moderator.decide(held)).json()
     member = (await desk.moderator.caller.call("GET", "/moderator/v1/me"))["id"]
     rows = {row["meter"]: row for row in await records(desk)}
-    assert rows.keys() == {"items.received", "decision.human", "review.seconds"}
+    assert rows.keys() == {"items.received", "decision.human", "review.seconds", "sla.met"}
     for meter in ("decision.human", "review.seconds"):
         assert (rows[meter]["decision"], rows[meter]["member"]) == (decision["id"], member)
     assert {row["item"] for row in rows.values()} == {held["item"]["id"]}

@@ -325,7 +325,7 @@ async def test_all_effects_of_a_human_decision_are_in_one_commit(world):
     after = await count_effects(desk)
     assert {table: after[table] - before[table] for table in EFFECTS} == {
         "decisions": 1,
-        "usage_records": 2,
+        "usage_records": 3,
         "audit_entries": 1,
         "events": 1,
         "deliveries": 1,

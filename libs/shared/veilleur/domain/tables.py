@@ -9,6 +9,7 @@ from veilleur.domain.decisions import models as decisions
 from veilleur.domain.delivery import models as delivery
 from veilleur.domain.intake import models as intake
 from veilleur.domain.invoicing import invoice_models as invoicing
+from veilleur.domain.invoicing import models as watching
 from veilleur.domain.metering import models as metering
 from veilleur.domain.outbox import models as outbox
 from veilleur.domain.oversight import models as oversight
@@ -49,6 +50,7 @@ __all__ = [
     "snapshots",
     "tenancy",
     "trials",
+    "watching",
 ]
 
 METADATA = Base.metadata

@@ -29,6 +29,7 @@ WorkKind = Literal[
     "retarget",
     "media",
     "providers",
+    "usage",
     "audit",
     "erasure",
     "offboarding",

@@ -16,8 +16,8 @@ Prefix = Literal[
     "idp", "idn", "ses", "bgl",
     "agc", "cli", "src", "itm", "cas", "asg", "dec", "dlv", "evt", "rul", "inv", "mem", "key", "end", "que", "cal",
     "sla", "usg", "aud", "pol", "act", "sec", "mac", "rev", "rtr", "shf", "abs", "qst",
-    "rpl", "ctr", "prd", "quo", "pay", "brn", "cst", "alm", "bkt", "lst", "clk", "med", "hld", "prv", "pac", "ers",
-    "ofb",
+    "rpl", "ctr", "prd", "uen", "rcn", "thr", "alr", "alm", "bkt", "lst", "clk", "med", "hld", "prv", "pac", "ers",
+    "ofb", "quo", "pay", "brn", "cst",
 ]  # fmt: skip
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -223,6 +223,8 @@ class MemberIn(Shape):
     clients: list[str] | Literal["all"] = Field(default_factory=list)
     capacity: int = Field(default=5, ge=1, le=50)
     tier: int = Field(default=1, ge=1, le=5)
+    grade: Code | None = None
+    """What the work is priced as (`junior`, `senior`) where a rate plan has prices by grade."""
 
 
 class MemberPatch(Shape):
@@ -233,6 +235,7 @@ class MemberPatch(Shape):
     clients: list[str] | Literal["all"] | None = None
     capacity: int | None = Field(default=None, ge=1, le=50)
     tier: int | None = Field(default=None, ge=1, le=5)
+    grade: Code | None = None
     active: bool | None = None
 
 

@@ -41,6 +41,7 @@ async def create_member(new: MemberIn, caller: Member, session: Tx) -> Response:
         clients=_read_clients(new.clients),
         capacity=new.capacity,
         tier=new.tier,
+        grade=new.grade,
     )
     member = await add_member(session, caller.agency_id, wanted, caller.name)
     return JsonAnswer(await _describe(session, member), 201)
@@ -65,7 +66,7 @@ async def change_member(member_id: str, patch: MemberPatch, caller: Member, sess
     """Change what is named. `active: false` shuts the person out within five seconds."""
     member = await find_member(session, caller.agency_id, read_id("mem", member_id))
     changes = patch.model_dump(exclude_unset=True, exclude_none=True)
-    for name in ("name", "roles", "languages", "skills", "capacity", "tier"):
+    for name in ("name", "roles", "languages", "skills", "capacity", "tier", "grade"):
         if name in changes:
             setattr(member, name, changes[name])
     if patch.active is not None:
@@ -98,6 +99,7 @@ def describe_member(member: MemberRow) -> dict[str, Any]:
         "skills": member.skills,
         "capacity": member.capacity,
         "tier": member.tier,
+        "grade": member.grade,
         "status": member.status,
         "active": member.disabled_at is None,
         "created_at": member.created_at,

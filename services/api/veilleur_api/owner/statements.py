@@ -16,6 +16,7 @@ from veilleur.domain.billing.queries import find_contract_at, load_contracts
 from veilleur.domain.billing.shape import show_bill, show_line
 from veilleur.domain.invoicing.statement import Statement, write_statement
 from veilleur.domain.metering.record import local_day
+from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import Language, Message, choose_language, msg
@@ -44,10 +45,15 @@ async def get_statement(
     """The bill of a period so far, or as it was closed: counted from the records, priced by the contract's plan."""
     language = choose_language(request.headers.get("accept-language"))
     client = await find_client(session, caller.agency_id, client_id)
-    present = (await session.execute(select(func.app_now()))).scalar_one()
-    named = period or local_day(present, client.time_zone).isoformat()
-    row = await find_named_period(session, caller.agency_id, client.id, named)
+    row = await choose_period(session, client, period)
     return JsonAnswer(show_statement(await write_statement(session, caller.agency_id, client.id, row), language))
+
+
+async def choose_period(session: AsyncSession, client: Client, name: str | None) -> BillingPeriod:
+    """The period of that name; without one the period of today."""
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    named = name or local_day(present, client.time_zone).isoformat()
+    return await find_named_period(session, client.agency_id, client.id, named)
 
 
 async def find_named_period(session: AsyncSession, agency_id: UUID, client_id: UUID, name: str) -> BillingPeriod:

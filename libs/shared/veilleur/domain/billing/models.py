@@ -10,7 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base, JsonObject, Small, Tenanted, reference
 
-PeriodState = Literal["open", "closed"]
+PeriodState = Literal["open", "closed", "void"]
+"""`void`: the contract ended before it began."""
 
 # A range over UUIDs lets a GiST index compare them: the extension that does so otherwise is not in every PostgreSQL.
 UUID_RANGE = "CREATE TYPE uuid_range AS RANGE (subtype = uuid)"
@@ -108,7 +109,7 @@ class BillingPeriod(Tenanted):
         reference("contract_id", "contracts"),
         reference("closed_by", "members"),
         CheckConstraint("ends_on > starts_on", name="days"),
-        CheckConstraint("state IN ('open', 'closed')", name="state"),
+        CheckConstraint("state IN ('open', 'closed', 'void')", name="state"),
         CheckConstraint(
             "(state = 'closed') = (closed_at IS NOT NULL AND digest IS NOT NULL AND records IS NOT NULL"
             " AND close_number IS NOT NULL)",

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -85,9 +85,10 @@ async def end_contract(
     if ends_on < closed_until or ends_on <= contract.starts_on:
         raise _refuse_end(msg("must be later than {day}: what is before is closed", day=closed_until))
     contract.ends_on, contract.ended_by, contract.end_reason = ends_on, member_id, reason
-    await session.execute(delete(BillingPeriod).where(*of_contract, BillingPeriod.starts_on >= ends_on))
+    begun = BillingPeriod.starts_on < ends_on
+    await session.execute(update(BillingPeriod).where(*of_contract, ~begun).values(state="void"))
     await session.execute(
-        update(BillingPeriod).where(*of_contract, BillingPeriod.ends_on > ends_on).values(ends_on=ends_on)
+        update(BillingPeriod).where(*of_contract, begun, BillingPeriod.ends_on > ends_on).values(ends_on=ends_on)
     )
     await session.flush()
     await _note(session, contract, member_id, "contract.ended", {"ends_on": ends_on.isoformat()})

@@ -3,10 +3,10 @@
 Usage is append-only: a record is never changed, another one corrects it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from veilleur.domain.decisions.models import Cause, Decision
@@ -14,6 +14,7 @@ from veilleur.domain.metering.record import Meter, Usage
 
 Correction = Literal["overruled_by_client", "reversed"]
 NOTHING = Decimal(0)
+OF_THE_ITEM = ("network", "kind", "language", "channel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Counted:
     meter: Meter
     quantity: Decimal
     billable: bool
+    dims: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def recount(reversal: Recount, counted: Sequence[Counted]) -> list[Usage]:
     if reversal.cause == "client":
         decided = [record for record in counted if record.meter.startswith("decision.")]
         return [_correct(reversal, record, NOTHING, "overruled_by_client") for record in decided]
-    return [_count(reversal)] if reversal.made.member_id is not None else []
+    return [_count(reversal, counted)] if reversal.made.member_id is not None else []
 
 
 def _correct(reversal: Recount, record: Counted, quantity: Decimal, reason: Correction) -> Usage:
@@ -65,12 +67,15 @@ def _correct(reversal: Recount, record: Counted, quantity: Decimal, reason: Corr
         member_id=reversal.old.member_id,
         billable=record.billable,
         reason=reason,
-        dims={"cause": reversal.cause},
+        dims=dict(record.dims) | {"cause": reversal.cause},
         corrects_id=record.id,
     )
 
 
-def _count(reversal: Recount) -> Usage:
+def _count(reversal: Recount, counted: Sequence[Counted]) -> Usage:
+    """About the same item: what the records of the old decision say of it holds for the new one."""
+    known = next((record.dims for record in counted if record.meter.startswith("decision.")), {})
+    dims = {name: known[name] for name in OF_THE_ITEM if name in known}
     return Usage(
         client_id=reversal.made.client_id,
         time_zone=reversal.time_zone,
@@ -82,5 +87,5 @@ def _count(reversal: Recount) -> Usage:
         member_id=reversal.made.member_id,
         billable=reversal.billable,
         reason=None if reversal.billable else reversal.cause,
-        dims={"cause": reversal.cause},
+        dims=dims | {"verdict": reversal.made.verdict, "cause": reversal.cause},
     )

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.catalogue.queries import ClientCatalogue, load_catalogues
+from veilleur.domain.decisions.facets import load_facets
 from veilleur.domain.decisions.models import Decision
 from veilleur.domain.decisions.policy import Ruling
 from veilleur.domain.decisions.shape import decision_payload
@@ -30,6 +31,9 @@ from veilleur.infra.db.bulk import insert_rows
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
+
+MOST_REVIEW_S = 900
+"""So many seconds of one look are billed at most; how long it took in truth stands in the assignment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,11 @@ async def record_decisions(
     await insert_rows(session, Decision, [to_row(decision) for decision in decisions])
     await stop_clocks(session, agency_id, [verdict.item.id for verdict in verdicts])
     pairs = list(zip(verdicts, decisions, strict=True))
+    facets = await load_facets(session, agency_id, decisions, present)
     usage = [
-        fact for verdict, decision in pairs for fact in _count(verdict, decision, homes[decision.client_id].time_zone)
+        fact
+        for one, decision in pairs
+        for fact in _count(one, decision, homes[decision.client_id].time_zone, facets.describe(one.item, decision))
     ]
     await record_usage(session, agency_id, usage)
     await record_deeds(session, agency_id, [_to_deed(decision) for decision in decisions])
@@ -183,8 +190,8 @@ def to_row(decision: Decision) -> dict[str, Any]:
     return {column.key: getattr(decision, column.key) for column in Decision.__table__.columns}
 
 
-def _count(verdict: Verdict, decision: Decision, time_zone: str) -> list[Usage]:
-    def count(meter: Any, quantity: int) -> Usage:
+def _count(verdict: Verdict, decision: Decision, time_zone: str, dims: dict[str, Any]) -> list[Usage]:
+    def count(meter: str, quantity: int) -> Usage:
         return Usage(
             client_id=decision.client_id,
             time_zone=time_zone,
@@ -195,16 +202,19 @@ def _count(verdict: Verdict, decision: Decision, time_zone: str) -> list[Usage]:
             item_id=decision.item_id,
             decision_id=decision.id,
             member_id=decision.member_id,
-            dims={"bulk": True} if verdict.bulk else {},
+            dims=dims | ({"bulk": True} if verdict.bulk else {}),
         )
 
     if verdict.item.mode != "live":
         return []
     if verdict.automated:
         return [count("decision.auto", 1)]
-    if verdict.bulk_of is not None:
-        return [count("decision.human", 1)]
-    return [count("decision.human", 1), count("review.seconds", verdict.review_seconds or 0)]
+    counted = [count("decision.human", 1)]
+    if verdict.explanation is not None:
+        counted.append(count("reply.sent", 1))
+    if verdict.bulk_of is None:
+        counted.append(count("review.seconds", min(verdict.review_seconds or 0, MOST_REVIEW_S)))
+    return counted
 
 
 def _to_deed(decision: Decision) -> Deed:

@@ -26,7 +26,7 @@ from veilleur.domain.delivery.order_actions import order_actions
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.metering.models import UsageRecord
-from veilleur.domain.metering.record import Meter, record_usage
+from veilleur.domain.metering.record import record_usage
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.outbox.withhold import withhold_decisions
 from veilleur.infra.db.bulk import insert_rows
@@ -206,7 +206,7 @@ async def _load_counted(
     )
     counted: dict[UUID, list[Counted]] = {}
     for record in await session.scalars(query):
-        fact = Counted(record.id, cast("Meter", record.meter), record.quantity, record.billable)
+        fact = Counted(record.id, record.meter, record.quantity, record.billable, record.dims)
         counted.setdefault(cast("UUID", record.decision_id), []).append(fact)
     return counted
 

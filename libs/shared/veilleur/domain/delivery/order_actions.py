@@ -127,6 +127,7 @@ class _Plan:
         for wish in wishes:
             if (wish.target, wish.operation) not in met:
                 rows += self._begin_and_end(wish, due_at)
+        rows += self._end_again({left[one]: one for one in kept} if self.one.reverses is not None else {}, wishes)
         for position, row in enumerate(rows):
             row["position"] = position
         return rows, sorted(kept)
@@ -137,6 +138,15 @@ class _Plan:
             return [row]
         end = Wish(wish.target, wish.ends_with)
         return [row, self._row(end, max(wish.until, due_at), undoes=row["id"])]
+
+    def _end_again(self, kept: Mapping[Standing, UUID], wishes: Sequence[Wish]) -> list[dict[str, Any]]:
+        """The ends of what goes on standing: they were called off with the decision that had ordered them."""
+        return [
+            self._row(Wish(wish.target, wish.ends_with), max(wish.until, self.present), undoes=done)
+            for wish in wishes
+            if wish.operation and wish.ends_with and wish.until
+            if (done := kept.get(Standing(wish.target, wish.operation, wish.until))) is not None
+        ]
 
     def _find_due(self) -> datetime:
         """After the client's own time for corrections, and after the hold, which yields to the platform's deadline."""

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
@@ -14,6 +14,8 @@ from veilleur.kernel.messages import msg
 
 AGAIN = frozenset({ActionState.REFUSED, ActionState.DEAD, ActionState.CANCELLED})
 
+_STANDS = text("SELECT reversed_by IS NULL FROM decisions WHERE agency_id = :agency_id AND id = :id")
+
 
 async def redo_action(session: AsyncSession, agency_id: UUID, action_id: UUID, by: str) -> PlatformAction:
     """Order it again, at once. `Conflict` when it is done or under way, can't be done, or is no longer wanted."""
@@ -23,7 +25,8 @@ async def redo_action(session: AsyncSession, agency_id: UUID, action_id: UUID, b
         raise NotFound(msg("There is no {id} here", id=show_id("pac", action_id)))
     actor = await session.get(SourceActor, (agency_id, action.source_id))
     acted_on = actor is not None and actor.mode != "callback" and actor.platform == action.platform
-    if action.state not in AGAIN or action.operation is None or action.reason == "reversed" or not acted_on:
+    stands = (await session.execute(_STANDS, {"agency_id": agency_id, "id": action.decision_id})).scalar_one()
+    if action.state not in AGAIN or action.operation is None or not (acted_on and stands):
         raise Conflict(msg("This action can't be done again"), slug="not-redoable")
     action.state, action.reason, action.attempts, action.withdrawn = ActionState.PENDING, None, 0, False
     action.due_at = (await session.execute(select(func.app_now()))).scalar_one()

@@ -20,6 +20,7 @@ from veilleur.domain.intake.receipts import note_webhooks
 from veilleur.domain.intake.retention import KEPT_S
 from veilleur.domain.intake.settle_published import settle_published
 from veilleur.domain.intake.store import insert_items
+from veilleur.domain.metering.record import WATCHED_WITHIN_S
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.errors import InputError, Invalid, Problem
 from veilleur.kernel.messages import msg
@@ -56,6 +57,7 @@ async def receive_group(session: AsyncSession, agency_id: UUID, group: Sequence[
     if any(receipt.status == "accepted" for receipt in receipts.values()):
         await hint_work(session, agency_id, "screening")
         await hint_work(session, agency_id, "unscreened", in_s=LOOK_FOR_OVERDUE_S)
+        await hint_work(session, agency_id, "usage", in_s=WATCHED_WITHIN_S)
         await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
     return [
         refused.get(position) or [receipts[id(event)] for event in arrival.events if id(event) not in left_out]

@@ -27,7 +27,7 @@ WITH stored AS (
        AS t(id uuid, place integer, external_id text, revision integer, kind text, language text, author text,
             thread_id text, text_key bigint, body jsonb, digest text, mode text)
   ON CONFLICT (agency_id, source_id, external_id) DO NOTHING
-  RETURNING agency_id, id, client_id, source_id, mode),
+  RETURNING agency_id, id, client_id, source_id, mode, kind, language, body->'context'->>'channel' AS channel),
 {COUNT_RECEIVED}
 SELECT id FROM stored
 """)
@@ -59,6 +59,7 @@ async def insert_items(
         "sources": [source.source_id for source in sources],
         "clients": [source.client_id for source in sources],
         "interims": [source.interim for source in sources],
+        "networks": [source.kind for source in sources],
         "zones": [source.time_zone for source in sources],
         "days": [local_day(present, source.time_zone) for source in sources],
         "present": present,

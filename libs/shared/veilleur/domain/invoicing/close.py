@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.billing.models import BillingPeriod, Contract
+from veilleur.domain.invoicing.reconcile import compare_period
 from veilleur.domain.metering.models import LateUsage, UsageSum
 from veilleur.domain.metering.record import local_day
 from veilleur.kernel.errors import Conflict
@@ -33,15 +34,17 @@ async def lock_usage(session: AsyncSession, agency_id: UUID, client_id: UUID) ->
 
 
 async def close_period(session: AsyncSession, period: BillingPeriod, member_id: UUID) -> None:
-    """`Conflict` while its last day is not over, or when it is closed already.
+    """`Conflict` while its last day is not over, when it is closed already, or when facts and records differ.
 
-    What came late for other periods, and was not billed yet, is billed in this one.
+    What came late for other periods, and was not billed yet, is billed in this one. Facts and records are compared
+    before anybody has to wait: they are committed together, so that every snapshot shows both or neither.
     """
+    await _require_over(session, period)
+    await _require_agreement(session, period)
     await lock_usage(session, period.agency_id, period.client_id)
     await session.refresh(period, with_for_update=True)
     if period.state == "closed":
         raise Conflict(msg("The period is closed"), slug="period-closed")
-    await _require_over(session, period)
     of_client = BillingPeriod.agency_id == period.agency_id, BillingPeriod.client_id == period.client_id
     following = select(func.coalesce(func.max(BillingPeriod.close_number), 0) + 1).where(*of_client)
     period.close_number = (await session.execute(following)).scalar_one()
@@ -79,6 +82,16 @@ async def digest_period(session: AsyncSession, period: BillingPeriod) -> tuple[i
 def _write(row: Any) -> str:
     dims = json.dumps(row.dims, sort_keys=True, ensure_ascii=False)
     return f"{row.meter} {row.source_id} {row.billable} {dims} {row.quantity.normalize():f} {row.records}"
+
+
+async def _require_agreement(session: AsyncSession, period: BillingPeriod) -> None:
+    agreement = await compare_period(session, period)
+    if agreement.differences:
+        raise Conflict(
+            msg("{count} rows of facts and records differ", count=agreement.differences),
+            slug="unreconciled",
+            extra={"findings": agreement.findings},
+        )
 
 
 async def _require_over(session: AsyncSession, period: BillingPeriod) -> None:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Index, Numeric, text
+from sqlalchemy import CheckConstraint, Index, Numeric, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base, JsonObject, Tenanted, reference
@@ -29,13 +29,20 @@ class UsageRecord(Tenanted):
     decision_id: Mapped[UUID | None]
     member_id: Mapped[UUID | None]
     corrects_id: Mapped[UUID | None]
+    """The record this one takes back (its quantity turned round, once at most), or remarks upon (quantity 0)."""
+    fact_id: Mapped[UUID | None]
+    """What was counted, where that is neither an item received nor a decision: an event of a clock, an entry."""
 
     __table_args__ = (
         reference("client_id", "clients"),
         Index(None, "agency_id", "client_id", "local_date", "meter"),
         Index("uq_usage_records_once", "agency_id", "item_id", "meter", "decision_id",
               unique=True, postgresql_nulls_not_distinct=True,
-              postgresql_where="item_id IS NOT NULL AND corrects_id IS NULL"),
+              postgresql_where="item_id IS NOT NULL AND corrects_id IS NULL AND fact_id IS NULL"),
+        Index("uq_usage_records_fact", "agency_id", "fact_id", "meter", unique=True,
+              postgresql_where="fact_id IS NOT NULL AND corrects_id IS NULL"),
+        Index("uq_usage_records_taken_back", "agency_id", "corrects_id", unique=True,
+              postgresql_where="corrects_id IS NOT NULL AND quantity <> 0"),
     )  # fmt: skip
 
 
@@ -86,4 +93,37 @@ class LateUsage(Tenanted):
         reference("period_id", "billing_periods"),
         reference("billed_in_id", "billing_periods"),
         Index("ix_late_usage_client_id", "agency_id", "client_id", "billed_in_id", "period_id"),
+    )
+
+
+class UsageEntry(Tenanted):
+    """Work done outside that somebody says was done, and a second person approves before it counts."""
+
+    __tablename__ = "usage_entries"
+
+    client_id: Mapped[UUID]
+    meter: Mapped[str]
+    quantity: Mapped[Decimal] = mapped_column(Numeric(20, 4))
+    occurred_at: Mapped[datetime]
+    dims: Mapped[JsonObject]
+    note: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="pending")
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+    decided_by: Mapped[UUID | None]
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+    """Why it was refused, or reversed."""
+    reversed_by: Mapped[UUID | None]
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("created_by", "members"),
+        reference("decided_by", "members"),
+        reference("reversed_by", "members"),
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("state IN ('pending', 'approved', 'refused', 'reversed')", name="state"),
+        CheckConstraint("(state = 'pending') = (decided_by IS NULL)", name="decided"),
+        CheckConstraint("decided_by <> created_by", name="second_person"),
+        CheckConstraint("(state = 'reversed') = (reversed_by IS NOT NULL)", name="reversed"),
     )

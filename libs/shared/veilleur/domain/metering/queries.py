@@ -33,6 +33,8 @@ class UsageFilter:
     client_id: UUID | None = None
     billable: Billable = "yes"
     meter: str | None = None
+    conditions: tuple[ColumnElement[bool], ...] = ()
+    """Besides."""
 
 
 async def sum_usage(session: AsyncSession, wanted: UsageFilter, group_by: Sequence[GroupKey]) -> list[dict[str, Any]]:
@@ -67,4 +69,4 @@ def _narrow(query: Select[Any], wanted: UsageFilter) -> Select[Any]:
         conditions.append(UsageRecord.meter == wanted.meter)
     if wanted.billable != "all":
         conditions.append(UsageRecord.billable.is_(wanted.billable == "yes"))
-    return query.where(*conditions)
+    return query.where(*conditions, *wanted.conditions)

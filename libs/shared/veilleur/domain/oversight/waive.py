@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.sla.count import take_back
 from veilleur.domain.sla.models import Clock
 from veilleur.kernel.errors import Conflict, NotFound
 from veilleur.kernel.ids import show_id
@@ -22,6 +23,7 @@ async def waive_breach(session: AsyncSession, agency_id: UUID, clock_id: UUID, r
         raise Conflict(msg("There is nothing to waive: nothing that is owed was late"), slug="nothing-to-waive")
     clock.excluded = "waived"
     await session.flush()
+    await take_back(session, agency_id, [clock_id], "sla.breached", "waived")
     deed = Deed(actor, "clock.waived", show_id("clk", clock_id), clock.client_id, {"reason": reason})
     await record_deeds(session, agency_id, [deed])
     return clock

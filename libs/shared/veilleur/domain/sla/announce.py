@@ -36,6 +36,7 @@ class Noted:
     excluded: str | None
     due_at: datetime
     happening: Happening
+    target_class: str = ""
 
 
 _TOLD: Mapping[str, Literal["sla.warning", "sla.breached"]] = {"warning": "sla.warning", "breached": "sla.breached"}

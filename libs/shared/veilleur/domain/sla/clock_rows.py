@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.sla.announce import Noted, announce_sla
+from veilleur.domain.sla.count import count_promises
 from veilleur.domain.sla.countdown import OPEN, Happening, Run, Timer
 from veilleur.domain.sla.models import Clock, ClockEvent, ClockState
 from veilleur.domain.sla.policy import Target
@@ -115,6 +116,7 @@ async def write_events(session: AsyncSession, agency_id: UUID, noted: Sequence[N
     await insert_rows(
         session, ClockEvent, [_event_row(one) for one in noted], shared={"agency_id": agency_id}, skip_known=True
     )
+    await count_promises(session, agency_id, noted)
     await announce_sla(session, agency_id, noted)
 
 
@@ -142,6 +144,7 @@ def _list_noted(change: Change) -> list[Noted]:
             excluded=row["excluded"],
             due_at=change.run.due_at,
             happening=replace(one, details=one.details | dict(change.notes)) if one.revision else one,
+            target_class=change.run.target.target_class,
         )
         for one in change.happened
     ]

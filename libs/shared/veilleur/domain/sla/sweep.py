@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.sla.announce import Noted, announce_sla
+from veilleur.domain.sla.count import count_ended
 from veilleur.domain.sla.countdown import Happening
 from veilleur.infra.worklist import hint_work
 
@@ -56,6 +57,7 @@ heard AS (
   SELECT EXISTS (SELECT FROM endpoints WHERE agency_id = :agency_id AND client_id IS NULL AND disabled_at IS NULL)
     OR EXISTS (SELECT FROM clients WHERE agency_id = :agency_id AND share_sla) AS any)
 SELECT count(*) AS clocks, count(*) FILTER (WHERE breaches) AS breaches,
+       array_agg(id) FILTER (WHERE breaches) AS broken,
        coalesce(
          jsonb_agg(to_jsonb(swept)) FILTER (WHERE excluded IS NULL AND (SELECT heard.any FROM heard)), '[]') AS told
 FROM swept
@@ -78,6 +80,8 @@ async def sweep_due_clocks(session: AsyncSession, agency_id: UUID, limit: int) -
     One hint is enough: whoever follows it notes the next. Who starts or moves a clock leaves a hint of its own.
     """
     row = (await session.execute(_SWEEP, {"agency_id": agency_id, "wanted": limit})).one()
+    if row.broken:
+        await count_ended(session, agency_id, row.broken)
     await announce_sla(session, agency_id, [one for clock in row.told for one in _list_noted(clock)])
     next_at = (await session.execute(_NEXT, {"agency_id": agency_id})).scalar_one()
     if next_at is not None:

@@ -31,6 +31,7 @@ class NewMember:
     clients: tuple[UUID, ...] | None = ()
     capacity: int = 5
     tier: int = 1
+    grade: str | None = None
 
 
 async def add_member(session: AsyncSession, agency_id: UUID, new: NewMember, actor: str) -> Member:
@@ -45,6 +46,7 @@ async def add_member(session: AsyncSession, agency_id: UUID, new: NewMember, act
         skills=list(new.skills),
         capacity=new.capacity,
         tier=new.tier,
+        grade=new.grade,
         serves_all=new.clients is None,
     )
     try:

@@ -162,6 +162,8 @@ class Member(Tenanted):
     """How many cases this person may hold at once."""
     tier: Mapped[int] = mapped_column(server_default=text("1"))
     """Works queues up to this tier."""
+    grade: Mapped[str | None]
+    """What this person's work is priced as (`junior`, `senior`), where a rate plan has prices by grade."""
     status: Mapped[str] = mapped_column(server_default=text("'available'"))
     status_since: Mapped[datetime] = mapped_column(server_default=func.app_now())
     serves_all: Mapped[bool] = mapped_column(default=False)

@@ -7,6 +7,9 @@ A table with a `client_id` has two faces: members' and workers' transactions see
 AGENCY = "nullif(current_setting('app.agency_id', true), '')::uuid"
 CLIENT = "nullif(current_setting('app.client_id', true), '')::uuid"
 
+OUTSIDE_THE_WALLS = ("departures", "work_hints")
+"""Tables that name agencies and belong to none: no content, and read before or after an agency is."""
+
 AGENCY_ROLES = "veilleur_app, veilleur_worker, veilleur_owner"
 
 

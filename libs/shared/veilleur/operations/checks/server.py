@@ -97,7 +97,7 @@ def judge_clock(database: datetime, before: datetime, after: datetime) -> Findin
 
 
 async def check_keys(settings: Settings, database: Database) -> list[Finding]:
-    sealer = Sealer.from_master_key(settings.master_key.get_secret_value())
+    sealer = Sealer.from_master_key(*settings.master_keys)
     async with database.transaction(NOBODY) as session:
         exists = await session.scalar(text("SELECT EXISTS (SELECT FROM issuer_keys)"))
         opens = await opens_keys(session, sealer)

@@ -2,6 +2,7 @@
 
 from sqlalchemy import text
 
+from veilleur.infra.db.rls import OUTSIDE_THE_WALLS
 from veilleur.infra.db.session import NOBODY, Database
 from veilleur.infra.settings import Settings
 from veilleur.kernel.messages import msg
@@ -18,7 +19,7 @@ _BACKUP = text("SELECT rolsuper FROM pg_roles WHERE rolname = 'veilleur_backup'"
 _OPEN = text("""
 SELECT c.relname FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'agency_id'
-WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'work_hints'
+WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND c.relname <> ALL(:outside)
   AND NOT (c.relrowsecurity AND c.relforcerowsecurity
            AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'agency' AND p.polcmd = '*'))
 ORDER BY 1
@@ -63,7 +64,7 @@ async def check_other_roles(_settings: Settings, database: Database) -> list[Fin
 
 async def check_tables(_settings: Settings, database: Database) -> list[Finding]:
     async with database.transaction(NOBODY) as session:
-        opened = list(await session.scalars(_OPEN))
+        opened = list(await session.scalars(_OPEN, {"outside": list(OUTSIDE_THE_WALLS)}))
         foreign = list(await session.scalars(_FOREIGN))
     findings = []
     if opened:
