@@ -28,6 +28,13 @@ async def count_waiting(world, agency: Agency) -> dict[str, int]:
     return {row["client_id"]: row["n"] for row in rows}
 
 
+async def finish(world, agency: Agency) -> None:
+    """Leave nothing for the workers of other tests."""
+    agency_id = parse_id("agc", agency.id)
+    await world.fetch("UPDATE items SET attempts = 0 WHERE agency_id = $1 AND state = 'received'", agency_id)
+    assert await Drains(world.worker).run("screening", agency_id)
+
+
 async def mark(world, agency: Agency, limit: int) -> dict[str, int]:
     """How many of a batch are whose."""
     agency_id = parse_id("agc", agency.id)
@@ -45,6 +52,7 @@ async def test_a_batch_takes_from_every_client_in_turn(world):
     noisy_id, quiet_id = (parse_id("cli", client.id) for client in (noisy, quiet))
     assert await mark(world, agency, 20) == {quiet_id: 5, noisy_id: 15}
     assert await mark(world, agency, 20) == {noisy_id: 20}
+    await finish(world, agency)
 
 
 async def test_one_clients_oldest_items_come_first(world):
@@ -62,6 +70,7 @@ async def test_one_clients_oldest_items_come_first(world):
     )
     assert sum(row["attempts"] for row in rows) == 10
     assert first[0]["so"]
+    await finish(world, agency)
 
 
 async def test_an_agency_is_served_while_another_one_has_a_long_backlog(world):
