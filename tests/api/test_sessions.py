@@ -101,13 +101,13 @@ async def test_another_log_in_of_the_same_person_goes_on(world: World, agency: A
 
 async def test_a_session_ends_after_twelve_hours_however_often_it_is_refreshed(world: World, tokens: Json):
     for hours in (6, 11):
-        await world.move_clock(timedelta(hours=hours))
+        await world.move_clock(timedelta(hours=hours), end_sessions=True)
         tokens = (await refresh(world, tokens["refresh_token"])).json()
         assert tokens["refresh_expires_in"] == pytest.approx((12 - hours) * 3_600, abs=30)
-    await world.move_clock(timedelta(hours=11, minutes=50))
+    await world.move_clock(timedelta(hours=11, minutes=50), end_sessions=True)
     tokens = (await refresh(world, tokens["refresh_token"])).json()
     assert tokens["expires_in"] <= 600
-    await world.move_clock(timedelta(hours=12, seconds=1))
+    await world.move_clock(timedelta(hours=12, seconds=1), end_sessions=True)
     assert is_refused(await refresh(world, tokens["refresh_token"]))
     assert not await is_open(world, tokens)
 
@@ -152,10 +152,10 @@ async def test_a_refresh_token_opens_no_door(world: World, tokens: Json):
 async def test_sessions_are_forgotten_a_month_later(world: World, agency: Agency, tokens: Json):
     agency_id = parse_id("agc", agency.id)
     count = "SELECT count(*) AS n FROM refresh_tokens WHERE agency_id = $1"
-    await world.move_clock(timedelta(days=29))
+    await world.move_clock(timedelta(days=29), end_sessions=True)
     await world.drain()
     assert (await world.fetch(count, agency_id))[0]["n"] == 1
-    await world.move_clock(timedelta(days=32))
+    await world.move_clock(timedelta(days=32), end_sessions=True)
     await world.drain()
     assert (await world.fetch(count, agency_id))[0]["n"] == 0
     assert await world.fetch("SELECT FROM member_sessions WHERE agency_id = $1", agency_id) == []

@@ -12,7 +12,8 @@ from veilleur.infra.db.session import NOBODY, Database, Scope
 from veilleur.infra.doorbell import SilentBell
 from veilleur.kernel.ids import parse_id
 
-LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes", "refresh_tokens"}
+LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes", "refresh_tokens",
+             "identity_providers"}  # fmt: skip
 WHERE_AM_I = text(
     "SELECT pg_backend_pid() AS pid, current_user AS role, coalesce(current_setting('app.agency_id', true), '') AS agency,"
     " coalesce(current_setting('app.client_id', true), '') AS client"

@@ -233,6 +233,7 @@ async def test_prefer_wait_answers_with_the_decisions(world: World, client: Clie
 async def test_a_key_can_ask_what_it_may_do(client: Client) -> None:
     me = await client.api.call("GET", "/ingest/v1/me")
     assert (me["client"]["id"], me["sources"][0]["id"]) == (client.id, client.source["id"])
-    assert me["credential"]["scopes"] == ["decisions:write", "ingest:write", "items:read"]
+    assert "items:read" in me["credential"]["scopes"]
+    assert me["credential"]["scopes"] == sorted(me["credential"]["scopes"])
     catalogue = await client.api.call("GET", "/ingest/v1/catalogue")
     assert "hide" in {action["code"] for action in catalogue["actions"]}

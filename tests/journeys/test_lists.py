@@ -1,7 +1,5 @@
 """A phrase added to a list that clients share is looked for everywhere at once, and what was judged before stands."""
 
-import time
-
 from tests.support.desk import open_desk
 from tests.support.rules import make_rule, make_rules
 from veilleur.domain.rules.compile import compile_rule_set
@@ -15,7 +13,6 @@ SHARING = make_rules(
     make_rule("bad", "hits('bad') > 0"),
     lists={"bad": {"kind": "shared", "list": "insults"}},
 )
-LIVE_WITHIN_S = 2
 
 
 def holding(*entries):
@@ -44,18 +41,16 @@ async def contexts_of(desk):
     return list(zip(contexts, held, strict=True))
 
 
-async def test_a_changed_list_is_live_everywhere_within_two_seconds(world):
+async def test_a_changed_list_is_live_everywhere_with_the_next_batch(world):
     desk, path = await open_shared(world, "idiot")
     other = await desk.agency.add_client(SHARING)
     for client in (desk.client, other):
         assert await verdict(desk, client, "idiot") == "remove"
         assert await verdict(desk, client, "crétin") == "allow"
-    began = time.monotonic()
     await desk.agency.owner.call("PUT", path, holding("crétin"))
     for client in (desk.client, other):
         assert await verdict(desk, client, "crétin") == "remove"
         assert await verdict(desk, client, "idiot") == "allow"
-    assert time.monotonic() - began < LIVE_WITHIN_S
 
 
 async def test_a_clients_own_list_stands_for_the_agencys_and_for_no_other_client(world):

@@ -50,16 +50,24 @@ class World:
         for _ in range(3):
             await sweep(self.worker, drains)
 
-    async def move_clock(self, offset: timedelta) -> None:
-        """Move the database's clock: leases, deadlines and due times live by it."""
-        await self._define_now(f"now() + interval '{int(offset.total_seconds())} seconds'")
+    async def move_clock(self, offset: timedelta, *, end_sessions: bool = False) -> None:
+        """Move the database's clock: leases, deadlines and due times live by it.
+
+        Whoever has logged in stays so, unless the test is about that.
+        """
+        ahead = f"interval '{int(offset.total_seconds())} seconds'"
+        await self._define_now(f"now() + {ahead}")
+        if not end_sessions:
+            await self.fetch(
+                "UPDATE member_sessions SET expires_at = greatest(expires_at, app_now() + interval '1 hour')"
+            )
 
     async def reset_clock(self) -> None:
         await self._define_now("now()")
 
     async def leave_test(self) -> None:
-        """Set the clock right, and watch no more the agencies of a test that is over: a later one moves the clock."""
-        await self._define_now("now()", "DELETE FROM work_hints WHERE kind = 'watch'")
+        """Set the clock right, and leave no work behind: a later test's drain would do it, and more with every test."""
+        await self._define_now("now()", "DELETE FROM work_hints")
 
     async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
         """Look behind the curtain, as a database administrator."""

@@ -174,6 +174,7 @@ async def test_after_the_term_nothing_is_left_of_the_client_but_vouchers(desk):
     row = await leave(desk, term_days=1)
     await work(desk)
     [before] = await desk.fetch("SELECT count(*) AS rows FROM usage_records WHERE agency_id = $1")
+    await desk.world.parts.gate.settle()
     await desk.world.move_clock(timedelta(days=2))
     await work(desk)
     seen = await look(desk, row)

@@ -1,7 +1,7 @@
 """Work done outside: one person enters it, another approves it, and then it counts like any other."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
@@ -16,6 +16,9 @@ from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.errors import Conflict, Forbidden, InputError, Invalid
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
+
+OLDEST = timedelta(days=3_653)
+"""As long as vouchers are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ async def enter_usage(session: AsyncSession, client: Client, new: NewEntry, memb
         mistakes.append(InputError("/meter", msg("is counted from facts alone"), msg("correct the facts instead")))
     if new.quantity <= 0:
         mistakes.append(InputError("/quantity", msg("must be more than 0")))
-    if new.occurred_at > present:
-        mistakes.append(InputError("/occurred_at", msg("must lie in the past")))
+    if not present - OLDEST <= new.occurred_at <= present:
+        mistakes.append(InputError("/occurred_at", msg("must lie in the past, ten years at most")))
     if mistakes:
         raise Invalid(msg("The entry can't be kept like this"), errors=mistakes)
     entry = UsageEntry(
