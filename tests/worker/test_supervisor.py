@@ -79,7 +79,7 @@ async def test_the_worker_decides_on_a_ring_and_ends_on_sigterm(world):
 async def read_metrics(port: int, until: str) -> str:
     """A decision is counted just after its commit: whoever sees it may be faster."""
     async with asyncio.timeout(5), httpx.AsyncClient(trust_env=False) as http:
-        while until not in (told := (await http.get(f"http://127.0.0.1:{port}/metrics")).text):
+        while until not in (told := (await http.get(f"http://127.0.0.1:{port}/metrics")).text):  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.05)
     return told
 
