@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -58,6 +58,8 @@ def test_unknown_fields_are_refused_with_those_there_are():
         ),
     )
 )
+@example("not JSON")
+@example("[1]")
 def test_any_json_can_be_read(body):
     apply_mapping(JsonMapping.model_validate({"items": "$.id[*]", "type": TYPES, "fields": FIELDS}), body)
     apply_mapping(JsonMapping.model_validate({"fields": FIELDS}), body)

@@ -116,7 +116,7 @@ def _list_entries(mapping: JsonMapping, body: Json) -> Iterator[Json]:
     if mapping.items is None:
         yield body
         return
-    yield from cast("list[Json]", _compile(mapping.items).findall(cast("Any", body)))
+    yield from _follow(mapping.items, body)
 
 
 def _read_type(mapping: JsonMapping, entry: Json) -> EventType | None:
@@ -135,8 +135,13 @@ def _write_item(mapping: JsonMapping, entry: Json) -> dict[str, Json]:
 
 
 def _find(path: str, entry: Json) -> _Found:
-    values = _compile(path).findall(cast("Any", entry)) if isinstance(entry, Mapping | list) else []
-    return _Found(cast("Json", values[0]), there=True) if values else _Found(None, there=False)
+    values = _follow(path, entry)
+    return _Found(values[0], there=True) if values else _Found(None, there=False)
+
+
+def _follow(path: str, value: Json) -> list[Json]:
+    """Nothing in what has no parts: a text would be taken for JSON and read once more."""
+    return cast("list[Json]", _compile(path).findall(cast("Any", value))) if isinstance(value, Mapping | list) else []
 
 
 def _as_identifier(value: Json) -> Json:
