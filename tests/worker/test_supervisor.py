@@ -81,7 +81,7 @@ async def read_metrics(desk, port: int, figure: str) -> str:
     """What is told once the figure is more than nothing: it is counted just after the commit."""
     counted = re.compile(rf"^{figure} (?!0\.0$)", re.MULTILINE)
     async with asyncio.timeout(10), httpx.AsyncClient(trust_env=False) as http:
-        while not counted.search(told := (await http.get(f"http://127.0.0.1:{port}/metrics")).text):  # noqa: ASYNC110
+        while not counted.search(told := (await http.get(f"http://127.0.0.1:{port}/metrics")).text):
             await desk.client.accept()
             await asyncio.sleep(0.3)
     return told
