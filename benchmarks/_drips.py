@@ -5,6 +5,7 @@ once. Prints how many were closed and after how many seconds at the latest.
 """
 
 import asyncio
+import random
 import sys
 import time
 from contextlib import suppress
@@ -14,12 +15,15 @@ import uvloop
 HEAD = b"POST /ingest/v1/sources/src_0 HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
 KINDS = ((HEAD, b"x-a: b\r\n"), (HEAD + b"content-length: 100000\r\n\r\n", b"a"), (b"", b""))
 EVERY_S = 1.0
+SPREAD_S = 5.0
+"""They don't come, speak and go in step: what is measured is their number, not a burst."""
 
 
 async def drip(port: int, kind: int, until: float) -> list[float]:
     """Seconds until each of its connections was closed."""
     head, dripped = KINDS[kind % len(KINDS)]
     lived = []
+    await asyncio.sleep(random.uniform(0, SPREAD_S))
     while time.monotonic() < until:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         began = time.monotonic()

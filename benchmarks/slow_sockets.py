@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from _bench import HERE, Client, Machine, make_items, median, open_machine, percentile, show_result
+from _drips import SPREAD_S
 from _load import send_paced
 
 SOCKETS = 300
@@ -53,7 +54,7 @@ def _round(machine: Machine, client: Client, number: int) -> tuple[float, float,
 def _dripping(machine: Machine) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, str(HERE / "_drips.py"), str(machine.ports["api"]), str(SOCKETS), str(SECONDS)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own helper
-    time.sleep(1.0)  # all of them are there
+    time.sleep(SPREAD_S)  # then all of them are there
     try:
         yield process
     finally:
