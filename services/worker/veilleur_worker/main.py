@@ -5,8 +5,7 @@ import gc
 
 from prometheus_client import start_http_server
 
-from veilleur.infra.db.guard import refuse_unsafe_role
-from veilleur.infra.db.schema import refuse_unfit_schema
+from veilleur.infra.db.start import prepare_database
 from veilleur.infra.figures import WORKER, join
 from veilleur.infra.settings import Settings
 from veilleur.infra.telemetry import set_up_logs
@@ -23,8 +22,7 @@ def run(_arguments: list[str]) -> int:
 
 async def _run(settings: Settings) -> None:
     parts = build_parts(settings)
-    await refuse_unsafe_role(parts.database)
-    await refuse_unfit_schema(parts.database)
+    await prepare_database(parts.database)
     await screen_at_start(parts)
     from veilleur_worker.supervisor import run_worker  # noqa: PLC0415 - screening has no use for a fifth of the start
 
