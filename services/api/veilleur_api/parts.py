@@ -20,6 +20,7 @@ from veilleur.infra.settings import Settings
 from veilleur.infra.shared_purses import SharedPurses
 from veilleur.infra.tracing import build_tracers
 from veilleur_api.ingest.group_commit import GroupCommit
+from veilleur_api.ingest.holdback import Holdback
 from veilleur_api.ingest.pacing import Pacer
 from veilleur_api.ingest.turnstile import IntakeGate
 from veilleur_api.ingest.unstored import UnstoredLog
@@ -49,6 +50,7 @@ class Parts:
     """For addresses that somebody else chose."""
     gate: IntakeGate
     unstored: UnstoredLog
+    holdback: Holdback
     tracers: TracerProvider
     measurer: Measurer = field(default_factory=Measurer)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,5 +84,6 @@ def build_parts(settings: Settings) -> Parts:
         http=http,
         gate=IntakeGate(database, GroupCommit(database), Pacer(SharedPurses(redis_url)), settings.backlog_cap),
         unstored=UnstoredLog(database),
+        holdback=Holdback(),
         tracers=build_tracers(settings.otlp_url, "veilleur-api"),
     )
