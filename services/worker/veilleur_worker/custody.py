@@ -16,10 +16,12 @@ from veilleur.domain.invoicing.reconcile import compare_apart
 from veilleur.domain.screening.count import list_personal_tallies
 from veilleur.infra.counters import CountersUnavailableError
 from veilleur.infra.db.session import Scope
+from veilleur.infra.worklist import hint_work
 from veilleur_worker.parts import Parts
 
 SEAL_BATCH = 2_000
 DROP_BATCH = 1_000
+BILL_AGAIN_S = 60
 
 _log = structlog.get_logger(__name__)
 
@@ -65,7 +67,7 @@ async def drain_offboardings(parts: Parts, agency_id: UUID) -> None:
             async with parts.database.transaction(Scope(agency_id)) as session:
                 step = await advance_offboarding(session, parts.sealer, agency_id, offboarding_id)
         if step == "bill":
-            await _bill(parts, agency_id, offboarding_id)
+            await _bill_safely(parts, agency_id, offboarding_id)
 
 
 async def drop_by_terms(parts: Parts, agency_id: UUID) -> None:
@@ -77,6 +79,16 @@ async def drop_by_terms(parts: Parts, agency_id: UUID) -> None:
         while more and not parts.stopping.is_set():
             async with parts.database.transaction(Scope(agency_id)) as session:
                 more = await drop_expired(session, agency_id, client_id, DROP_BATCH)
+
+
+async def _bill_safely(parts: Parts, agency_id: UUID, offboarding_id: UUID) -> None:
+    """One client's bill keeps no other client from leaving."""
+    try:
+        await _bill(parts, agency_id, offboarding_id)
+    except Exception as error:  # noqa: BLE001 - said here, and tried again in a minute
+        _log.error("last_bill_failed", offboarding_id=str(offboarding_id), error=type(error).__name__, exc_info=error)
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            await hint_work(session, agency_id, "offboarding", in_s=BILL_AGAIN_S)
 
 
 async def _bill(parts: Parts, agency_id: UUID, offboarding_id: UUID) -> None:
