@@ -56,20 +56,21 @@ def write_letter(letter: Letter, sender: str) -> Mail:
 
 
 def _entitle(document: InvoiceDocument) -> Message:
-    named = {"number": document.number, "seller": document.seller.name}
+    number, seller = document.number, document.seller.name
     if document.kind == CREDIT_NOTE:
-        return msg("Credit note {number} from {seller}", **named)
-    return msg("Invoice {number} from {seller}", **named)
+        return msg("Credit note {number} from {seller}", number=number, seller=seller)
+    return msg("Invoice {number} from {seller}", number=number, seller=seller)
 
 
 def _say(document: InvoiceDocument) -> Message:
-    language = document.language
-    told = {
-        "number": document.number,
-        "day": say_day(document.issued_on, language),
-        "amount": say_amount(document.totals.due, document.currency, language),
-    }
+    number, language = document.number, document.language
+    day, due = say_day(document.issued_on, language), say_day(document.due_on, language)
+    amount = say_amount(document.totals.due, document.currency, language)
     if document.kind == CREDIT_NOTE:
-        return msg("Please find attached our credit note {number} of {day}: {amount}.", **told)
-    due = say_day(document.due_on, language)
-    return msg("Please find attached our invoice {number} of {day}: {amount}, payable until {due}.", **told, due=due)
+        return msg(
+            "Please find attached our credit note {number} of {day}: {amount}.", number=number, day=day, amount=amount
+        )
+    return msg(
+        "Please find attached our invoice {number} of {day}: {amount}, payable until {due}.",
+        number=number, day=day, amount=amount, due=due,
+    )  # fmt: skip
