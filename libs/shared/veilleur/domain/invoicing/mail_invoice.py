@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.alarms.record import Trouble, raise_alarm
-from veilleur.domain.delivery.backoff import next_attempt
+from veilleur.domain.delivery.backoff import Jitter, next_attempt
 from veilleur.domain.invoicing.documents.document import read_document
 from veilleur.domain.invoicing.invoice_models import Invoice, InvoiceFile, InvoiceMail
 from veilleur.domain.invoicing.letter import Letter
@@ -79,7 +79,7 @@ async def begin_mails(session: AsyncSession, agency_id: UUID, limit: int) -> lis
 
 
 async def finish_mail(
-    session: AsyncSession, agency_id: UUID, mailing: Mailing, reply: MailReply, *, jitter: float
+    session: AsyncSession, agency_id: UUID, mailing: Mailing, reply: MailReply, *, jitter: Jitter
 ) -> str:
     """Record what came of it: `sent`, `waiting` until a later time, `failed`, or `stale`: the lease was lost.
 
