@@ -52,9 +52,8 @@ def next_attempt(
     """How long to wait after the `attempt`-th attempt (1 is the first) has failed; None when it was the last.
 
     `since_first` is how long ago the first attempt began: the last one comes three days after it, whatever the
-    schedule and the receiver say. `retry_after_s` is what the receiver asked
-    for: never less than the planned delay, never more than `RETRY_AFTER_LIMIT_S` or twice that delay, whichever is
-    longer.
+    schedule and the receiver say. `retry_after_s` is what the receiver asked for: never less than the planned delay,
+    never more than `RETRY_AFTER_LIMIT_S` or twice that delay, whichever is longer.
     """
     if attempt < 1:
         raise ValueError("attempts count from 1")
