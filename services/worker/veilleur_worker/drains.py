@@ -21,18 +21,16 @@ from veilleur.domain.providers.retention import drop_old_answers
 from veilleur.domain.review.retarget import retarget_batch
 from veilleur.domain.review.snapshot_media import Fetch, begin_fetches, drop_old_snapshots, finish_fetch
 from veilleur.domain.screening.overdue import raise_overdue
-from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
 from veilleur.domain.sla.sweep import sweep_due_clocks
 from veilleur.domain.tenancy.log_in import drop_old_sessions
 from veilleur.domain.trials.advance import advance_backtest, mark_backtest
 from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra import figures
-from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import Scope
 from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
-from veilleur_worker.counting import count_batch, recount_counters
+from veilleur_worker.counting import recount_counters
 from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings, drop_by_terms
 from veilleur_worker.deliver import drain_deliveries, look_again
 from veilleur_worker.fetch_media import fetch_media
@@ -40,15 +38,11 @@ from veilleur_worker.mail import drain_mails
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import drain_providers
 from veilleur_worker.reckoning import drain_reckoning
+from veilleur_worker.screening import drain_screening, is_screening
 from veilleur_worker.usage import drain_usage
 
-SCREEN_BATCH = 200
-SCREEN_AT_ONCE = 2
-"""Batches of one agency that are screened side by side: one computes while the other waits for the database."""
 MEDIA_BATCH = 8
 """Fetched at once, 10 MiB each at most."""
-FORGIVE_AFTER_S = (0.1, 0.5, 1.0, 2.0, 4.0)
-"""Pauses before each look whether the database is back."""
 SLA_BATCH = 1_000
 RETARGET_BATCH = 500
 REACH_BATCH = 500
@@ -61,9 +55,6 @@ BACKTEST_S = 8.0
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
-
-_screening: set[UUID] = set()
-"""Agencies that are being screened in this process: what can wait gives way."""
 
 
 class Drains:
@@ -118,17 +109,6 @@ class Drains:
             del self._running[key]
         figures.DRAINS.labels(kind, "done").inc()
         return not self._parts.stopping.is_set()
-
-
-async def drain_screening(parts: Parts, agency_id: UUID) -> None:
-    """Screen what was received: fresh items in batches, items that failed before one by one."""
-    _screening.add(agency_id)
-    try:
-        await _screen_fresh(parts, agency_id)
-        while not parts.stopping.is_set() and (marked := await _mark(parts, agency_id, fresh=False, limit=1)):
-            await _screen(parts, agency_id, marked)
-    finally:
-        _screening.discard(agency_id)
 
 
 async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
@@ -212,7 +192,7 @@ async def drain_backtests(parts: Parts, agency_id: UUID) -> None:
             return
         async with parts.database.transaction(Scope(agency_id)) as session:
             await advance_backtest(session, agency_id, backtest_id, parts.shelf)
-        await asyncio.sleep(loop.time() - began if _screening else 0)
+        await asyncio.sleep(loop.time() - began if is_screening() else 0)
     async with parts.database.transaction(Scope(agency_id)) as session:
         await hint_work(session, agency_id, "backtest")
 
@@ -266,69 +246,6 @@ DRAINS: Mapping[WorkKind, Drain] = {
 
 WAITING: Mapping[WorkKind, Callable[[Parts, UUID], None]] = {"delivery": look_again}
 """Drains that mostly wait for others: what a call does at once while they run."""
-
-
-async def _screen_fresh(parts: Parts, agency_id: UUID) -> None:
-    """Only where there is a backlog batches overlap: who takes less than it may has taken all there was."""
-    running: set[asyncio.Task[None]] = set()
-    async with asyncio.TaskGroup() as batches:
-        while not parts.stopping.is_set() and (marked := await _take_turn(parts, agency_id)):
-            running.add(batches.create_task(_use_turn(parts, agency_id, marked)))
-            beside = SCREEN_AT_ONCE - 1 if len(marked) == SCREEN_BATCH else 0
-            while len(running) > beside:
-                _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _take_turn(parts: Parts, agency_id: UUID) -> list[UUID]:
-    """A batch and the turn to screen it, or neither: what waits in line is not marked, it would look abandoned."""
-    await parts.turns.acquire()
-    marked: list[UUID] = []
-    try:
-        marked = await _mark(parts, agency_id, fresh=True, limit=SCREEN_BATCH)
-    finally:
-        if not marked:
-            parts.turns.release()
-    return marked
-
-
-async def _use_turn(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
-    try:
-        await _screen(parts, agency_id, marked)
-    finally:
-        parts.turns.release()
-
-
-async def _mark(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> list[UUID]:
-    """The attempt is counted in a commit of its own, so that a crash is counted too."""
-    async with parts.database.transaction(Scope(agency_id)) as session:
-        return await mark_attempts(session, agency_id, fresh=fresh, limit=limit)
-
-
-async def _screen(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
-    try:
-        counts = await count_batch(parts, agency_id, marked)
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            waited = await screen_marked(session, agency_id, marked, parts.rule_sets, counts)
-        for seconds in waited:
-            figures.DECISION_LAG.observe(seconds)
-    except Exception as error:  # noqa: BLE001 - counted already; they come back one by one
-        _log.warning("screening_failed", agency_id=str(agency_id), items=len(marked), exc_info=error)
-        if is_foreign(error):
-            await _forgive(parts, agency_id, marked)
-
-
-async def _forgive(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
-    """Take back an attempt that the database failed, once it is there again; a long absence keeps it counted."""
-    for pause in FORGIVE_AFTER_S:
-        await asyncio.sleep(pause)
-        try:
-            async with parts.database.transaction(Scope(agency_id)) as session:
-                await forgive_attempts(session, agency_id, marked)
-        except Exception as error:
-            if not is_foreign(error):
-                raise
-        else:
-            return
 
 
 async def _snapshot(parts: Parts, agency_id: UUID, fetch: Fetch) -> None:
