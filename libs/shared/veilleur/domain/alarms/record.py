@@ -22,6 +22,7 @@ AlarmKind = Literal[
     "usage.threshold",
     "case.escalated",
     "case.flagged",
+    "break_glass.opened",
 ]
 
 
