@@ -12,7 +12,7 @@ import structlog
 
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
-from veilleur.domain.outbox.retention import drop_old_bodies, drop_old_events
+from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.oversight.settle_reach import settle_reach
 from veilleur.domain.oversight.tally_hours import tally_hours
@@ -27,6 +27,7 @@ from veilleur.domain.trials.advance import advance_backtest, mark_backtest
 from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra import figures
 from veilleur.infra.db.session import Scope
+from veilleur.infra.tracing import open_span
 from veilleur.infra.worklist import WorkKind, hint_work
 from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
@@ -97,7 +98,7 @@ class Drains:
         try:
             while self._running[key] and not self._parts.stopping.is_set():
                 self._running[key] = False
-                with self._parts.tracer.start_as_current_span(f"drain {kind}", record_exception=False):
+                with open_span(self._parts.tracer, f"drain {kind}"):
                     await DRAINS[kind](self._parts, agency_id)
         except Exception as error:  # noqa: BLE001 - the sweep comes back in a second
             figures.DRAINS.labels(kind, "failed").inc()
@@ -156,7 +157,6 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
     for drop in (
         drop_old_events,
-        drop_old_bodies,
         drop_old_receipts,
         drop_old_unstored,
         drop_old_snapshots,
