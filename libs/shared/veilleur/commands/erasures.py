@@ -18,6 +18,7 @@ from veilleur.domain.custody.repeat_erasure import repeat_erasure
 from veilleur.infra.db.session import Database, Scope
 from veilleur.infra.journal import read_lines
 from veilleur.infra.security.sealing import SealBroken, Sealer
+from veilleur.infra.settings import read_settings
 from veilleur.kernel.errors import Problem
 from veilleur.kernel.ids import show_id
 
@@ -26,8 +27,9 @@ def run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="veilleur erasures", description=__doc__)
     repeat = parser.add_subparsers(dest="command", required=True).add_parser("repeat")
     repeat.add_argument("--from", dest="folder", type=Path, help="the journal's folder (VEILLEUR_JOURNAL_DIR)")
-    settings = MasterSettings()
-    folder = parser.parse_args(arguments).folder or settings.journal_dir
+    given = parser.parse_args(arguments)
+    settings = read_settings(MasterSettings)
+    folder = given.folder or settings.journal_dir
     if folder is None:
         parser.error("name the journal's folder with --from or in VEILLEUR_JOURNAL_DIR")
     try:
