@@ -39,7 +39,7 @@ def test_all_settings_that_are_missing_or_wrong_are_named_as_they_are_set_and_no
     assert not any(secret in str(refusal.value) for secret in ("too-short", "many", "secret-word"))
 
 
-@pytest.mark.parametrize("command", ["api", "worker", "migrate", "backup", "keys", "signing-keys", "erasures"])
+@pytest.mark.parametrize("command", ["api", "worker", "migrate", "backup", "keys", "signing-keys"])
 def test_help_is_help_and_does_nothing(command):
     asked = call(command, "--help")
     assert (asked.returncode, asked.stderr) == (0, "")
