@@ -14,8 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.loops.auto import auto_loop_factory
 
-from veilleur.infra.db.guard import refuse_unsafe_role
-from veilleur.infra.db.schema import refuse_unfit_schema
+from veilleur.infra.db.start import prepare_database
 from veilleur.infra.settings import Settings
 from veilleur.infra.telemetry import set_up_logs
 from veilleur_api.app import create_admin_app, create_app
@@ -40,8 +39,7 @@ def run(_arguments: list[str]) -> int:
 
 async def _serve(settings: Settings) -> None:
     parts = build_parts(settings)
-    await refuse_unsafe_role(parts.database)
-    await refuse_unfit_schema(parts.database)
+    await prepare_database(parts.database)
     public = _server(create_app(settings, parts), settings.host, settings.port)
     admin = _server(create_admin_app(settings, parts), settings.admin_host, settings.admin_port)
     _spare_what_stays()

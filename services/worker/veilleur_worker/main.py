@@ -5,13 +5,12 @@ import gc
 
 from prometheus_client import start_http_server
 
-from veilleur.infra.db.guard import refuse_unsafe_role
-from veilleur.infra.db.schema import refuse_unfit_schema
+from veilleur.infra.db.start import prepare_database
 from veilleur.infra.figures import WORKER, join
 from veilleur.infra.settings import Settings
 from veilleur.infra.telemetry import set_up_logs
 from veilleur_worker.parts import build_parts
-from veilleur_worker.supervisor import run_worker
+from veilleur_worker.screening import screen_at_start
 
 
 def run(_arguments: list[str]) -> int:
@@ -23,8 +22,10 @@ def run(_arguments: list[str]) -> int:
 
 async def _run(settings: Settings) -> None:
     parts = build_parts(settings)
-    await refuse_unsafe_role(parts.database)
-    await refuse_unfit_schema(parts.database)
+    await prepare_database(parts.database)
+    await screen_at_start(parts)
+    from veilleur_worker.supervisor import run_worker  # noqa: PLC0415 - screening has no use for a fifth of the start
+
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, settings.admin_host, join(WORKER))
     # What is built by now lives as long as the process: searching it for garbage cost a tenth of the time.

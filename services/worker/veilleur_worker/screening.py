@@ -1,4 +1,7 @@
-"""Screening what was received: the drain that people wait for."""
+"""Screening what was received: the drain that people wait for, so a worker that starts begins with it.
+
+It loads nothing that other drains need.
+"""
 
 import asyncio
 from uuid import UUID
@@ -8,9 +11,10 @@ import structlog
 from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
 from veilleur.infra import figures
 from veilleur.infra.db.faults import is_foreign
-from veilleur.infra.db.session import Scope
+from veilleur.infra.db.session import NOBODY, Scope
+from veilleur.infra.worklist import list_due_work
 from veilleur_worker.counting import count_batch
-from veilleur_worker.parts import Parts
+from veilleur_worker.parts import SCREEN_TURNS, Parts
 
 SCREEN_BATCH = 200
 SCREEN_AT_ONCE = 2
@@ -21,6 +25,17 @@ FORGIVE_AFTER_S = (0.1, 0.5, 1.0, 2.0, 4.0)
 _log = structlog.get_logger(__name__)
 
 _screened: set[UUID] = set()
+
+
+async def screen_at_start(parts: Parts) -> None:
+    """Screen what waits already: one batch each of some agencies. A failure is logged and left to the first sweep."""
+    try:
+        async with parts.database.transaction(NOBODY) as session:
+            due = await list_due_work(session)
+        agencies = [agency_id for kind, agency_id, _ in due if kind == "screening"]
+        await asyncio.gather(*(_screen_one_batch(parts, agency_id) for agency_id in agencies[:SCREEN_TURNS]))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the sweep meets it as well
+        _log.warning("start_not_screened", error=type(error).__name__)
 
 
 async def drain_screening(parts: Parts, agency_id: UUID) -> None:
