@@ -29,8 +29,10 @@ from veilleur_worker.counting import recount_counters
 from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings
 from veilleur_worker.deliver import drain_deliveries, look_again
 from veilleur_worker.fetch_media import drain_media
+from veilleur_worker.mail import drain_mails
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import drain_providers
+from veilleur_worker.reckoning import drain_reckoning
 from veilleur_worker.screening import drain_screening
 from veilleur_worker.usage import drain_usage
 
@@ -114,6 +116,8 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "action": drain_actions,
     "watch": drain_watch,
     "offboarding": drain_offboardings,
+    "reckoning": drain_reckoning,
+    "mail": drain_mails,
 }
 
 WAITING: Mapping[WorkKind, Callable[[Parts, UUID], None]] = {"delivery": look_again}
