@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import httpx
 from opentelemetry.trace import TracerProvider
@@ -17,12 +18,17 @@ from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.jwks import KeyShelf
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
+from veilleur.infra.single_flight import SingleFlight
 from veilleur.infra.tracing import build_tracers
 from veilleur_api.ingest.group_commit import GroupCommit
 from veilleur_api.ingest.turnstile import IntakeGate
 from veilleur_api.ingest.unstored import UnstoredLog
 from veilleur_api.measure import Measurer
 from veilleur_api.vouching import Identities
+from veilleur_api.waits import Waits
+
+if TYPE_CHECKING:
+    from veilleur_api.readiness import Readiness
 
 CALL_TIMEOUT_S = 10.0
 
@@ -49,6 +55,11 @@ class Parts:
     unstored: UnstoredLog
     tracers: TracerProvider
     measurer: Measurer = field(default_factory=Measurer)
+    waits: Waits = field(default_factory=Waits)
+    trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Rule sets tried out at once, with no connection in hand: the desk must not wait for them."""
+    looks: SingleFlight["Readiness"] = field(default_factory=SingleFlight)
+    """Anybody may ask whether the process is ready: however many ask, it looks once at a time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: it is no longer ready, and still serves."""
 

@@ -68,7 +68,7 @@ class AuthorOut(BaseModel):
 async def erase_author_data(external_id: Author, caller: Client, parts: PartsOf, source: Of = None) -> Response:
     """Erase what an author wrote, and what names them anywhere else. Asked again meanwhile, it is the same erasure."""
     subject = _read_subject(caller, external_id, source)
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         erasure = await erase_author(session, parts.sealer, caller.agency_id, subject, _name(caller))
     shown = show_id("ers", erasure.id)
     return JsonAnswer({"erasure_id": shown}, 202, {"location": f"/ingest/v1/erasures/{shown}"})
@@ -77,7 +77,7 @@ async def erase_author_data(external_id: Author, caller: Client, parts: PartsOf,
 @router.get("/erasures/{erasure_id}", responses={200: {"model": ErasureOut}}, **needs("erasure:write"))
 async def get_erasure(erasure_id: str, caller: Client, parts: PartsOf) -> Response:
     """How far an erasure has come: what was erased, and what a legal hold keeps."""
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         erasure = await find_erasure(session, caller.agency_id, caller.client_id, read_id("ers", erasure_id))
     return JsonAnswer(describe_erasure(erasure))
 
@@ -89,7 +89,7 @@ async def get_author_data(
     """Everything that is held of an author. What colleagues noted among themselves is counted, not shown."""
     page = PageRequest(limit, read_cursor(after, parts=1) if after else None)
     subject = _read_subject(caller, external_id, source)
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         return JsonAnswer(await open_file(session, caller.agency_id, subject, page, _name(caller)))
 
 
