@@ -23,6 +23,8 @@ class Sent:
 
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
+    took: list[float] = field(default_factory=list)
+    """Seconds from when a request was due to its answer."""
 
     def require(self, status: int) -> "Sent":
         """Fail the benchmark when anything else came back."""
@@ -61,7 +63,7 @@ async def _send(port: int, requests: Sequence[bytes], connections: int, per_seco
     for _, protocol in made:
         protocol.send_next()
     await load.done
-    sent = Sent(time.perf_counter() - began, load.statuses)
+    sent = Sent(time.perf_counter() - began, load.statuses, load.took)
     for transport, _ in made:
         transport.close()
     return sent
@@ -74,7 +76,9 @@ class _Load:
         self.waiting = waiting
         self.open = len(waiting)
         self.statuses: Counter[int] = Counter()
+        self.took: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.paced = per_second is not None
         self._gap = 1 / per_second if per_second else 0.0
         self._next_at = 0.0
 
@@ -88,8 +92,9 @@ class _Load:
         self._next_at += self._gap
         return wait
 
-    def count(self, status: int) -> None:
+    def count(self, status: int, took: float) -> None:
         self.statuses[status] += 1
+        self.took.append(took)
         self.open -= 1
         if self.open == 0:
             self.done.set_result(None)
@@ -101,6 +106,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, load: _Load) -> None:
         self._load = load
         self._received = b""
+        self._due_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -114,6 +120,7 @@ class _Connection(asyncio.Protocol):
             return
         request = self._load.waiting.popleft()
         wait = self._load.reserve()
+        self._due_at = time.perf_counter() + wait if self._load.paced else time.perf_counter()
         if wait > 0:
             asyncio.get_running_loop().call_later(wait, self._transport.write, request)
         else:
@@ -126,7 +133,7 @@ class _Connection(asyncio.Protocol):
             self._received = received
             return
         self._received = b""
-        self._load.count(int(received[9:12]))
+        self._load.count(int(received[9:12]), time.perf_counter() - self._due_at)
         self.send_next()
 
 

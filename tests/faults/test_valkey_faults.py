@@ -58,7 +58,7 @@ async def test_without_any_valkey_the_sweep_does_the_work(scene):
             await scene.installation.strike("worker")
             [sent] = await scene.send(1, "allow")
             await scene.until_some("items", f"external_id = '{sent.external_id}' AND state = 'decided'")
-            await asyncio.sleep(few_or_many(0, 60))
+            await asyncio.sleep(few_or_many(0, 600))
         finally:
             scene.installation.resume(pid)
         return 1

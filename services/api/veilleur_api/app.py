@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from veilleur.infra.settings import Settings
 from veilleur_api import docs, health, login, metrics, oauth
 from veilleur_api.audiences import ADMIN, INGEST, MODERATOR, OWNER
-from veilleur_api.openapi import build_documents
 from veilleur_api.parts import Parts, build_parts
 from veilleur_api.problems import install_problem_handlers
 
@@ -22,7 +21,6 @@ def create_app(settings: Settings, parts: Parts | None = None) -> FastAPI:
     app.include_router(health.router)
     app.mount("/docs/static", docs.SWAGGER_FILES)
     app.include_router(docs.router)
-    app.state.documents = build_documents()
     return app
 
 
@@ -61,9 +59,10 @@ def _running(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[No
     @asynccontextmanager
     async def run(_app: FastAPI) -> AsyncIterator[None]:
         await parts.issuer.load_keys()
+        await parts.gate.open()
         yield
         await parts.unstored.settle()
-        await parts.gate.settle()
+        await parts.gate.close()
         await parts.bell.close()
         await parts.http.aclose()
         await parts.intake_database.close()

@@ -1,15 +1,17 @@
 """Interactive documentation: one page for all audiences, served from here, asking no network."""
 
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from veilleur.kernel.errors import NotFound
 from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
+from veilleur_api.openapi import build_documents
 
 PUBLIC_DOCUMENTS = ("ingest", "moderator", "owner", "callbacks")
 
@@ -42,8 +44,13 @@ async def show_docs_of(name: str) -> Response:
 
 
 @router.get("/openapi/{name}.json")
-async def show_document(name: str, request: Request) -> Response:
-    documents: dict[str, Any] = request.app.state.documents
+def show_document(name: str) -> Response:
     if name not in PUBLIC_DOCUMENTS:
         raise NotFound(msg("There is no such document"))
-    return JsonAnswer(documents[name])
+    return JsonAnswer(_documents()[name])
+
+
+@cache
+def _documents() -> dict[str, dict[str, Any]]:
+    """Built when first asked for, in a thread: it takes the better part of a second, and few processes are asked."""
+    return build_documents()

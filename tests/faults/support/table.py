@@ -59,15 +59,22 @@ class Row:
 
 
 def print_rows(rows: list[Row]) -> list[str]:
-    """For a terminal; the header first."""
-    lines = [COLUMNS, *(row.cells() for row in sorted(rows, key=lambda row: row.number))]
+    """For a terminal; the header first, the sums last."""
+    lines = [COLUMNS, *_sort(rows)]
     return [f"{line[0]:>2} {line[1]:<50}" + "".join(f" {cell:>8}" for cell in line[2:]) for line in lines]
 
 
 def record_rows(rows: list[Row], told: str, document: Path = DOCUMENT) -> None:
     """Put the figures of this run in their place in the document."""
     lines = [told, "", f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    lines += [f"| {' | '.join(row.cells())} |" for row in sorted(rows, key=lambda row: row.number)]
+    lines += [f"| {' | '.join(cells)} |" for cells in _sort(rows)]
     text = document.read_text(encoding="utf-8")
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
     document.write_text(before + "\n" + "\n".join(lines) + "\n" + after, encoding="utf-8")
+
+
+def _sort(rows: list[Row]) -> list[tuple[str, ...]]:
+    """The cells by number, and what they come to."""
+    ordered = [row.cells() for row in sorted(rows, key=lambda row: row.number)]
+    counts = [str(sum(int(cells[place]) for cells in ordered)) for place in range(2, COLUMNS.index("p50 s"))]
+    return [*ordered, ("", "together", *counts, "", "", "", "")]
