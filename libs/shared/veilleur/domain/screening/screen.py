@@ -61,13 +61,13 @@ WITH chosen AS MATERIALIZED (
     AND (screen_after IS NULL OR screen_after <= app_now())
   ORDER BY {order} LIMIT :wanted FOR UPDATE SKIP LOCKED)
 UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
-FROM chosen WHERE items.agency_id = :agency_id AND items.id = chosen.id
-RETURNING items.id
+WHERE agency_id = :agency_id AND id = ANY (ARRAY(SELECT id FROM chosen))
+RETURNING id
 """
 # Clients take turns, each with its oldest first. Who is in line is looked up at both ends of it: a client that sends
 # little stands near the end of a line that another one has filled, and waits for one round instead of for all of it.
-# The chosen are looked up by their ids alone, and their state when they are locked: asked for what is `received`, a
-# planner with old statistics walks along the whole line once for each of them.
+# The chosen are looked up by their ids alone, as an array, and their state when they are locked: with a join, or asked
+# for what is `received`, a planner with old statistics walks along the whole line once for each of them.
 _IN_LINE = """
 SELECT id, client_id, asked_at FROM items WHERE agency_id = :agency_id AND state = 'received' AND attempts = 0
   AND (screen_after IS NULL OR screen_after <= app_now())
@@ -80,12 +80,11 @@ WITH line AS MATERIALIZED (
 ), next AS MATERIALIZED (
   SELECT id FROM turns ORDER BY turn, asked_at LIMIT :wanted
 ), chosen AS MATERIALIZED (
-  SELECT items.id, state, attempts FROM items JOIN next ON next.id = items.id
-  WHERE items.agency_id = :agency_id FOR UPDATE OF items SKIP LOCKED)
-UPDATE items SET attempts = items.attempts + 1, attempted_at = app_now()
-FROM chosen
-WHERE items.agency_id = :agency_id AND items.id = chosen.id AND chosen.state = 'received' AND chosen.attempts = 0
-RETURNING items.id
+  SELECT id, state, attempts FROM items
+  WHERE agency_id = :agency_id AND id = ANY (ARRAY(SELECT id FROM next)) FOR UPDATE SKIP LOCKED)
+UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
+WHERE agency_id = :agency_id AND id = ANY (ARRAY(SELECT id FROM chosen WHERE state = 'received' AND attempts = 0))
+RETURNING id
 """)
 # Who failed least comes first: the neighbours of a poison item are done before its next try.
 _MARK_AGAIN = text(
