@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import httpx
 from opentelemetry.trace import TracerProvider
@@ -17,12 +18,20 @@ from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.jwks import KeyShelf
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
+from veilleur.infra.shared_purses import SharedPurses
+from veilleur.infra.single_flight import SingleFlight
 from veilleur.infra.tracing import build_tracers
 from veilleur_api.ingest.group_commit import GroupCommit
+from veilleur_api.ingest.holdback import Holdback
+from veilleur_api.ingest.pacing import Pacer
 from veilleur_api.ingest.turnstile import IntakeGate
 from veilleur_api.ingest.unstored import UnstoredLog
 from veilleur_api.measure import Measurer
 from veilleur_api.vouching import Identities
+from veilleur_api.waits import Waits
+
+if TYPE_CHECKING:
+    from veilleur_api.readiness import Readiness
 
 CALL_TIMEOUT_S = 10.0
 
@@ -47,15 +56,22 @@ class Parts:
     """For addresses that somebody else chose."""
     gate: IntakeGate
     unstored: UnstoredLog
+    holdback: Holdback
     tracers: TracerProvider
     measurer: Measurer = field(default_factory=Measurer)
+    waits: Waits = field(default_factory=Waits)
+    trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Rule sets tried out at once, with no connection in hand: the desk must not wait for them."""
+    looks: SingleFlight["Readiness"] = field(default_factory=SingleFlight)
+    """Anybody may ask whether the process is ready: however many ask, it looks once at a time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: it is no longer ready, and still serves."""
 
 
 def build_parts(settings: Settings) -> Parts:
     """Wire the parts; nothing is connected yet."""
-    bell = ArqBell(settings.redis_url.get_secret_value())
+    redis_url = settings.redis_url.get_secret_value()
+    bell = ArqBell(redis_url)
     url = settings.database_url.get_secret_value()
     people = Database(url, bell=bell, pool_size=settings.pool_size)
     database = Database(url, bell=bell, pool_size=settings.intake_pool_size)
@@ -77,7 +93,8 @@ def build_parts(settings: Settings) -> Parts:
         egress=egress,
         resolve=make_resolver(workers=4),
         http=http,
-        gate=IntakeGate(database, GroupCommit(database), settings.backlog_cap),
+        gate=IntakeGate(database, GroupCommit(database), Pacer(SharedPurses(redis_url)), settings.backlog_cap),
         unstored=UnstoredLog(database),
+        holdback=Holdback(),
         tracers=build_tracers(settings.otlp_url, "veilleur-api"),
     )
