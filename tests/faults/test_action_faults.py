@@ -98,7 +98,7 @@ async def test_a_worker_that_is_asked_to_stop_hears_the_platform_out(scene):
         await scene.send(1, "remove")
         await deletion
         stopping = asyncio.create_task(scene.installation.strike("worker", signal.SIGTERM))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)
         forum.answering.set()
         await stopping
         await scene.reckon("4 SIGTERM of the worker while it acts", 1)
