@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.alarms.record import Trouble, raise_alarm
+from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.delivery.backoff import Jitter, next_attempt
 from veilleur.domain.invoicing.documents.document import read_document
 from veilleur.domain.invoicing.invoice_models import Invoice, InvoiceFile, InvoiceMail
@@ -95,6 +96,8 @@ async def finish_mail(
     delay = None if reply.permanent else next_attempt(row.attempts, since, jitter=jitter)
     if reply.status is not None and 200 <= reply.status < 300:
         row.state, row.sent_at, row.due_at = "sent", present, None
+        deed = Deed("system", "invoice.mailed", show_id("inv", row.invoice_id), row.client_id)
+        await record_deeds(session, agency_id, [deed])
     elif delay is not None:
         row.state, row.due_at = "waiting", present + delay
         await hint_work(session, agency_id, "mail", due_at=row.due_at)
