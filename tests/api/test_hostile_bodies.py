@@ -314,6 +314,7 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         "/ingest/v1/endpoints/{endpoint_id}/recover": {"since": "2026-11-22T10:00:00Z"},
         "/owner/v1/clients/{client_id}/credentials": {"kind": "api_key", "name": "n", "scopes": ["items:read"]},
         "/owner/v1/clients/{client_id}/policies": {"code": "c", "title": "t", "examples": [], "definition": ""},
+        "/owner/v1/clients/{client_id}/policies/{policy_code}": {"title": "t", "examples": [], "default_actions": []},
         "/owner/v1/clients/{client_id}/actions": {"code": "c", "title": "t", "verdict": "allow", "targets": ["item"]},
         "/owner/v1/clients/{client_id}/rule-sets": {"rule_set": rules, "note": "n"},
         "/owner/v1/lists": {"code": "c", "title": "t", "list": {"kind": "phrases", "entries": ["x"]}, "note": "n"},
@@ -427,6 +428,8 @@ async def furnish(agency: Agency, client: Client, member_id: str) -> dict[str, s
         "agency_endpoint_id": ("/owner/v1/endpoints", {"kind": "standard", "url": "https://example.com/"}),
     }
     made = {name: (await agency.owner.call("POST", path, body))["id"] for name, (path, body) in makers.items()}
+    policy = {"code": "spare", "title": "S"}
+    made["policy_code"] = (await client.owner.call("POST", f"{client.base}/policies", policy, 201))["code"]
     made["contract_id"] = (await sign(client))["id"]
     made["period_id"] = (await read_statement(client, "2026-05"))["billing_period"]
     done = {"meter": "content.piece", "quantity": "1", "occurred_at": "2026-05-01T00:00:00Z", "note": "n"}

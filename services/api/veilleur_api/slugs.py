@@ -66,6 +66,7 @@ SLUGS = (
     "offboarding-over",
     "period-closed",
     "period-not-over",
+    "policy-in-use",
     "precondition-failed",
     "quote-changed",
     "quote-closed",

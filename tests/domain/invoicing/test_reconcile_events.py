@@ -88,6 +88,5 @@ async def test_what_is_erased_or_past_keeping_was_counted_and_stays_so(world: Wo
     assert (await desk.client.api.ask("DELETE", path)).status_code == 202
     await world.drain()
     assert await desk.count("items", "erased_at IS NOT NULL") == 1
-    await desk.fetch("UPDATE decisions SET explanation = left(explanation, 0) WHERE agency_id = $1")
     found = await reconcile(desk.client)
     assert (found["findings"], count(found, "reply.sent")) == ([], (2, 2))

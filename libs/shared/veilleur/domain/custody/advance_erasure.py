@@ -77,7 +77,8 @@ _TRACES = {
       WHERE x.agency_id = :agency_id AND x.client_id = :client_id AND x.author_external_id = :author
         AND c.agency_id = x.agency_id AND c.id = x.case_id AND i.id = c.item_id AND {_OF_ITEM}""",
     "decisions": f"""
-      UPDATE decisions x SET author_external_id = NULL, explanation = {NO_EXPLANATION}, note = NULL, actions = {BARE_ACTIONS}
+      UPDATE decisions x SET author_external_id = NULL, explanation = {NO_EXPLANATION}, note = NULL,
+        actions = {BARE_ACTIONS}
       FROM items i
       WHERE x.agency_id = :agency_id AND x.client_id = :client_id AND x.author_external_id = :author
         AND i.id = x.item_id AND {_OF_ITEM}""",
