@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from tests.support.people import Operator
 from veilleur.dev.roles import role_url
+from veilleur.infra.db.session import Database
 from veilleur.infra.settings import Settings
 from veilleur_api.app import create_admin_app, create_app
 from veilleur_api.parts import Parts as ApiParts
@@ -79,14 +80,14 @@ class World:
             await connection.close()
 
     @contextmanager
-    def count_statements(self) -> Iterator[list[str]]:
-        """What the API sends to the database meanwhile."""
+    def count_statements(self, database: Database | None = None) -> Iterator[list[str]]:
+        """What the API sends to the database meanwhile: for people, or over the connections given."""
         sent: list[str] = []
 
         def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
             sent.append(statement)
 
-        engine = self.parts.database.engine.sync_engine
+        engine = (database or self.parts.database).engine.sync_engine
         event.listen(engine, "before_cursor_execute", note)
         try:
             yield sent

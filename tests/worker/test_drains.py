@@ -17,6 +17,7 @@ from veilleur.infra.db.session import NOBODY
 from veilleur.infra.worklist import GRACE_S, hint_work
 from veilleur.kernel.ids import read_id
 from veilleur_worker import drains as module
+from veilleur_worker import screening
 from veilleur_worker.drains import Drains
 from veilleur_worker.schedule import sweep
 
@@ -238,7 +239,7 @@ async def test_a_lost_connection_costs_an_item_no_attempt(world, monkeypatch):
             await desk.world.fetch("SELECT pg_terminate_backend($1)", lost[0])
         return await screen_marked(session, *arguments)
 
-    monkeypatch.setattr(module, "screen_marked", lose_connection)
+    monkeypatch.setattr(screening, "screen_marked", lose_connection)
     await Drains(world.worker).run("screening", desk.agency_id)
     assert lost
     assert (await desk.client.look(item))["state"] == "decided"
@@ -259,8 +260,8 @@ async def test_an_item_whose_own_statement_ends_the_connection_reaches_a_person_
             await desk.world.fetch("SELECT pg_terminate_backend($1)", own)
         return await screen_marked(session, agency_id, item_ids, *others)
 
-    monkeypatch.setattr(module, "screen_marked", die_of_the_killer)
-    monkeypatch.setattr(module, "FORGIVE_AFTER_S", (0.0, 0.01, 0.1, 1.0))
+    monkeypatch.setattr(screening, "screen_marked", die_of_the_killer)
+    monkeypatch.setattr(screening, "FORGIVE_AFTER_S", (0.0, 0.01, 0.1, 1.0))
     for turn in range(1, 2 * (MAX_ATTEMPTS + MAX_FORGIVEN)):
         await Drains(world.worker).run("screening", desk.agency_id)
         await world.move_clock(timedelta(seconds=turn))
@@ -280,7 +281,7 @@ async def test_a_worker_that_stops_finishes_its_batch_and_takes_no_other(world, 
         await gate.wait()
         return await screen_marked(*arguments)
 
-    monkeypatch.setattr(module, "screen_marked", wait)
+    monkeypatch.setattr(screening, "screen_marked", wait)
     drains = Drains(replace(world.worker, stopping=asyncio.Event()))
     caller = asyncio.create_task(drains.run("screening", desk.agency_id))
     await began.wait()

@@ -6,9 +6,10 @@ from tests.support.people import Agency, Client, unique
 from veilleur.domain.screening.screen import mark_attempts
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import parse_id
-from veilleur_worker import drains as module
-from veilleur_worker.drains import SCREEN_BATCH, Drains
+from veilleur_worker import screening as module
+from veilleur_worker.drains import Drains
 from veilleur_worker.parts import SCREEN_TURNS
+from veilleur_worker.screening import SCREEN_BATCH
 
 RULES = {"format": "veilleur.rules/v1", "schema": "item/v1", "name": "n", "fallback": {"verdict": "allow"}, "rules": []}
 

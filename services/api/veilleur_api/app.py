@@ -59,9 +59,10 @@ def _running(parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[No
     @asynccontextmanager
     async def run(_app: FastAPI) -> AsyncIterator[None]:
         await parts.issuer.load_keys()
+        await parts.gate.open()
         yield
         await parts.unstored.settle()
-        await parts.gate.settle()
+        await parts.gate.close()
         await parts.bell.close()
         await parts.http.aclose()
         await parts.intake_database.close()

@@ -4,10 +4,12 @@
 A route without a declared permission can't be built: access is denied by default.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Cookie, Header, Path
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
@@ -23,6 +25,9 @@ BULK_BODY = 16 * MIB
 BULK_NODES = 2_000_000
 SMALL_NODES = 20_000
 DEPTH = 32
+
+PAGING = frozenset(("after", "limit"))
+"""What every list takes, one that is always whole too."""
 
 PUBLIC = "public"
 """The permission of what everybody may call."""
@@ -55,17 +60,25 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str, *, direct: bool 
             extra = self.openapi_extra or {}
             permission, limit, depth = extra["x-permission"], extra["x-max-body"], extra["x-max-depth"]
             reads_json = self.body_field is not None
+            # A platform adds what it likes to the address that it was given.
+            known = None if direct else self._list_query()
 
             async def guarded(request: Request) -> Response:
                 raw = await read_body(request, limit)
                 await authorise(request, permission)
-                _check_query(request)
+                _check_query(request, known)
                 if reads_json and raw:
                     _require_json(request)
                     request._json = strict_loads(raw, max_depth=depth, max_nodes=_max_nodes(limit))  # noqa: SLF001 - Starlette's own cache
                 return await handle(request)
 
             return guarded
+
+        def _list_query(self) -> frozenset[str]:
+            """The names of its query parameters."""
+            params = get_flat_params(self.dependant)
+            names = {one.alias for one in params if not isinstance(one.field_info, Path | Header | Cookie)}
+            return PAGING | names if "GET" in (self.methods or ()) else frozenset(names)
 
         async def _call_endpoint(self, request: Request) -> Response:
             response: Response = await self.endpoint(request=request, **request.path_params)
@@ -90,15 +103,21 @@ async def read_body(request: Request, limit: int) -> bytes:
     return request._body  # noqa: SLF001
 
 
-def _check_query(request: Request) -> None:
-    """No text of the database can hold a NUL; in a body strict JSON refuses it, in a query nobody else does."""
-    errors = [
-        InputError(extend_pointer("", name), msg("holds a NUL or half a surrogate pair"), msg("remove the character"))
-        for name, value in request.query_params.multi_items()
-        if "\0" in value
-    ]
-    if errors:
+def _check_query(request: Request, known: Collection[str] | None) -> None:
+    """A filter that is misspelt would answer with everything there is, and nobody would see it."""
+    if request.query_params and (errors := list(_find_mistakes(request, known))):
         raise Invalid(msg("Some values can't be accepted"), errors=errors)
+
+
+def _find_mistakes(request: Request, known: Collection[str] | None) -> Iterator[InputError]:
+    """No text of the database can hold a NUL; in a body strict JSON refuses it, in a query nobody else does."""
+    for name, value in request.query_params.multi_items():
+        pointer = extend_pointer("", name[:80])
+        if "\0" in value:
+            yield InputError(pointer, msg("holds a NUL or half a surrogate pair"), msg("remove the character"))
+        if known is not None and name not in known:
+            hint = msg("allowed: {codes}", codes=sorted(known)) if known else msg("this address takes none")
+            yield InputError(pointer, msg("is not a parameter of this address"), hint)
 
 
 def _require_json(request: Request) -> None:

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from veilleur.domain.invoicing.balance import Balance, show_state
 from veilleur.domain.invoicing.balances import load_balances
 from veilleur.domain.invoicing.documents.document import read_document
+from veilleur.domain.invoicing.documents.draw import draw_page
 from veilleur.domain.invoicing.documents.invoice_sheet import lay_out_invoice
-from veilleur.domain.invoicing.documents.page import draw_page
 from veilleur.domain.invoicing.documents.shape import show_document, write_csv
 from veilleur.domain.invoicing.invoice_models import Invoice, InvoiceFile
 from veilleur.domain.invoicing.keep_profile import load_seller

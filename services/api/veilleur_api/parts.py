@@ -17,8 +17,11 @@ from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.jwks import KeyShelf
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
+from veilleur.infra.shared_purses import SharedPurses
 from veilleur.infra.tracing import build_tracers
 from veilleur_api.ingest.group_commit import GroupCommit
+from veilleur_api.ingest.holdback import Holdback
+from veilleur_api.ingest.pacing import Pacer
 from veilleur_api.ingest.turnstile import IntakeGate
 from veilleur_api.ingest.unstored import UnstoredLog
 from veilleur_api.measure import Measurer
@@ -47,6 +50,7 @@ class Parts:
     """For addresses that somebody else chose."""
     gate: IntakeGate
     unstored: UnstoredLog
+    holdback: Holdback
     tracers: TracerProvider
     measurer: Measurer = field(default_factory=Measurer)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,7 +59,8 @@ class Parts:
 
 def build_parts(settings: Settings) -> Parts:
     """Wire the parts; nothing is connected yet."""
-    bell = ArqBell(settings.redis_url.get_secret_value())
+    redis_url = settings.redis_url.get_secret_value()
+    bell = ArqBell(redis_url)
     url = settings.database_url.get_secret_value()
     people = Database(url, bell=bell, pool_size=settings.pool_size)
     database = Database(url, bell=bell, pool_size=settings.intake_pool_size)
@@ -77,7 +82,8 @@ def build_parts(settings: Settings) -> Parts:
         egress=egress,
         resolve=make_resolver(workers=4),
         http=http,
-        gate=IntakeGate(database, GroupCommit(database), settings.backlog_cap),
+        gate=IntakeGate(database, GroupCommit(database), Pacer(SharedPurses(redis_url)), settings.backlog_cap),
         unstored=UnstoredLog(database),
+        holdback=Holdback(),
         tracers=build_tracers(settings.otlp_url, "veilleur-api"),
     )

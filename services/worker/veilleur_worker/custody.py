@@ -6,18 +6,22 @@ import structlog
 from sqlalchemy import select
 
 from veilleur.domain.custody.advance_erasure import Progress, advance_author, list_counted_items, resume_held
-from veilleur.domain.custody.advance_offboarding import advance_offboarding, list_offboardings
+from veilleur.domain.custody.advance_offboarding import Step, advance_offboarding, list_offboardings
 from veilleur.domain.custody.drop_expired import drop_expired, list_clients
 from veilleur.domain.custody.erase_tables import advance_client, advance_departure
 from veilleur.domain.custody.models import Erasure
 from veilleur.domain.custody.seal_audit import seal_entries
+from veilleur.domain.custody.settle_bill import find_last_stretch, settle_bill
+from veilleur.domain.invoicing.reconcile import compare_apart
 from veilleur.domain.screening.count import list_personal_tallies
 from veilleur.infra.counters import CountersUnavailableError
 from veilleur.infra.db.session import Scope
+from veilleur.infra.worklist import hint_work
 from veilleur_worker.parts import Parts
 
 SEAL_BATCH = 2_000
 DROP_BATCH = 1_000
+BILL_AGAIN_S = 60
 
 _log = structlog.get_logger(__name__)
 
@@ -58,10 +62,12 @@ async def drain_offboardings(parts: Parts, agency_id: UUID) -> None:
     async with parts.database.transaction(Scope(agency_id)) as session:
         leaving = await list_offboardings(session, agency_id)
     for offboarding_id in leaving:
-        more = True
-        while more and not parts.stopping.is_set():
+        step: Step = "more"
+        while step == "more" and not parts.stopping.is_set():
             async with parts.database.transaction(Scope(agency_id)) as session:
-                more = await advance_offboarding(session, parts.sealer, agency_id, offboarding_id)
+                step = await advance_offboarding(session, parts.sealer, agency_id, offboarding_id)
+        if step == "bill":
+            await _bill_safely(parts, agency_id, offboarding_id)
 
 
 async def drop_by_terms(parts: Parts, agency_id: UUID) -> None:
@@ -73,6 +79,25 @@ async def drop_by_terms(parts: Parts, agency_id: UUID) -> None:
         while more and not parts.stopping.is_set():
             async with parts.database.transaction(Scope(agency_id)) as session:
                 more = await drop_expired(session, agency_id, client_id, DROP_BATCH)
+
+
+async def _bill_safely(parts: Parts, agency_id: UUID, offboarding_id: UUID) -> None:
+    """One client's bill keeps no other client from leaving."""
+    try:
+        await _bill(parts, agency_id, offboarding_id)
+    except Exception as error:  # noqa: BLE001 - said here, and tried again in a minute
+        _log.error("last_bill_failed", offboarding_id=str(offboarding_id), error=type(error).__name__, exc_info=error)
+        async with parts.database.transaction(Scope(agency_id)) as session:
+            await hint_work(session, agency_id, "offboarding", in_s=BILL_AGAIN_S)
+
+
+async def _bill(parts: Parts, agency_id: UUID, offboarding_id: UUID) -> None:
+    """Facts and records of the last period are compared first, slice by slice: it may be a large one."""
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        stretch = await find_last_stretch(session, agency_id, offboarding_id)
+    agreement = await compare_apart(parts.database, stretch) if stretch is not None else None
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        await settle_bill(session, agency_id, offboarding_id, agreement)
 
 
 async def _forget_counts(parts: Parts, agency_id: UUID, erasure_id: UUID) -> None:

@@ -10,58 +10,35 @@ from uuid import UUID
 
 import structlog
 
-from veilleur.domain.decisions.reverse_many import advance_reversal
-from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
-from veilleur.domain.outbox.retention import drop_old_bodies, drop_old_events
-from veilleur.domain.outbox.sequence import sequence_events
-from veilleur.domain.oversight.settle_reach import settle_reach
-from veilleur.domain.oversight.tally_hours import tally_hours
-from veilleur.domain.oversight.watch import begin_look, look
-from veilleur.domain.providers.retention import drop_old_answers
-from veilleur.domain.review.retarget import retarget_batch
-from veilleur.domain.review.snapshot_media import Fetch, begin_fetches, drop_old_snapshots, finish_fetch
-from veilleur.domain.screening.overdue import raise_overdue
-from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
-from veilleur.domain.sla.sweep import sweep_due_clocks
-from veilleur.domain.tenancy.log_in import drop_old_sessions
-from veilleur.domain.trials.advance import advance_backtest, mark_backtest
-from veilleur.domain.trials.watch import watch_rates
 from veilleur.infra import figures
-from veilleur.infra.db.faults import is_foreign
-from veilleur.infra.db.session import Scope
-from veilleur.infra.worklist import WorkKind, hint_work
+from veilleur.infra.worklist import WorkKind
 from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
-from veilleur_worker.counting import count_batch, recount_counters
-from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings, drop_by_terms
+from veilleur_worker.chores import (
+    drain_backtests,
+    drain_clocks,
+    drain_feed,
+    drain_rates,
+    drain_retargets,
+    drain_retention,
+    drain_reversals,
+    drain_unscreened,
+    drain_watch,
+)
+from veilleur_worker.counting import recount_counters
+from veilleur_worker.custody import drain_audit, drain_erasures, drain_offboardings
 from veilleur_worker.deliver import drain_deliveries, look_again
-from veilleur_worker.fetch_media import fetch_media
+from veilleur_worker.fetch_media import drain_media
+from veilleur_worker.mail import drain_mails
 from veilleur_worker.parts import Parts
 from veilleur_worker.provider_calls import drain_providers
+from veilleur_worker.reckoning import drain_reckoning
+from veilleur_worker.screening import drain_screening
 from veilleur_worker.usage import drain_usage
-
-SCREEN_BATCH = 200
-SCREEN_AT_ONCE = 2
-"""Batches of one agency that are screened side by side: one computes while the other waits for the database."""
-MEDIA_BATCH = 8
-"""Fetched at once, 10 MiB each at most."""
-FORGIVE_AFTER_S = (0.1, 0.5, 1.0, 2.0, 4.0)
-"""Pauses before each look whether the database is back."""
-SLA_BATCH = 1_000
-RETARGET_BATCH = 500
-REACH_BATCH = 500
-FEED_BATCH = 1_000
-RETENTION_BATCH = 1_000
-REVERSAL_BATCH = 100
-BACKTEST_S = 8.0
-"""How long backtests go on before they ring for themselves again: shorter than a ring's job may take."""
 
 Drain = Callable[[Parts, UUID], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
-
-_screening: set[UUID] = set()
-"""Agencies that are being screened in this process: what can wait gives way."""
 
 
 class Drains:
@@ -118,125 +95,6 @@ class Drains:
         return not self._parts.stopping.is_set()
 
 
-async def drain_screening(parts: Parts, agency_id: UUID) -> None:
-    """Screen what was received: fresh items in batches, items that failed before one by one."""
-    _screening.add(agency_id)
-    try:
-        await _screen_fresh(parts, agency_id)
-        while not parts.stopping.is_set() and (marked := await _mark(parts, agency_id, fresh=False, limit=1)):
-            await _screen(parts, agency_id, marked)
-    finally:
-        _screening.discard(agency_id)
-
-
-async def drain_clocks(parts: Parts, agency_id: UUID) -> None:
-    """Notice warnings and deadlines that have passed."""
-    while True:
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            swept = await sweep_due_clocks(session, agency_id, SLA_BATCH)
-        figures.SLA_BREACHES.inc(swept.breaches)
-        if swept.clocks < SLA_BATCH:
-            return
-
-
-async def drain_retargets(parts: Parts, agency_id: UUID) -> None:
-    """Let open clocks count by changed terms."""
-    more = True
-    while more:
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            more = await retarget_batch(session, agency_id, RETARGET_BATCH)
-
-
-async def drain_media(parts: Parts, agency_id: UUID) -> None:
-    """Fetch what cases are about, some at once; each is recorded when it is done."""
-    while not parts.stopping.is_set():
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            fetches = await begin_fetches(session, agency_id, MEDIA_BATCH)
-        if not fetches:
-            return
-        await asyncio.gather(*(_snapshot(parts, agency_id, fetch) for fetch in fetches))
-
-
-async def drain_unscreened(parts: Parts, agency_id: UUID) -> None:
-    """Raise what is still unscreened past its target."""
-    async with parts.database.transaction(Scope(agency_id)) as session:
-        await raise_overdue(session, agency_id)
-
-
-async def drain_feed(parts: Parts, agency_id: UUID) -> None:
-    """Give committed events their place in the feed."""
-    while True:
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            placed = await sequence_events(session, agency_id, FEED_BATCH)
-        if placed < FEED_BATCH:
-            return
-
-
-async def drain_retention(parts: Parts, agency_id: UUID) -> None:
-    """Delete what is past keeping."""
-    for drop in (
-        drop_old_events,
-        drop_old_bodies,
-        drop_old_receipts,
-        drop_old_unstored,
-        drop_old_snapshots,
-        drop_old_answers,
-        drop_old_sessions,
-    ):
-        dropped = RETENTION_BATCH
-        while dropped == RETENTION_BATCH:
-            async with parts.database.transaction(Scope(agency_id)) as session:
-                dropped = await drop(session, agency_id, RETENTION_BATCH)
-    await drop_by_terms(parts, agency_id)
-
-
-async def drain_reversals(parts: Parts, agency_id: UUID) -> None:
-    """Take back what jobs ask for, one batch a transaction."""
-    advanced = True
-    while advanced:
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            advanced = await advance_reversal(session, agency_id, REVERSAL_BATCH)
-
-
-async def drain_backtests(parts: Parts, agency_id: UUID) -> None:
-    """Go on with backtests, a batch a commit; while anything is screened they take half of the time at most."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + BACKTEST_S
-    while (began := loop.time()) < until and not parts.stopping.is_set():
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            backtest_id = await mark_backtest(session, agency_id)
-        if backtest_id is None:
-            parts.shelf.clear()
-            return
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            await advance_backtest(session, agency_id, backtest_id, parts.shelf)
-        await asyncio.sleep(loop.time() - began if _screening else 0)
-    async with parts.database.transaction(Scope(agency_id)) as session:
-        await hint_work(session, agency_id, "backtest")
-
-
-async def drain_rates(parts: Parts, agency_id: UUID) -> None:
-    """Count how often rules fired."""
-    async with parts.database.transaction(Scope(agency_id)) as session:
-        await watch_rates(session, agency_id)
-
-
-async def drain_watch(parts: Parts, agency_id: UUID) -> None:
-    """Look for a silent source, for work that nobody on shift may do, and for clients that can't be reached."""
-    async with parts.database.transaction(Scope(agency_id)) as session:
-        begun = counting = await begin_look(session, agency_id)
-    while counting:
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            counting = await tally_hours(session, agency_id)
-    settling = begun
-    while settling:
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            settling = await settle_reach(session, agency_id, REACH_BATCH)
-    if begun:
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            await look(session, agency_id)
-
-
 DRAINS: Mapping[WorkKind, Drain] = {
     "screening": drain_screening,
     "unscreened": drain_unscreened,
@@ -258,76 +116,9 @@ DRAINS: Mapping[WorkKind, Drain] = {
     "action": drain_actions,
     "watch": drain_watch,
     "offboarding": drain_offboardings,
+    "reckoning": drain_reckoning,
+    "mail": drain_mails,
 }
 
 WAITING: Mapping[WorkKind, Callable[[Parts, UUID], None]] = {"delivery": look_again}
 """Drains that mostly wait for others: what a call does at once while they run."""
-
-
-async def _screen_fresh(parts: Parts, agency_id: UUID) -> None:
-    """Only where there is a backlog batches overlap: who takes less than it may has taken all there was."""
-    running: set[asyncio.Task[None]] = set()
-    async with asyncio.TaskGroup() as batches:
-        while not parts.stopping.is_set() and (marked := await _take_turn(parts, agency_id)):
-            running.add(batches.create_task(_use_turn(parts, agency_id, marked)))
-            beside = SCREEN_AT_ONCE - 1 if len(marked) == SCREEN_BATCH else 0
-            while len(running) > beside:
-                _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-
-
-async def _take_turn(parts: Parts, agency_id: UUID) -> list[UUID]:
-    """A batch and the turn to screen it, or neither: what waits in line is not marked, it would look abandoned."""
-    await parts.turns.acquire()
-    marked: list[UUID] = []
-    try:
-        marked = await _mark(parts, agency_id, fresh=True, limit=SCREEN_BATCH)
-    finally:
-        if not marked:
-            parts.turns.release()
-    return marked
-
-
-async def _use_turn(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
-    try:
-        await _screen(parts, agency_id, marked)
-    finally:
-        parts.turns.release()
-
-
-async def _mark(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> list[UUID]:
-    """The attempt is counted in a commit of its own, so that a crash is counted too."""
-    async with parts.database.transaction(Scope(agency_id)) as session:
-        return await mark_attempts(session, agency_id, fresh=fresh, limit=limit)
-
-
-async def _screen(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
-    try:
-        counts = await count_batch(parts, agency_id, marked)
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            waited = await screen_marked(session, agency_id, marked, parts.rule_sets, counts)
-        for seconds in waited:
-            figures.DECISION_LAG.observe(seconds)
-    except Exception as error:  # noqa: BLE001 - counted already; they come back one by one
-        _log.warning("screening_failed", agency_id=str(agency_id), items=len(marked), exc_info=error)
-        if is_foreign(error):
-            await _forgive(parts, agency_id, marked)
-
-
-async def _forgive(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
-    """Take back an attempt that the database failed, once it is there again; a long absence keeps it counted."""
-    for pause in FORGIVE_AFTER_S:
-        await asyncio.sleep(pause)
-        try:
-            async with parts.database.transaction(Scope(agency_id)) as session:
-                await forgive_attempts(session, agency_id, marked)
-        except Exception as error:
-            if not is_foreign(error):
-                raise
-        else:
-            return
-
-
-async def _snapshot(parts: Parts, agency_id: UUID, fetch: Fetch) -> None:
-    result = await fetch_media(parts, agency_id, fetch)
-    async with parts.database.transaction(Scope(agency_id)) as session:
-        await finish_fetch(session, agency_id, fetch, result)

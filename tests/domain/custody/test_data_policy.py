@@ -117,4 +117,4 @@ async def test_what_was_said_with_a_decision_goes_after_its_own_term(desk):
     await put(desk, {"providers": [], "retention_days": {"decision_texts": 180}})
     await let_time_pass(desk, days=181)
     [row] = await desk.fetch("SELECT verdict, explanation, note FROM decisions WHERE agency_id = $1")
-    assert tuple(row) == ("remove", "", None)
+    assert tuple(row) == ("remove", None, None)

@@ -10,33 +10,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.domain.custody.canary import find_canary
+from tests.domain.custody.leaving import leave, look, work
 from tests.support.billing import sign
 from tests.support.desk import ASK_RULES, Desk, open_desk, slug
-from tests.support.people import Json, unique
+from tests.support.people import unique
 from veilleur.domain.custody import archive
 from veilleur.domain.custody.offboard import find_start
 from veilleur.kernel.ids import read_id
-from veilleur_worker.drains import Drains
 
 
 @pytest.fixture
 async def desk(world):
     return await open_desk(world, ASK_RULES)
-
-
-async def leave(desk: Desk, status: int = 202, **how) -> Json:
-    body = {"mode": "finish", "term_days": 30} | how
-    return await desk.agency.owner.call("POST", f"{desk.client.base}/offboard", body, status)
-
-
-async def look(desk: Desk, row: Json) -> Json:
-    return await desk.agency.owner.call("GET", f"{desk.client.base}/offboarding/{row['id']}", status=200)
-
-
-async def work(desk: Desk) -> None:
-    drains = Drains(desk.world.worker)
-    for kind in ("screening", "offboarding", "offboarding", "erasure", "offboarding"):
-        assert await drains.run(kind, desk.agency_id)
 
 
 def test_its_day_begins_at_midnight_of_its_own_zone_and_never_in_the_past():

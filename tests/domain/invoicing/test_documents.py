@@ -25,10 +25,10 @@ from tests.domain.invoicing.samples import (
 from veilleur.domain.billing.allowances import Allowance
 from veilleur.domain.invoicing.documents.compose import add_up, charge_rows, share_allowances, take_part
 from veilleur.domain.invoicing.documents.document import dump_document, read_document
+from veilleur.domain.invoicing.documents.draw import draw_page
 from veilleur.domain.invoicing.documents.facturx import write_xml
 from veilleur.domain.invoicing.documents.invoice_sheet import lay_out_invoice
 from veilleur.domain.invoicing.documents.mentions import find_missing
-from veilleur.domain.invoicing.documents.page import draw_page
 from veilleur.domain.invoicing.documents.shape import show_document, write_csv
 from veilleur.domain.invoicing.documents.sheet import Brand
 from veilleur.kernel.messages import msg

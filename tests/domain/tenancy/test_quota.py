@@ -1,4 +1,4 @@
-"""How much may come in: purses, quotas, backlogs, worked out without a clock of their own."""
+"""How much may come in: quotas and backlogs, worked out without a clock of their own."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -11,7 +11,6 @@ from veilleur.domain.tenancy.quota import (
     LONGEST_WAIT_S,
     Limits,
     Use,
-    draw,
     find_backlog_wait,
     find_period_end,
     find_used_up,
@@ -19,39 +18,6 @@ from veilleur.domain.tenancy.quota import (
 )
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
-
-
-@given(
-    rate=st.integers(1, 50),
-    burst=st.integers(1, 200),
-    calls=st.lists(st.tuples(st.floats(0, 3), st.integers(1, 40)), min_size=1, max_size=60),
-)
-def test_never_more_than_burst_and_rate_and_one_call(rate, burst, calls):
-    limits, purse, at, taken = Limits(rate, burst), None, 0.0, 0
-    for pause, cost in calls:
-        at += pause
-        purse, wait = draw(purse, limits, cost, at)
-        taken += 0 if wait else cost
-        assert taken <= burst + rate * at + 40 + 1e-6
-
-
-@given(rate=st.integers(1, 50), cost=st.integers(1, 500))
-def test_who_waits_as_long_as_told_is_let_in(rate, cost):
-    limits = Limits(rate, 1)
-    purse, _ = draw(None, limits, cost, 0.0)
-    purse, wait = draw(purse, limits, 1, 0.0)
-    assert wait > 0
-    assert draw(purse, limits, 1, wait + 1e-6)[1] == 0.0
-
-
-def test_without_a_limit_there_is_no_purse():
-    assert draw(None, Limits(), 10**9, 0.0) == (None, 0.0)
-
-
-def test_a_clock_that_goes_back_takes_nothing_away():
-    limits = Limits(10, 10)
-    purse, _ = draw(None, limits, 5, 100.0)
-    assert draw(purse, limits, 1, 50.0)[1] == 0.0
 
 
 def test_quotas_are_used_up_by_the_item_that_reaches_them():

@@ -19,8 +19,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from veilleur.dev.binaries import find_postgres
-from veilleur.dev.errors import CannotStart
-from veilleur.infra.settings import DatabaseSettings
+from veilleur.infra.cannot_start import CannotStart
+from veilleur.infra.settings import DatabaseSettings, read_settings
 from veilleur.kernel.clock import now
 
 PREFIX, SUFFIX = "veilleur-", ".dump"
@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--to", type=Path, help="the folder of the backups (VEILLEUR_BACKUP_DIR)")
     parser.add_argument("--keep", type=int, default=14, help="how many to keep, 0 for all (14)")
     options = parser.parse_args(arguments)
-    settings = DatabaseSettings()
+    settings = read_settings(DatabaseSettings)
     folder = options.to or settings.backup_dir
     if folder is None:
         parser.error("name a folder with --to or in VEILLEUR_BACKUP_DIR")

@@ -1,9 +1,9 @@
 """The gate of intake: rates, quotas and backlogs are looked at before anything is stored, and counted after.
 
 Limits keep one sender from taking what belongs to all; they are no bills. So a process knows them as they were some
-seconds ago, keeps purses of its own, adds its counts every two seconds, and lets everybody in when it can't know. A
-platform that can't be told to wait (its own webhooks come once, or its subscription is taken away after refusals) is
-never told: what it sends beyond a quota is taken and marked.
+seconds ago, adds its counts every two seconds, and lets everybody in when it can't know. A platform that can't be told
+to wait (its own webhooks come once, or its subscription is taken away after refusals) is never told: what it sends
+beyond a quota is taken and marked.
 """
 
 import asyncio
@@ -20,9 +20,7 @@ from veilleur.domain.intake.backlog import count_backlog
 from veilleur.domain.intake.sources.registry import PLATFORMS
 from veilleur.domain.tenancy.quota import (
     Limits,
-    Purse,
     Use,
-    draw,
     find_backlog_wait,
     find_period_end,
     find_today,
@@ -36,13 +34,14 @@ from veilleur.kernel.clock import now
 from veilleur.kernel.errors import TooMany
 from veilleur.kernel.messages import Message, msg
 from veilleur_api.ingest.group_commit import GroupCommit
+from veilleur_api.ingest.pacing import Pacer
 
 COUNT_EVERY_S = 2.0
 LOOK_EVERY_S = 1.0
 SHARE_OF_LOOKING = 0.1
 """At most this part of the time is spent on counting a backlog: a long look is followed by a long rest."""
 PATIENCE_S = 0.3
-MOST_PURSES = 20_000
+MOST_KEPT = 20_000
 
 _log = structlog.get_logger(__name__)
 
@@ -52,26 +51,30 @@ _Key = tuple[UUID, UUID, date]
 class IntakeGate:
     """The gate as one process keeps it."""
 
-    def __init__(self, database: Database, intake: GroupCommit, backlog_cap: int) -> None:
+    def __init__(self, database: Database, intake: GroupCommit, pacer: Pacer, backlog_cap: int) -> None:
         self._database = database
         self._intake = intake
+        self._pacer = pacer
         self._cap = backlog_cap
         self._standings: Kept[_Key, Standing] = Kept(self._load)
         self._sent: dict[_Key, list[int]] = {}
         """Items and those beyond a quota that are not written down yet."""
         self._since: dict[_Key, int] = {}
         """Items since the standing at hand was read."""
-        self._purses: dict[UUID, Purse] = {}
         self._backlogs: dict[UUID, tuple[float, dict[UUID, int]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._counting = False
+
+    async def open(self) -> None:
+        await self._pacer.open()
 
     async def take_in(self, arrival: Arrival) -> list[Receipt]:
         """Store an arrival, or raise `TooMany`."""
         source = arrival.source
         key = (source.agency_id, source.client_id, find_today(now(), source.time_zone))
         patient = not PLATFORMS[source.kind].forgiving
-        refusal = self._judge(arrival, key, await self._read(key))
+        standing = await self._read(key)
+        refusal = self._judge(arrival, key, standing) or await self._charge(arrival, standing)
         if refusal is not None and patient:
             detail, seconds = refusal
             raise TooMany(detail, retry_after=round_wait(seconds, random.random()))  # noqa: S311 - spreads callers
@@ -89,9 +92,13 @@ class IntakeGate:
         await self._count()
         await asyncio.gather(*self._tasks)
 
+    async def close(self) -> None:
+        await self.settle()
+        await self._pacer.close()
+
     def _judge(self, arrival: Arrival, key: _Key, standing: Standing) -> tuple[Message, float] | None:
-        """Why this arrival should wait, and for how long. Only who is let in pays."""
-        source, cost, at = arrival.source, len(arrival.events), time.monotonic()
+        """Why this arrival should wait, and for how long, whatever its rate."""
+        source = arrival.source
         sent = self._since.get(key, 0)
         for limits, use in (
             (standing.client, standing.client_use.add(sent)),
@@ -103,17 +110,15 @@ class IntakeGate:
         wait = find_backlog_wait(self._see_backlog(source.agency_id), source.client_id, self._cap)
         if wait > 0:
             return msg("Too much of yours waits to be screened; slow down"), wait
-        paid = []
-        for whose, limits in ((source.client_id, standing.client), (source.agency_id, standing.agency)):
-            purse, wait = draw(self._purses.get(whose), limits, cost, at)
-            if wait > 0:
-                return msg("You send faster than the agreed rate; slow down"), wait
-            if purse is not None:
-                paid.append((whose, purse))
-        if len(self._purses) > MOST_PURSES:
-            self._purses.clear()
-        self._purses.update(paid)
         return None
+
+    async def _charge(self, arrival: Arrival, standing: Standing) -> tuple[Message, float] | None:
+        """The same for its rate, and only who is let in pays."""
+        source = arrival.source
+        limits = ((source.client_id, standing.client), (source.agency_id, standing.agency))
+        paced = [one for one in limits if one[1].items_per_s is not None]
+        wait = await self._pacer.pay(paced, len(arrival.events)) if paced else 0.0
+        return (msg("You send faster than the agreed rate; slow down"), wait) if wait > 0 else None
 
     async def _read(self, key: _Key) -> Standing:
         """A database that hangs makes nobody wait here: without limits everybody is let in."""
@@ -163,7 +168,7 @@ class IntakeGate:
                     kept = self._sent.setdefault(key, [0, 0])
                     kept[0] += items
                     kept[1] += beyond
-        if len(self._since) > MOST_PURSES:
+        if len(self._since) > MOST_KEPT:
             self._since.clear()
 
     def _see_backlog(self, agency_id: UUID) -> dict[UUID, int]:
@@ -183,7 +188,7 @@ class IntakeGate:
             _log.warning("backlog_not_seen", error=type(error).__name__)
             return
         rest = max(LOOK_EVERY_S, (time.monotonic() - began) / SHARE_OF_LOOKING)
-        if len(self._backlogs) > MOST_PURSES:
+        if len(self._backlogs) > MOST_KEPT:
             self._backlogs.clear()
         self._backlogs[agency_id] = (time.monotonic() + rest, backlog)
 

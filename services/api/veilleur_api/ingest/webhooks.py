@@ -13,7 +13,7 @@ from veilleur.domain.intake.sources.registry import PLATFORMS
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.infra.security.standard_webhooks import verify_dummy
 from veilleur.kernel.clock import now
-from veilleur.kernel.errors import NotFound, Problem, Unavailable
+from veilleur.kernel.errors import NotFound, Problem, Unauthenticated, Unavailable
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
@@ -44,6 +44,7 @@ async def receive_webhook(source_id: str, request: Request) -> Response:
     source = await _find_source(parts, source_id)
     if source is None:
         verify_dummy(raw, request.headers, now())
+        await parts.holdback.hold(None, len(raw))
         raise NotFound(msg("There is no source {id}", id=source_id[:64]))
     delivery = Delivery("POST", request.query_params, request.headers, raw)
     try:
@@ -51,6 +52,8 @@ async def receive_webhook(source_id: str, request: Request) -> Response:
     except Problem as problem:
         if problem.status < 500:
             parts.unstored.note_refused(source, delivery, problem)
+        if isinstance(problem, Unauthenticated):
+            await parts.holdback.hold(source.source_id, len(raw))
         raise
     except Exception as error:
         if not PLATFORMS[source.kind].forgiving:

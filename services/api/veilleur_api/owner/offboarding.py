@@ -4,25 +4,27 @@ import time
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.custody.archive import write_archive
+from veilleur.domain.custody.load_receipt import load_receipt
 from veilleur.domain.custody.offboard import (
     Leaving,
     begin_offboarding,
     cancel_offboarding,
     describe_offboarding,
     find_offboarding,
-    load_receipt,
 )
 from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import read_id, show_id
-from veilleur.kernel.messages import msg
+from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.billing_runs import RunFinding
 from veilleur_api.owner.common import find_client
 from veilleur_api.principals import authorise_member
 
@@ -43,6 +45,19 @@ class OffboardIn(BaseModel):
     term_days: int = Field(default=30, ge=0, le=3_650)
 
 
+class FinalInvoiceOut(BaseModel):
+    """The last period of the contract and its invoice; without one, what kept it from being made and what to do.
+
+    `unbilled`: earlier periods of the contract without an invoice.
+    """
+
+    period: dict[str, str] | None
+    invoice: dict[str, Any] | None
+    blockers: list[RunFinding]
+    next_step: str | None
+    unbilled: list[dict[str, str]]
+
+
 class OffboardingOut(BaseModel):
     id: str
     client: str
@@ -52,6 +67,8 @@ class OffboardingOut(BaseModel):
     term_days: int
     erase_at: datetime | None
     progress: dict[str, Any]
+    final_invoice: FinalInvoiceOut | None
+    """Null as long as the service goes on."""
     erasure: dict[str, Any] | None
     """What was erased, by table, and what a legal hold keeps."""
     requested_by: str
@@ -79,11 +96,14 @@ async def offboard_client(client_id: str, wanted: OffboardIn, caller: Member, se
     responses={200: {"model": OffboardingOut}},
     **needs("clients:read"),
 )
-async def get_offboarding(client_id: str, offboarding_id: str, caller: Member, session: Tx) -> Response:
+async def get_offboarding(
+    client_id: str, offboarding_id: str, caller: Member, session: Tx, request: Request
+) -> Response:
     """How far it has come."""
     client = await find_client(session, caller.agency_id, client_id)
     row = await find_offboarding(session, caller.agency_id, client.id, read_id("ofb", offboarding_id))
-    return JsonAnswer(await load_receipt(session, row))
+    language = choose_language(request.headers.get("accept-language"))
+    return JsonAnswer(await load_receipt(session, row, language))
 
 
 @router.post(

@@ -20,6 +20,8 @@ AlarmKind = Literal[
     "queue.uncovered",
     "endpoint.failing",
     "usage.threshold",
+    "usage.unreconciled",
+    "invoice.unsent",
     "case.escalated",
     "case.flagged",
 ]

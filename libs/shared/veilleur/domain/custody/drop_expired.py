@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.custody.models import DataPolicy
-from veilleur.domain.custody.scrub import BARE_ACTIONS, NO_EXPLANATION, drop_traces
+from veilleur.domain.custody.scrub import BARE_ACTIONS, FORGET_EXPLANATION, drop_traces
 from veilleur.domain.custody.terms import read_terms
 from veilleur.domain.tenancy.models import Client
 from veilleur.infra.worklist import hint_work
@@ -53,12 +53,12 @@ _FORGET = {
         WHERE v.agency_id = :agency_id AND v.client_id = :client_id AND i.hold_class IS NULL
           AND v.evaluated_at < app_now() - make_interval(days => :days) ORDER BY v.evaluated_at LIMIT :wanted)""",
     "decision_texts": f"""
-      UPDATE decisions SET explanation = {NO_EXPLANATION}, note = NULL, actions = {BARE_ACTIONS}
+      UPDATE decisions SET {FORGET_EXPLANATION}, note = NULL, actions = {BARE_ACTIONS}
       WHERE agency_id = :agency_id AND id IN (
         SELECT d.id FROM decisions d JOIN items i ON i.agency_id = d.agency_id AND i.id = d.item_id
         WHERE d.agency_id = :agency_id AND d.client_id = :client_id AND i.hold_class IS NULL
           AND d.made_at < app_now() - make_interval(days => :days)
-          AND (d.explanation <> '' OR d.note IS NOT NULL OR d.actions <> {BARE_ACTIONS}) LIMIT :wanted)""",
+          AND (d.explanation IS NOT NULL OR d.note IS NOT NULL OR d.actions <> {BARE_ACTIONS}) LIMIT :wanted)""",
 }
 _DROP_EVENTS = text("DELETE FROM events WHERE agency_id = :agency_id AND id = ANY(CAST(:ids AS uuid[]))")
 

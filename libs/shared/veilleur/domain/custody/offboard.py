@@ -16,8 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
-from veilleur.domain.custody.models import Erasure, Offboarding
-from veilleur.domain.custody.request_erasure import describe_erasure
+from veilleur.domain.custody.models import Offboarding
 from veilleur.domain.tenancy.models import Client, Credential, Source
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.errors import Conflict, NotFound
@@ -122,12 +121,6 @@ def find_start(on: date | None, time_zone: str, present: datetime) -> datetime:
     return max(present, datetime.combine(on, time(), ZoneInfo(time_zone)))
 
 
-async def load_receipt(session: AsyncSession, row: Offboarding) -> dict[str, Any]:
-    """The offboarding with the receipt of its erasure, once there is one."""
-    erasure = None if row.erasure_id is None else await session.get(Erasure, (row.agency_id, row.erasure_id))
-    return describe_offboarding(row) | {"erasure": None if erasure is None else describe_erasure(erasure)}
-
-
 def describe_offboarding(row: Offboarding) -> dict[str, Any]:
     return {
         "id": show_id("ofb", row.id),
@@ -138,6 +131,7 @@ def describe_offboarding(row: Offboarding) -> dict[str, Any]:
         "term_days": row.term_days,
         "erase_at": row.erase_at,
         "progress": row.progress,
+        "final_invoice": None,
         "erasure": None,
         "requested_by": row.requested_by,
         "requested_at": row.requested_at,

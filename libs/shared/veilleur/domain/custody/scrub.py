@@ -21,8 +21,9 @@ from veilleur.domain.rules.sent import read_language
 from veilleur.domain.screening.models import NearDupKey, StoredEvaluation
 from veilleur.infra.db.among import is_among
 
-NO_EXPLANATION = "left(explanation, 0)"
-"""That something was explained is a fact that was counted: it stays, without a word of it."""
+FORGET_EXPLANATION = """explanation = NULL,
+  explanation_erased_at = CASE WHEN explanation IS NULL THEN explanation_erased_at ELSE app_now() END"""
+"""It was counted when it was sent: that there was one stays known."""
 BARE_ACTIONS = """coalesce((SELECT jsonb_agg(a - 'text' - 'params') FROM jsonb_array_elements(actions) a), '[]')"""
 
 _TOMBSTONES = text("""
@@ -32,7 +33,7 @@ FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) AS t(id, external_id)
 WHERE items.agency_id = :agency_id AND items.id = t.id
 """)
 _DECISIONS = text(f"""
-UPDATE decisions SET explanation = {NO_EXPLANATION}, note = NULL, author_external_id = NULL, actions = {BARE_ACTIONS}
+UPDATE decisions SET {FORGET_EXPLANATION}, note = NULL, author_external_id = NULL, actions = {BARE_ACTIONS}
 WHERE agency_id = :agency_id AND item_id = ANY(CAST(:ids AS uuid[]))
 """)
 _EVENTS = text("""

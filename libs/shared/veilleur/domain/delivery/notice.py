@@ -30,6 +30,8 @@ def _entitle(event_type: str, data: dict[str, Any]) -> Message:
         "rule.anomaly": msg("The rule {subject} fires unlike usual", subject=subject),
         "endpoint.failing": msg("The endpoint {subject} fails", subject=subject),
         "usage.threshold": msg("Usage has reached {subject}", subject=subject),
+        "usage.unreconciled": msg("What was counted and what was done differ: {subject}", subject=subject),
+        "invoice.unsent": msg("An invoice could not be sent by e-mail: {subject}", subject=subject),
         "audit.sealed": msg("The audit trail was sealed, number {number}", number=data.get("number")),
         "case.escalated": msg("A case was escalated: {subject}", subject=subject),
     }

@@ -20,7 +20,7 @@ from veilleur.domain.billing.queries import find_rate_plan
 from veilleur.domain.billing.sign import NewContract, sign_contract
 from veilleur.domain.billing.tax import TaxTerms
 from veilleur.domain.billing.unpriced import refuse_unpriced
-from veilleur.domain.invoicing.documents.page import draw_page
+from veilleur.domain.invoicing.documents.draw import draw_page
 from veilleur.domain.invoicing.documents.quote_sheet import lay_out_quote
 from veilleur.domain.invoicing.draft import FRANCHISE
 from veilleur.domain.invoicing.invoice_models import Quote

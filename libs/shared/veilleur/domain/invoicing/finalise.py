@@ -23,11 +23,11 @@ from veilleur.domain.invoicing.documents.document import (
     dump_document,
     read_document,
 )
+from veilleur.domain.invoicing.documents.draw import draw_page
 from veilleur.domain.invoicing.documents.einvoice import require_faultless, write_einvoices
 from veilleur.domain.invoicing.documents.invariants import check_document
 from veilleur.domain.invoicing.documents.invoice_sheet import lay_out_invoice
 from veilleur.domain.invoicing.documents.mentions import find_missing
-from veilleur.domain.invoicing.documents.page import draw_page
 from veilleur.domain.invoicing.documents.sheet import Brand
 from veilleur.domain.invoicing.draft_invoice import refresh_draft
 from veilleur.domain.invoicing.invoice_models import Invoice, InvoiceFile

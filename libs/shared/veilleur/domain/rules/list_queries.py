@@ -36,6 +36,21 @@ async def load_lists(
     return {row.code: row.document for row in await session.execute(query)}
 
 
+async def load_owned_lists(
+    session: AsyncSession, agency_id: UUID, client_id: UUID | None, codes: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """Those among them that are this client's own; without a client as `load_lists`."""
+    if not codes:
+        return {}
+    query = (
+        select(SharedList.code, SharedListVersion.document)
+        .join(SharedListVersion, _newest())
+        .where(SharedList.agency_id == agency_id, SharedList.client_id.is_not_distinct_from(client_id))
+        .where(SharedList.code.in_(codes))
+    )
+    return {row.code: row.document for row in await session.execute(query)}
+
+
 async def load_known_lists(
     session: AsyncSession, agency_id: UUID, client_id: UUID | None, codes: Collection[str]
 ) -> SharedLists:

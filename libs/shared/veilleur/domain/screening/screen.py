@@ -35,6 +35,7 @@ from veilleur.domain.screening.judge import (
     Question,
     Settled,
     judge,
+    needs_rules,
 )
 from veilleur.domain.screening.keep import keep_evaluations
 from veilleur.domain.screening.rule_sets import RuleSetCache, RuleSets
@@ -136,7 +137,8 @@ async def screen_marked(
     """Let what came take effect for each of these items that is still `received`, all in this transaction; how many
     seconds each of them had waited.
 
-    `counts` is what the counters said about the batch before; what they did not say is unknown.
+    Items whose client's rule set can't be compiled are left as they are: tried again, and after `MAX_ATTEMPTS` a
+    person's. `counts` is what the counters said about the batch before; what they did not say is unknown.
     """
     items = await _lock_items(session, agency_id, item_ids)
     if not items:
@@ -147,6 +149,8 @@ async def screen_marked(
     # Not for those that ended here: it may be the rule set itself that fails them.
     sound = [item for item in items if item.attempts <= MAX_ATTEMPTS]
     in_force = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
+    stuck = {item.id for item in sound if _is_stuck(item, in_force, standings)}
+    items, sound = _leave_out(items, stuck), _leave_out(sound, stuck)
     modes = await load_automation(session, agency_id, {item.client_id for item in sound})
     gathered = await gather_facts(session, agency_id, sound, in_force.published, counts, present)
     answers = _judge_all(sound, in_force, modes, standings, gathered)
@@ -176,6 +180,14 @@ def _name_reporters(opening: Opening, standings: Mapping[UUID, Standing]) -> Ope
     """A promise may depend on who reported the item."""
     standing = standings.get(opening.item.id)
     return replace(opening, reporters=tuple(sorted(standing.reports))) if standing else opening
+
+
+def _is_stuck(item: Item, in_force: RuleSets, standings: Mapping[UUID, Standing]) -> bool:
+    return item.client_id in in_force.broken and needs_rules(item, standings.get(item.id))
+
+
+def _leave_out(items: Sequence[Item], stuck: Collection[UUID]) -> list[Item]:
+    return [item for item in items if item.id not in stuck]
 
 
 def _judge_all(

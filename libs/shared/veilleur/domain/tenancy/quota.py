@@ -1,7 +1,7 @@
 """How much may come in, and what is said when it is too much. Pure.
 
-A purse fills by `items_per_s` up to `burst`, and a call is let in while a whole item is in it: a large one is paid for
-by those after it. A day's or month's quota lets calls in until it is used up, so that the last one may go beyond it.
+A day's or month's quota lets calls in until it is used up, so that the last one may go beyond it. How fast they may
+come is in `purse`.
 """
 
 import math
@@ -30,14 +30,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Purse:
-    """`tokens` at an instant of a clock that only goes forward; below nothing is a debt."""
-
-    tokens: float
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Use:
     """Items of today and of this month."""
 
@@ -50,18 +42,6 @@ class Use:
 
 NO_LIMITS = Limits()
 NO_USE = Use()
-
-
-def draw(purse: Purse | None, limits: Limits, cost: int, at: float) -> tuple[Purse | None, float]:
-    """The purse after a call of `cost` items, and for how many seconds the call has to wait; 0 lets it in."""
-    rate = limits.items_per_s
-    if rate is None:
-        return None, 0.0
-    burst = float(limits.burst if limits.burst is not None else rate)
-    tokens = burst if purse is None else min(burst, purse.tokens + max(0.0, at - purse.at) * rate)
-    if tokens < 1:
-        return Purse(tokens, at), (1.0 - tokens) / rate
-    return Purse(tokens - cost, at), 0.0
 
 
 def find_used_up(limits: Limits, use: Use) -> Period | None:

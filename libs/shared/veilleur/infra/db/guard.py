@@ -2,10 +2,11 @@
 
 from sqlalchemy import text
 
+from veilleur.infra.cannot_start import CannotStart
 from veilleur.infra.db.session import NOBODY, Database
 
 
-class UnsafeRoleError(Exception):
+class UnsafeRoleError(CannotStart):
     """The database role of this process could see every agency."""
 
 
@@ -16,7 +17,7 @@ async def refuse_unsafe_role(database: Database) -> None:
         role = (await session.execute(query)).one()
     if role.unsafe:
         message = (
-            f"the database role {role.rolname} is a superuser or bypasses row-level security:"
-            " connect as veilleur_app or veilleur_worker (deploy/roles.sql)"
+            f"The database role {role.rolname} is a superuser or bypasses row-level security:"
+            " connect as veilleur_app or veilleur_worker (deploy/roles.sql)."
         )
         raise UnsafeRoleError(message)

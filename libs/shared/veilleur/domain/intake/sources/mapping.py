@@ -3,21 +3,18 @@
     {"items": "$.records[*]", "type": {"at": "$.event", "values": {"new": "item.created", "gone": "item.deleted"}},
      "fields": {"external_id": "$.id", "text": "$.body", "author.external_id": "$.user.id", "kind": {"value": "post"}}}
 
-Paths are JSONPath (RFC 9535) of names, indexes and, in `items` only, wildcards: what can cost more than one walk down
-the document (filters, descent) is refused. Without `items` the whole body is one item.
+Paths are JSONPath (RFC 9535) of names, indexes and, in `items` only, wildcards (see `json_path`). Without `items` the
+whole body is one item.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
-import jsonpath
-from jsonpath.segments import JSONPathChildSegment
-from jsonpath.selectors import IndexSelector, NameSelector, WildcardSelector
 from pydantic import AfterValidator, Field
 
 from veilleur.domain.intake.envelope import EventType
+from veilleur.domain.intake.sources.json_path import check_path, follow_path
 from veilleur.domain.intake.sources.protocol import Mapped
 from veilleur.domain.intake.sources.settings import Settings
 from veilleur.kernel.messages import msg
@@ -35,29 +32,13 @@ AS_TEXT = frozenset({"external_id", "author.external_id", "author.trust", "conte
                      "context.parent.external_id", "report.reporter.external_id"})  # fmt: skip
 """Identifiers: numbers become text, for many platforms count."""
 
-_STEPS = (NameSelector, IndexSelector)
-
 
 def _check_path(path: str) -> str:
-    return _check(path, _STEPS)
+    return check_path(path, wildcards=False)
 
 
 def _check_items(path: str) -> str:
-    return _check(path, (*_STEPS, WildcardSelector))
-
-
-def _check(path: str, allowed: tuple[type[Any], ...]) -> str:
-    try:
-        compiled = _compile(path)
-    except jsonpath.JSONPathError as error:
-        raise ValueError(msg("is no JSONPath: {reason}", reason=str(error).partition("\n")[0])) from None
-    plain = isinstance(compiled, jsonpath.JSONPath) and all(
-        isinstance(segment, JSONPathChildSegment) and all(isinstance(step, allowed) for step in segment.selectors)
-        for segment in compiled.segments
-    )
-    if not path.startswith("$") or not plain:
-        raise ValueError(msg("must be a plain path, such as {example}", example="$.comment.body"))
-    return path
+    return check_path(path, wildcards=True)
 
 
 def _check_field(name: str) -> str:
@@ -107,16 +88,11 @@ def apply_mapping(mapping: JsonMapping, body: Json) -> list[Mapped]:
     ]
 
 
-@lru_cache(maxsize=4_096)
-def _compile(path: str) -> jsonpath.JSONPath | jsonpath.CompoundJSONPath:
-    return jsonpath.compile(path)
-
-
 def _list_entries(mapping: JsonMapping, body: Json) -> Iterator[Json]:
     if mapping.items is None:
         yield body
         return
-    yield from _follow(mapping.items, body)
+    yield from follow_path(mapping.items, body)
 
 
 def _read_type(mapping: JsonMapping, entry: Json) -> EventType | None:
@@ -135,13 +111,8 @@ def _write_item(mapping: JsonMapping, entry: Json) -> dict[str, Json]:
 
 
 def _find(path: str, entry: Json) -> _Found:
-    values = _follow(path, entry)
+    values = follow_path(path, entry)
     return _Found(values[0], there=True) if values else _Found(None, there=False)
-
-
-def _follow(path: str, value: Json) -> list[Json]:
-    """Nothing in what has no parts: a text would be taken for JSON and read once more."""
-    return cast("list[Json]", _compile(path).findall(cast("Any", value))) if isinstance(value, Mapping | list) else []
 
 
 def _as_identifier(value: Json) -> Json:

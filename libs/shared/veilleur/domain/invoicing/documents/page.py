@@ -22,8 +22,8 @@ XML_NAME = "factur-x.xml"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def draw_page(sheet: Sheet, xml: bytes | None = None) -> bytes:
-    """The PDF; `xml` goes into it as the data of a hybrid e-invoice."""
+def write_page(sheet: Sheet, xml: bytes | None) -> bytes:
+    """See `draw`."""
     pdf = _Page(sheet)
     pdf.add_page()
     _draw_head(pdf, sheet)

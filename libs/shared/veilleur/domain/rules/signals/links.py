@@ -6,11 +6,11 @@ the one bundled with tldextract. An e-mail address is not a link.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import re2
-from tldextract import TLDExtract
 
 from veilleur.domain.rules.document import DomainList
 from veilleur.domain.rules.signals.mapped import Span
@@ -96,8 +96,6 @@ _SHORTENERS = frozenset(
     }
 )  # fmt: skip
 
-_extract = TLDExtract(suffix_list_urls=(), cache_dir=None)
-
 
 def _read_link(match: re.Match[str]) -> Link | None:
     host = _SPELLED_DOT.sub(".", match["host"]).lower()
@@ -106,7 +104,7 @@ def _read_link(match: re.Match[str]) -> Link | None:
         end -= len(match["path"]) - len(match["path"].rstrip(".,;:!?)]}»'\"…"))
     if host[-1].isdigit():
         return Link(host, host, (start, end))
-    suffix = _extract(host).suffix or (host.rpartition(".")[2] if match["scheme"] or host.endswith(".example") else "")
+    suffix = _load_suffixes()(host) or (host.rpartition(".")[2] if match["scheme"] or host.endswith(".example") else "")
     domain = _cut_domain(host, suffix)
     if not suffix or domain is None:
         return None
@@ -114,6 +112,15 @@ def _read_link(match: re.Match[str]) -> Link | None:
     if plain and _looks_like_prose(match["host"], suffix):
         return None
     return Link(host, domain, (start, end))
+
+
+@cache
+def _load_suffixes() -> Callable[[str], str]:
+    """What finds a host's public suffix. Loaded for the first link: a worker that starts need not wait for it."""
+    from tldextract import TLDExtract  # noqa: PLC0415 - brings an HTTP client along that nobody uses
+
+    extract = TLDExtract(suffix_list_urls=(), cache_dir=None)
+    return lambda host: str(extract(host).suffix)
 
 
 def _cut_domain(host: str, suffix: str) -> str | None:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import re2
-from phonenumbers import PhoneNumberMatcher
 
 REACH = 10_000
 """Characters that are read."""
@@ -70,6 +69,8 @@ _IBAN_SEPARATORS = {ord(separator): None for separator in " \u00a0-"}
 
 
 def _match_phones(text: str, region: str) -> Iterator[_Match]:
+    from phonenumbers import PhoneNumberMatcher  # noqa: PLC0415 - loaded for the first digits: it takes its time
+
     yield from PhoneNumberMatcher(text, region, max_tries=_MAX_TRIES)
 
 
