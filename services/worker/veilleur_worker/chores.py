@@ -5,7 +5,7 @@ from uuid import UUID
 
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.domain.intake.retention import drop_old_receipts, drop_old_unstored
-from veilleur.domain.outbox.retention import drop_old_bodies, drop_old_events
+from veilleur.domain.outbox.retention import drop_old_events
 from veilleur.domain.outbox.sequence import sequence_events
 from veilleur.domain.oversight.settle_reach import settle_reach
 from veilleur.domain.oversight.tally_hours import tally_hours
@@ -72,7 +72,6 @@ async def drain_retention(parts: Parts, agency_id: UUID) -> None:
     """Delete what is past keeping."""
     for drop in (
         drop_old_events,
-        drop_old_bodies,
         drop_old_receipts,
         drop_old_unstored,
         drop_old_snapshots,

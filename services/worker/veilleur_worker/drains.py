@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from veilleur.infra import figures
+from veilleur.infra.tracing import open_span
 from veilleur.infra.worklist import WorkKind
 from veilleur_worker.act import drain_actions
 from veilleur_worker.ask import drain_polls
@@ -83,7 +84,7 @@ class Drains:
         try:
             while self._running[key] and not self._parts.stopping.is_set():
                 self._running[key] = False
-                with self._parts.tracer.start_as_current_span(f"drain {kind}", record_exception=False):
+                with open_span(self._parts.tracer, f"drain {kind}"):
                     await DRAINS[kind](self._parts, agency_id)
         except Exception as error:  # noqa: BLE001 - the sweep comes back in a second
             figures.DRAINS.labels(kind, "failed").inc()

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.api.refusals import read_pointers
+from tests.domain.custody.canary import find_canary
 from tests.support.desk import open_desk
 from tests.support.post import open_post
 from tests.support.receiver import open_receiver
@@ -78,6 +79,27 @@ async def test_an_alarm_is_told_to_a_chat_once_in_its_language(world, receiver):
     [call] = receiver.calls
     assert call.body["text"].startswith("&lt;!channel&gt; &amp; co: La source src_1 s'est tue\n")
     assert "silent_s: 7200" in call.body["text"]
+
+
+async def test_a_chats_address_is_sealed_and_one_from_before_still_works(world, receiver):
+    desk = await open_desk(world)
+    shown = await add(desk, "slack", f"{receiver.url}/T0/B0/secret")
+    host = f"http://127.0.0.1:{receiver.port}/…"
+    [listed] = (await desk.agency.owner.call("GET", "/owner/v1/endpoints"))["data"]
+    assert shown["url"] == listed["url"] == host
+    assert await find_canary(world, "B0/secret") == {}
+    [row] = await desk.fetch("SELECT url, sealed_url FROM endpoints WHERE agency_id = $1")
+    assert (row["url"], row["sealed_url"] is not None) == (host, True)
+    path = f"/owner/v1/endpoints/{shown['id']}/ping"
+    await desk.agency.owner.call("POST", path, status=202)
+    await deliver(desk)
+    old = f"UPDATE endpoints SET sealed_url = NULL, url = '{receiver.url}/old' WHERE agency_id = $1"
+    await desk.fetch(old)
+    [listed] = (await desk.agency.owner.call("GET", "/owner/v1/endpoints"))["data"]
+    assert listed["url"] == host
+    await desk.agency.owner.call("POST", path, status=202)
+    await deliver(desk)
+    assert [call.path for call in receiver.calls] == ["/hook/T0/B0/secret", "/hook/old"]
 
 
 async def test_a_ping_goes_to_one_endpoint_and_a_retired_one_gets_none(world, receiver):

@@ -28,6 +28,9 @@ class DatabaseSettings(BaseSettings):
 
     database_url: SecretStr = Field(description="postgresql://role:password@host:port/database, of this process's role")
     backup_dir: Path | None = Field(default=None, description="where `veilleur backup` writes and the doctor looks")
+    journal_dir: Path | None = Field(
+        default=None, description="where workers write down erasures before they begin; beside the backups, not in them"
+    )
 
 
 class Settings(DatabaseSettings):

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from veilleur.domain.tenancy.break_glass import break_glass, describe_grant
+from veilleur.domain.oversight.break_glass import break_glass, describe_grant
 from veilleur.domain.tenancy.issuer import TokenClaims
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import read_id

@@ -11,6 +11,7 @@ from veilleur.domain.intake.envelope import InboundEvent, read_bulk_event
 from veilleur.domain.screening.history import describe_item, find_item
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.infra.db.session import Scope
+from veilleur.infra.tracing import TRACEPARENT, find_traceparent
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import parse_id, read_id
 from veilleur.kernel.messages import choose_language, msg
@@ -34,6 +35,7 @@ router = guarded_router("/ingest/v1", authorise_client, "items")
 )
 async def send_items(
     bulk: BulkIn,
+    request: Request,
     caller: Client,
     parts: PartsOf,
     prefer: Annotated[
@@ -44,7 +46,8 @@ async def send_items(
     source = await _find_source(parts, caller, bulk.source)
     events = _read_events(bulk.items)
     refuse_paused(source)
-    receipts = await parts.gate.take_in(Arrival(source, tuple(events), test=caller.test))
+    traceparent = find_traceparent(request.headers.getlist(TRACEPARENT))
+    receipts = await parts.gate.take_in(Arrival(source, tuple(events), test=caller.test, traceparent=traceparent))
     wait_s = read_wait(prefer)
     if wait_s:
         decisions = await await_decisions(

@@ -24,6 +24,7 @@ AlarmKind = Literal[
     "invoice.unsent",
     "case.escalated",
     "case.flagged",
+    "break_glass.opened",
 ]
 
 

@@ -17,7 +17,7 @@ class DataPolicy(Base):
     agency_id: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[UUID] = mapped_column(primary_key=True)
     retention_days: Mapped[JsonObject]
-    """`{kind: days}`; a kind that is left out has its default. See `terms`."""
+    """`{kind: days}`; a kind that is left out has its default. See `terms`. `events` stands with the client."""
     changed_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
     changed_by: Mapped[str]
 

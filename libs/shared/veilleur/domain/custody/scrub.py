@@ -28,7 +28,7 @@ BARE_ACTIONS = """coalesce((SELECT jsonb_agg(a - 'text' - 'params') FROM jsonb_a
 
 _TOMBSTONES = text("""
 UPDATE items SET external_id = t.external_id, body = '{}', digest = '', author_external_id = NULL, thread_id = NULL,
-  text_key = NULL, language = NULL, observed = NULL, kind = 'other', erased_at = app_now()
+  text_key = NULL, language = NULL, observed = NULL, traceparent = NULL, kind = 'other', erased_at = app_now()
 FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) AS t(id, external_id)
 WHERE items.agency_id = :agency_id AND items.id = t.id
 """)

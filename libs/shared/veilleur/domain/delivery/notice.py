@@ -33,6 +33,7 @@ def _entitle(event_type: str, data: dict[str, Any]) -> Message:
         "usage.unreconciled": msg("What was counted and what was done differ: {subject}", subject=subject),
         "invoice.unsent": msg("An invoice could not be sent by e-mail: {subject}", subject=subject),
         "audit.sealed": msg("The audit trail was sealed, number {number}", number=data.get("number")),
+        "break_glass.opened": msg("The operator looks into this agency: {subject}", subject=subject),
         "case.escalated": msg("A case was escalated: {subject}", subject=subject),
     }
     return titles.get(event_type, msg("This is a test: the endpoint works"))

@@ -49,7 +49,7 @@ async def edit_item(session: AsyncSession, agency_id: UUID, entry: Entry, item: 
             await _keep_revision(session, known)
         else:
             await _count_received(session, known, entry, item)
-        await _replace(session, known, item, weighed.revision)
+        await _replace(session, known, item, _ask_again(entry) | {"revision": weighed.revision})
     return entry.receipt(known.id, weighed.status, weighed.revision, known.interim)
 
 
@@ -67,7 +67,7 @@ async def delete_item(session: AsyncSession, agency_id: UUID, entry: Entry, dele
         return entry.receipt(known.id, "superseded", known.revision, known.interim)
     if known.state == ItemState.DECIDED and is_own_removal(known.removed_at, await _read_present(session)):
         return entry.receipt(known.id, "duplicate", known.revision, known.interim)
-    await _update(session, known, {**AGAIN, "deleted_at": func.app_now()})
+    await _update(session, known, _ask_again(entry) | {"deleted_at": func.app_now()})
     return entry.receipt(known.id, "accepted", known.revision, known.interim)
 
 
@@ -83,8 +83,13 @@ async def report_item(session: AsyncSession, agency_id: UUID, entry: Entry, repo
     if not await _keep_report(session, known, report):
         return entry.receipt(known.id, "duplicate", known.revision, known.interim)
     if known.state == ItemState.DECIDED:
-        await _update(session, known, AGAIN)
+        await _update(session, known, _ask_again(entry))
     return entry.receipt(known.id, "accepted", known.revision, known.interim)
+
+
+def _ask_again(entry: Entry) -> dict[str, Any]:
+    """As `AGAIN`, in the trace of who asks."""
+    return {**AGAIN, "traceparent": entry.arrival.traceparent}
 
 
 async def _require_known(session: AsyncSession, agency_id: UUID, entry: Entry, *, lock: bool) -> Item:
@@ -134,15 +139,14 @@ async def _keep_revision(session: AsyncSession, known: Item) -> None:
     await session.execute(insert(ItemRevision).from_select(columns, select(*kept).where(*mine)))
 
 
-async def _replace(session: AsyncSession, known: Item, item: InboundItem, revision: int) -> None:
+async def _replace(session: AsyncSession, known: Item, item: InboundItem, asked: dict[str, Any]) -> None:
     await _update(
         session,
         known,
         {
-            **AGAIN,
+            **asked,
             "deleted_at": None,
             "expired_at": None,
-            "revision": revision,
             "kind": item.kind,
             "language": item.language,
             "author_external_id": item.author_external_id,

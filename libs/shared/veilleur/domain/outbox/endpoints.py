@@ -23,6 +23,11 @@ def endpoint_aad(agency_id: UUID, endpoint_id: UUID) -> str:
     return f"{agency_id}|endpoint_secrets|{endpoint_id}"
 
 
+def url_aad(agency_id: UUID, endpoint_id: UUID) -> str:
+    """What an endpoint's sealed URL is bound to."""
+    return f"{agency_id}|endpoints|url|{endpoint_id}"
+
+
 async def add_endpoint(session: AsyncSession, sealer: Sealer, endpoint: Endpoint, actor: str) -> str:
     """Keep an endpoint; its first secret (`whsec_…`), which is shown once. The URL is checked by the caller."""
     endpoint.id = new_id()
@@ -33,10 +38,18 @@ async def add_endpoint(session: AsyncSession, sealer: Sealer, endpoint: Endpoint
     return secret
 
 
-async def add_mailbox(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:
-    """Keep an endpoint of the agency that is told in sentences: it has no secret to sign with."""
+async def add_mailbox(session: AsyncSession, sealer: Sealer, endpoint: Endpoint, actor: str) -> None:
+    """Keep an endpoint of the agency that is told in sentences: it has no secret to sign with. A chat's URL is one."""
     endpoint.id = new_id()
+    if endpoint.kind == "slack":
+        endpoint.sealed_url = sealer.seal(endpoint.url.encode(), url_aad(endpoint.agency_id, endpoint.id))
+        endpoint.url = hide_path(endpoint.url)
     await _keep(session, endpoint, actor)
+
+
+def hide_path(url: str) -> str:
+    """Of a chat's URL the host; what is hidden already stays as it is."""
+    return "/".join([*url.split("/")[:3], "…"])
 
 
 async def retire_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str, reason: Reason = "owner") -> None:

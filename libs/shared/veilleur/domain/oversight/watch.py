@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.alarms.models import Alarm
 from veilleur.domain.alarms.record import AlarmKind, close_alarms, raise_alarm
 from veilleur.domain.invoicing.reckon import find_night
+from veilleur.domain.oversight.break_glass import close_ended_looks
 from veilleur.domain.oversight.models import Watch
 from veilleur.domain.oversight.silent_sources import find_silent_sources
 from veilleur.domain.oversight.uncovered_queues import find_uncovered_queues
@@ -57,6 +58,7 @@ async def look(session: AsyncSession, agency_id: UUID) -> None:
             over.setdefault((cast("AlarmKind", kind), client_id), []).append(subject)
     for (kind, client_id), subjects in over.items():
         await close_alarms(session, agency_id, kind, subjects, client_id)
+    await close_ended_looks(session, agency_id)
 
 
 def find_look_time(agency_id: UUID, present: datetime) -> datetime:

@@ -127,6 +127,12 @@ async def forgive_attempts(session: AsyncSession, agency_id: UUID, item_ids: Seq
     await hint_work(session, agency_id, "screening")
 
 
+async def list_traceparents(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> list[str]:
+    """The places in their senders' traces that these items come from, each once."""
+    query = select(Item.traceparent).distinct().where(Item.agency_id == agency_id, is_among(Item.id, item_ids))
+    return [one for one in await session.scalars(query.where(Item.traceparent.is_not(None))) if one is not None]
+
+
 async def screen_marked(
     session: AsyncSession,
     agency_id: UUID,
