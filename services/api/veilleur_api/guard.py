@@ -13,7 +13,7 @@ from fastapi.params import Cookie, Header, Path
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from veilleur.kernel.errors import InputError, Invalid, TooLarge, Unsupported
+from veilleur.kernel.errors import InputError, Invalid, Problem, TooLarge, Unsupported
 from veilleur.kernel.messages import msg
 from veilleur.kernel.strict_json import extend_pointer, strict_loads
 
@@ -22,6 +22,7 @@ MIB = 1024 * KIB
 SMALL_BODY = 256 * KIB
 WEBHOOK_BODY = MIB
 BULK_BODY = 16 * MIB
+STRANGERS_BODY = MIB
 BULK_NODES = 2_000_000
 SMALL_NODES = 20_000
 DEPTH = 32
@@ -64,8 +65,7 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str, *, direct: bool 
             known = None if direct else self._list_query()
 
             async def guarded(request: Request) -> Response:
-                raw = await read_body(request, limit)
-                await authorise(request, permission)
+                raw = await _read_admitted(request, limit, lambda: authorise(request, permission))
                 _check_query(request, known)
                 if reads_json and raw:
                     _require_json(request)
@@ -89,18 +89,50 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str, *, direct: bool 
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The raw body, at most `limit` bytes and not encoded; kept for whoever asks the request again."""
+    return await _read_admitted(request, limit, None)
+
+
+async def _read_admitted(request: Request, limit: int, admit: Callable[[], Awaitable[None]] | None) -> bytes:
+    """As `read_body`, for who passes `admit`; it is asked after the body, as the order of refusals wants it.
+
+    Who sends much is looked at on the way: of a stranger's body no more than `STRANGERS_BODY` is ever in memory, the
+    rest is counted and let go.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise _too_large(limit)
-    raw = bytearray()
+    raw, size = bytearray(), 0
+    refusal: Problem | None = None
     async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > limit:
+        size += len(chunk)
+        if size > limit:
             raise _too_large(limit)
-    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise Unsupported(msg("Send the body as it is, without Content-Encoding"), slug="unsupported-encoding")
+        if refusal is None:
+            raw += chunk
+        if admit is not None and refusal is None and size > STRANGERS_BODY:
+            refusal, admit = await _judge(admit), None
+            if refusal is not None:
+                raw.clear()
+    _refuse_encoding(request)
+    if admit is not None:
+        refusal = await _judge(admit)
+    if refusal is not None:
+        raise refusal
     request._body = bytes(raw)  # noqa: SLF001 - Starlette's own cache
     return request._body  # noqa: SLF001
+
+
+async def _judge(admit: Callable[[], Awaitable[None]]) -> Problem | None:
+    try:
+        await admit()
+    except Problem as problem:
+        return problem
+    return None
+
+
+def _refuse_encoding(request: Request) -> None:
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Unsupported(msg("Send the body as it is, without Content-Encoding"), slug="unsupported-encoding")
 
 
 def _check_query(request: Request, known: Collection[str] | None) -> None:

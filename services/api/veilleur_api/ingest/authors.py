@@ -85,7 +85,7 @@ async def erase_named_author_data(external_id: Named, caller: Client, parts: Par
 @router.get("/erasures/{erasure_id}", responses={200: {"model": ErasureOut}}, **needs("erasure:write"))
 async def get_erasure(erasure_id: str, caller: Client, parts: PartsOf) -> Response:
     """How far an erasure has come: what was erased, and what a legal hold keeps."""
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         erasure = await find_erasure(session, caller.agency_id, caller.client_id, read_id("ers", erasure_id))
     return JsonAnswer(describe_erasure(erasure))
 
@@ -107,7 +107,7 @@ async def get_named_author_data(
 
 
 async def _erase(parts: Parts, caller: ClientCaller, subject: Subject) -> Response:
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         erasure = await erase_author(session, parts.sealer, caller.agency_id, subject, _name(caller))
     shown = show_id("ers", erasure.id)
     return JsonAnswer({"erasure_id": shown}, 202, {"location": f"/ingest/v1/erasures/{shown}"})
@@ -115,7 +115,7 @@ async def _erase(parts: Parts, caller: ClientCaller, subject: Subject) -> Respon
 
 async def _open(parts: Parts, caller: ClientCaller, subject: Subject, limit: int, after: str | None) -> Response:
     page = PageRequest(limit, read_cursor(after, parts=1) if after else None)
-    async with parts.database.transaction(Scope(caller.agency_id)) as session:
+    async with parts.intake_database.transaction(Scope(caller.agency_id)) as session:
         return JsonAnswer(await open_file(session, caller.agency_id, subject, page, _name(caller)))
 
 

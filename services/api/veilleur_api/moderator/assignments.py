@@ -47,6 +47,7 @@ from veilleur_api.moderator.documents import (
 from veilleur_api.parts import Parts
 from veilleur_api.principals import MemberCaller, authorise_member
 from veilleur_api.problems import describe_problem
+from veilleur_api.waits import OF_A_MEMBER
 
 router = guarded_router("/moderator/v1", authorise_member, "assignments")
 
@@ -60,14 +61,15 @@ async def claim_assignments(claim: ClaimIn, caller: Member, parts: PartsOf, requ
     if claim.queues is not None:
         async with parts.database.transaction(caller.scope) as session:
             await require_queues(session, caller.agency_id, claim.queues, "/queues/{place}")
-    until = time.monotonic() + claim.wait
-    while True:
-        answer = await _claim(parts, caller, claim.hold, claim.queues)
-        waits = not answer["assignments"] and answer["reason"] == "empty"
-        if not waits or time.monotonic() >= until or await request.is_disconnected():
-            CLAIMS.labels(answer["reason"] or "assigned").inc()
-            return JsonAnswer(answer)
-        await asyncio.sleep(min(random.uniform(*POLL_S), max(0.0, until - time.monotonic())))  # noqa: S311 - jitter
+    with parts.waits.hold(caller.member_id, claim.wait, OF_A_MEMBER) as wait_s:
+        until = time.monotonic() + wait_s
+        while True:
+            answer = await _claim(parts, caller, claim.hold, claim.queues)
+            waits = not answer["assignments"] and answer["reason"] == "empty"
+            if not waits or time.monotonic() >= until or await request.is_disconnected():
+                CLAIMS.labels(answer["reason"] or "assigned").inc()
+                return JsonAnswer(answer)
+            await asyncio.sleep(min(random.uniform(*POLL_S), max(0.0, until - time.monotonic())))  # noqa: S311 - jitter
 
 
 @router.get("/assignments", responses={200: {"model": InHandOut}}, **needs("cases:work"))

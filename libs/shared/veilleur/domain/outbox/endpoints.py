@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.outbox.models import Delivery, Endpoint, EndpointSecret
+from veilleur.domain.tenancy.secret_limit import refuse_too_many_secrets
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.ids import new_id, show_id
@@ -83,7 +84,10 @@ async def revive_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str)
 async def rotate_endpoint_secret(
     session: AsyncSession, sealer: Sealer, endpoint: Endpoint, key: bytes, overlap: timedelta, actor: str
 ) -> None:
-    """Add a key; those that stand sign on for `overlap`, or less if they already were to end earlier."""
+    """Add a key; those that stand sign on for `overlap`, or less if they already were to end earlier.
+
+    Each costs every callback a signature: beyond `MOST_SECRETS` it is a `Conflict` (`secret-limit`).
+    """
     standing = update(EndpointSecret).where(
         EndpointSecret.agency_id == endpoint.agency_id, EndpointSecret.endpoint_id == endpoint.id
     )
@@ -91,6 +95,12 @@ async def rotate_endpoint_secret(
     await session.execute(standing.values(expires_at=ends))
     session.add(_seal(sealer, endpoint, key))
     await session.flush()
+    live = select(func.count()).where(
+        EndpointSecret.agency_id == endpoint.agency_id,
+        EndpointSecret.endpoint_id == endpoint.id,
+        func.coalesce(EndpointSecret.expires_at > func.app_now(), True),
+    )
+    refuse_too_many_secrets((await session.execute(live)).scalar_one())
     deed = Deed(actor, "endpoint.secret_rotated", show_id("end", endpoint.id), endpoint.client_id)
     await record_deeds(session, endpoint.agency_id, [deed])
 

@@ -122,6 +122,8 @@ async def _exchange(stream: AbstractAsyncContextManager[httpx.Response], total_s
         raise EgressBlocked from None
     except (httpx.HTTPError, OSError) as error:
         raise OutboundError(_name_reason(error)) from error
+    except UnicodeError as error:  # a key or a name that no header can carry
+        raise OutboundError("protocol") from error
 
 
 class _GuardedTransport(httpx.AsyncHTTPTransport):
