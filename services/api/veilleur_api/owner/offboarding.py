@@ -112,7 +112,9 @@ async def get_offboarding(
     **needs("custody:write"),
 )
 async def cancel_client_offboarding(client_id: str, offboarding_id: str, caller: Member, session: Tx) -> Response:
-    """Call it off, up to the end of the term. Sources open again; keys stay dead, new ones can be issued."""
+    """Call it off, up to the end of the term. Sources open again; keys stay dead and an ended contract stays ended: new
+    ones can be issued, and signed.
+    """
     client = await find_client(session, caller.agency_id, client_id)
     row = await find_offboarding(session, caller.agency_id, client.id, read_id("ofb", offboarding_id))
     return JsonAnswer(describe_offboarding(await cancel_offboarding(session, row, caller.name)))

@@ -64,7 +64,9 @@ async def begin_offboarding(session: AsyncSession, client: Client, leaving: Leav
 
 
 async def cancel_offboarding(session: AsyncSession, row: Offboarding, actor: str) -> Offboarding:
-    """The client stays: its sources are what they were. Keys stay dead, and what was returned stays returned."""
+    """The client stays: its sources are what they were. Keys stay dead, and what was returned, ended
+    or billed stays so.
+    """
     await session.refresh(row, with_for_update=True)
     if row.state not in CANCELLABLE:
         raise Conflict(msg("It is too late: the state is {state}", state=row.state), slug="offboarding-over")
