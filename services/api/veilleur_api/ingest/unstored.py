@@ -33,7 +33,9 @@ class UnstoredLog:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def note_refused(self, source: FoundSource, delivery: Delivery, problem: Problem) -> None:
-        self._note(source, Unstored("refused", len(delivery.raw), list(delivery.headers), problem.slug, problem.detail))
+        named = delivery.headers.get("webhook-id")
+        why = (problem.slug, problem.detail, problem.errors, named)
+        self._note(source, Unstored("refused", len(delivery.raw), list(delivery.headers), *why))
 
     def note_ignored(self, source: FoundSource, delivery: Delivery) -> None:
         self._note(source, Unstored("ignored", len(delivery.raw), list(delivery.headers)))
