@@ -19,7 +19,7 @@ HELD_S = 0.3
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holdback, "HELD_S", HELD_S)
+    monkeypatch.setattr(holdback, "HELD_S", (HELD_S, HELD_S))
     monkeypatch.setattr(holdback, "ANSWERED_AT_ONCE", Limits(1, 3))
 
 
