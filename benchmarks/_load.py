@@ -1,7 +1,6 @@
 """A load generator that costs little: requests are bytes made beforehand, answers are read no further than needed.
 
-It runs in a process of its own (`send_all`, `send_paced`, `flood`), so that it shares no interpreter with what it
-measures.
+It runs in a process of its own (`send_all`, `send_paced`), so that it shares no interpreter with what it measures.
 """
 
 import asyncio
@@ -47,9 +46,18 @@ def send_paced(port: int, requests: Sequence[bytes], per_second: float, connecti
     return _in_process(port, requests, connections, _Pace(per_second))
 
 
-def flood(port: int, request: bytes, per_second: float, seconds: float, connections: int) -> Sent:
-    """One request again and again for so long, whenever its time has come and a connection is free."""
-    return _in_process(port, [request] * int(per_second * seconds), connections, _Pace(per_second, seconds))
+def flood(port: int, request: bytes, per_second: float, seconds: float, connections: int = CONNECTIONS) -> Sent:
+    """One request again and again for so long, whenever its time has come and a connection is free.
+
+    This and `send_here` run in the process that they are called in.
+    """
+    requests = [request] * int(per_second * seconds)
+    return _run(port, requests, connections, _Pace(per_second, seconds))
+
+
+def send_here(port: int, requests: Sequence[bytes], per_second: float, connections: int = CONNECTIONS) -> Sent:
+    """As `send_paced`."""
+    return _run(port, requests, connections, _Pace(per_second))
 
 
 @dataclass(frozen=True, slots=True)
