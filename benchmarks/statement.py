@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.billing.models import BillingPeriod
-from veilleur.domain.invoicing.reconcile import compare_period
+from veilleur.domain.invoicing.reconcile import compare_within, find_stretch
 from veilleur.domain.invoicing.statement import write_statement
 from veilleur.domain.metering.pack import pack_sums
 from veilleur.infra.db.session import Database, Scope
@@ -147,7 +147,8 @@ async def _compare(database: Database, scope: Scope, period_id: UUID) -> None:
 
 
 async def _compare_in(session: AsyncSession, scope: Scope, period_id: UUID) -> None:
-    await compare_period(session, await session.get_one(BillingPeriod, (scope.agency_id, period_id)))
+    period = await session.get_one(BillingPeriod, (scope.agency_id, period_id))
+    await compare_within(session, await find_stretch(session, period))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from veilleur.dev.roles import WORKER, create_database, database_url, role_url
 from veilleur.domain.sla.sweep import sweep_due_clocks
 from veilleur.infra.db.session import Database, Scope
 from veilleur.infra.doorbell import SilentBell
-from veilleur_worker.drains import SLA_BATCH
+from veilleur_worker.chores import SLA_BATCH
 
 SIZES = (10_000, int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
 ROUNDS = 5

@@ -1,7 +1,6 @@
 """Hostile bodies at every door that reads one, with a good credential: never a fault of ours, always a problem."""
 
 import asyncio
-import gzip
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,199 +10,16 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.billing import BUYER, TAX, plan_by_item, read_statement, sign
-from tests.support.invoicing import PROFILE, set_up_seller
+from tests.support.billing import plan_by_item, read_statement, sign
+from tests.support.examples import LINE, NOBODY, OFFER, example_of
+from tests.support.hostile import RAW, SHARP, VALUES, spoil
+from tests.support.invoicing import set_up_seller
 from tests.support.people import Agency, Caller, Client, Json, unique
 from tests.support.world import BASE_URL, World
 from veilleur.kernel.ids import new_id, show_id
 from veilleur_api.app import create_app
 
-NOBODY = "http://127.0.0.1:9/"
-"""Where nobody listens."""
-
 JSON = {"content-type": "application/json"}
-
-RAW: list[bytes] = [
-    b"",
-    b" ",
-    b"null",
-    b"true",
-    b"0",
-    b'""',
-    b"[]",
-    b"{}",
-    b"[[]]",
-    b"[{}]",
-    b"{",
-    b"}",
-    b'{"a"',
-    b'{"a":}',
-    b"{}{}",
-    b"{} trailing",
-    b"'single'",
-    b"<a/>",
-    b"a=b&c=d",
-    b"--boundary\r\n\r\n--boundary--",
-    b"%PDF-1.7",
-    b"\x00",
-    b"\xff\xfe",
-    b"\xef\xbb\xbf{}",
-    b'{"a": "\xff"}',
-    b'{"a": "\xed\xa0\x80"}',
-    "{}".encode("utf-16"),
-    "{}".encode("utf-32"),
-    b'{"a": NaN}',
-    b'{"a": Infinity}',
-    b'{"a": 1e999}',
-    b'{"a": -1e999}',
-    b'{"a": 9007199254740993}',
-    b'{"a": ' + b"9" * 5_000 + b"}",
-    b'{"a": 0.' + b"1" * 5_000 + b"}",
-    b'{"a": 1e-999999999}',
-    b'{"a": "\\u0000"}',
-    b'{"\\u0000": 1}',
-    b'{"a": "\\ud800"}',
-    b'{"\\udfff": 1}',
-    b'{"a": 1, "a": 2}',
-    b'{"": {"": {"": ""}}}',
-    b'{"__proto__": {"a": 1}}',
-    b'{"$ref": "#"}',
-    b"[" * 200_000,
-    b'{"a":' * 40_000,
-    b"[" * 32 + b"]" * 32,
-    b"[" * 33 + b"]" * 33,
-    b"[" + b"0," * 100_000 + b"0]",
-    b'{"' + b"k" * 200_000 + b'": 1}',
-    b'"' + b"s" * 200_000 + b'"',
-    json.dumps({f"k{number}": number for number in range(5_000)}).encode(),
-    gzip.compress(b"{}"),
-]
-"""Sent as they are."""
-
-BROKEN_NUMBERS = [
-    "01",
-    "+1",
-    ".5",
-    "1.",
-    "0x1",
-    "1e",
-    "1e+",
-    "--1",
-    "1_000",
-    "1,5",
-    "٣",
-    "１",
-    "∞",
-    "-Infinity",
-    "-NaN",
-    "nan",
-    "1e1000000",
-    "1E400",
-    "-0x1",
-    "0b1",
-    "0o7",
-    "1f",
-    "1n",
-]
-BROKEN_WORDS = [
-    "True",
-    "None",
-    "undefined",
-    "nul",
-    "tru",
-    "falsee",
-    "NULL",
-    "'a'",
-    "`a`",
-    "/a/",
-    "a",
-    "@a",
-    "{{a}}",
-    "${a}",
-    "<a>",
-    "\\u0022a\\u0022",
-]
-BROKEN_TEXTS = [
-    b"\\x41",
-    b"\\u12",
-    b"\\uZZZZ",
-    b"\\",
-    b"\n",
-    b"\t",
-    b"\x00",
-    b"\x1f",
-    b"\x80",
-    b"\xc0\xaf",
-    b"\xf4\x90\x80\x80",
-    b"\xed\xb0\x80",
-]
-BROKEN_SHAPES = [
-    b'{"a": 1,}', b"[1,]", b"[,1]", b"[1 2]", b'{"a" 1}', b"{a: 1}", b'{"a": 1 "b": 2}', b'{"a": 1;}', b"{1: 2}", b"[1}",
-    b"{]", b'{"a": /* x */ 1}', b'{"a": 1} // x', b"# x\n{}", b"{}\x00", b"\x00{}", b"\xfe\xff\x00{\x00}", b"+ADw-", b"[]]",
-    b'{"a": 1}\n{"b": 2}', b'\x1e{"a": 1}', b"\x1f\x8b\x08", b"PK\x03\x04", b"---\na: 1\n", b"!!python/object:os.system x",
-    b"[" * 16 + b'{"a":' * 16 + b"1" + b"}" * 16 + b"]" * 16, b'{"a": {"b": 1, "b": 2}}', b'[{"a": 1, "\\u0061": 2}]',
-]  # fmt: skip
-RAW += [f'{{"a": {number}}}'.encode() for number in BROKEN_NUMBERS]
-RAW += [f'{{"a": {word}}}'.encode() for word in BROKEN_WORDS]
-RAW += [b'{"a": "' + text + b'"}' for text in BROKEN_TEXTS]
-RAW += BROKEN_SHAPES
-
-VALUES: list[Any] = [
-    None,
-    True,
-    False,
-    0,
-    -1,
-    2**31,
-    2**53,
-    -(2**53),
-    0.5,
-    -0.0,
-    1e-300,
-    "",
-    " ",
-    "x" * 10_000,
-    "é" * 70_000,
-    "\u0001\u001b[2J\u007f",
-    "\ufeff\u202e\u2028\uffff",
-    "😀" * 300,
-    "'; DROP TABLE items; --",
-    "%s %(x)s {0} {x!r} ${y}",
-    "../../etc/passwd",
-    "cli_" + "z" * 26,
-    "2026-02-30T25:61:61Z",
-    "9999-12-31T23:59:59-23:59",
-    "0001-01-01T00:00:00+23:59",
-    "http://[",
-    "^(a+)+$",
-    [],
-    {},
-    [[]],
-    [None],
-    [{}],
-    {"a": None},
-    {"a": {"b": {"c": []}}},
-    ["x"] * 300,
-    [0] * 300,
-    {str(number): number for number in range(300)},
-]
-"""Each put into every field of a body at once."""
-
-SHARP: list[Any] = [
-    None,
-    True,
-    -1,
-    2**53,
-    0.5,
-    "",
-    "\u0001\u202e\uffff😀",
-    "x" * 10_000,
-    "9999-12-31T23:59:59-23:59",
-    "0001-01-01T00:00:00+23:59",
-    [None],
-    {"a": {"b": {"c": []}}},
-]
-"""Each put into one place of a good body at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,18 +39,6 @@ class Door:
         for value in SHARP:
             for spoiled in spoil(self.example or {}, value):
                 yield json.dumps(spoiled).encode()
-
-
-def spoil(good: Any, value: Any) -> Iterator[Any]:
-    """`good` with one of its parts, at any depth, replaced by `value`."""
-    if isinstance(good, dict):
-        for name, part in good.items():
-            yield good | {name: value}
-            yield from (good | {name: spoiled} for spoiled in spoil(part, value))
-    elif isinstance(good, list):
-        for part in good:
-            yield [value]
-            yield from ([spoiled] for spoiled in spoil(part, value))
 
 
 Sign = Callable[[bytes], dict[str, str]]
@@ -277,96 +81,6 @@ def judge(door: Door, answer: httpx.Response) -> str | None:
     if answer.status_code in (400, 422) and not problem.get("errors"):
         return "no pointer"
     return None
-
-
-def example_of(path: str, ids: dict[str, str]) -> Json | None:
-    """A good body of a route, from which one field at a time is spoiled."""
-    item = {"external_id": "c", "text": "x", "metadata": {}, "media": [], "context": {}, "author": {"external_id": "u"}}
-    # As a text: what spoils a rule set from inside is tried where rules are tested.
-    rules = json.dumps({
-        "format": "veilleur.rules/v1", "schema": "item/v1", "name": "n", "fallback": {"verdict": "allow"},
-        "lists": {"bad": {"kind": "phrases", "match": "word", "fold": "soft", "entries": ["bad"]}},
-        "rules": [{
-            "id": "r", "title": "R", "mode": "live", "severity": 1, "when": {"all": ["hits('bad') > 0"]},
-            "then": {"verdict": "remove", "actions": [{"code": "remove", "target": "item"}], "policies": ["insult"]},
-        }],
-    })  # fmt: skip
-    calendar = {"time_zone": "Europe/Paris", "weekly": {"mon": [["09:00", "17:00"]]}}
-    examples: dict[str, Json] = {
-        "/ingest/v1/sources/{source_id}": {"type": "item.created", "timestamp": "2026-11-22T10:00:00Z", "data": item},
-        "/ingest/v1/items": {"source": ids["source_id"], "items": [item]},
-        "/owner/v1/clients": {"slug": "s", "name": "n", "time_zone": "UTC", "languages": [], "calendar": None},
-        "/owner/v1/clients/{client_id}": {"name": "n", "time_zone": "UTC", "languages": [], "interim": "publish"},
-        "/owner/v1/clients/{client_id}/sources": {"kind": "standard", "name": "n", "settings": {}},
-        "/owner/v1/clients/{client_id}/sources/{source_id}/actor": {
-            "mode": "act", "hold_s": 0, "platform": "discourse", "credentials": {"url": NOBODY, "api_key": "0123456789"},
-            "operations": {"actions": {"hide": "hide_post"}, "verdicts": {"allow": None}},
-        },
-        "/owner/v1/clients/{client_id}/sources/{source_id}/secrets": {"secret": None, "overlap_s": 60},
-        "/owner/v1/clients/{client_id}/endpoints": {"url": "https://example.com/", "events": []},
-        "/owner/v1/clients/{client_id}/endpoints/{endpoint_id}": {"url": "https://example.com/", "rate_per_s": 1.5},
-        "/owner/v1/clients/{client_id}/endpoints/{endpoint_id}/secrets": {"secret": None, "overlap_s": 60},
-        "/owner/v1/endpoints/{endpoint_id}/recover": {"since": "2026-11-22T10:00:00Z"},
-        "/owner/v1/endpoints/{endpoint_id}/replay-missing": {"since": "2026-11-22T10:00:00Z"},
-        "/owner/v1/endpoints/{agency_endpoint_id}": {"events": [], "state": "enabled", "concurrency": 1},
-        "/ingest/v1/endpoints": {"url": "https://example.com/", "events": []},
-        "/ingest/v1/endpoints/{endpoint_id}": {"url": "https://example.com/", "events": [], "state": "enabled"},
-        "/ingest/v1/endpoints/{endpoint_id}/secrets": {"secret": None, "overlap_s": 60},
-        "/ingest/v1/endpoints/{endpoint_id}/recover": {"since": "2026-11-22T10:00:00Z"},
-        "/owner/v1/clients/{client_id}/credentials": {"kind": "api_key", "name": "n", "scopes": ["items:read"]},
-        "/owner/v1/clients/{client_id}/policies": {"code": "c", "title": "t", "examples": [], "definition": ""},
-        "/owner/v1/clients/{client_id}/actions": {"code": "c", "title": "t", "verdict": "allow", "targets": ["item"]},
-        "/owner/v1/clients/{client_id}/rule-sets": {"rule_set": rules, "note": "n"},
-        "/owner/v1/lists": {"code": "c", "title": "t", "list": {"kind": "phrases", "entries": ["x"]}, "note": "n"},
-        "/owner/v1/lists/{list_id}": {"title": "t", "list": {"kind": "phrases", "entries": ["x"]}},
-        "/owner/v1/clients/{client_id}/lists": {"code": "c", "title": "t", "list": {"hash": "pdq", "entries": []}},
-        "/owner/v1/clients/{client_id}/lists/{list_id}": {"title": "t", "list": {"except": ["x"], "entries": ["x"]}},
-        "/owner/v1/rule-sets/check": {"client": ids["client_id"], "rule_set": rules},
-        "/owner/v1/rule-sets/preview": {"rule_set": rules, "items": [item]},
-        "/owner/v1/members": {"email": "a@b", "name": "n", "roles": ["moderator"], "skills": [], "clients": []},
-        "/owner/v1/members/{member_id}": {"name": "n", "languages": [], "clients": [], "capacity": 5},
-        "/owner/v1/queues": {"code": "c", "name": "n", "lease_s": 60},
-        "/owner/v1/calendars": {"name": "n", "calendar": calendar},
-        "/owner/v1/calendars/preview": {"calendar": calendar, "op": "add", "start": "2026-11-22T10:00:00Z", "seconds": 1},
-        "/owner/v1/rate-plans": plan_by_item(),
-        "/owner/v1/clients/{client_id}/contracts": {
-            "rate_plan": {"code": "none", "version": 1}, "starts_on": "2031-01-01", "buyer": BUYER, "tax": TAX,
-        },
-        "/owner/v1/clients/{client_id}/usage-entries": {
-            "meter": "content.piece", "quantity": "1", "occurred_at": "2026-05-01T00:00:00Z", "note": "n", "dims": {},
-        },
-        "/owner/v1/clients/{client_id}/usage-thresholds": {"kind": "quantity", "value": "1", "meter": "m"},
-        "/owner/v1/clients/{client_id}/contracts/{contract_id}/end": {"ends_on": "2031-01-01", "reason": "r"},
-        "/owner/v1/billing-profile": PROFILE,
-        "/owner/v1/billing-runs": {"period": "2026-01"},
-        "/owner/v1/members/{member_id}/cost-rates": {"from": "2026-01-01", "per_hour": "16", "currency": "EUR"},
-        "/owner/v1/clients/{client_id}/quotes": OFFER,
-        "/owner/v1/clients/{client_id}/quotes/{quote_id}/accept": {"name": "n", "digest": "0" * 64},
-        "/owner/v1/clients/{client_id}/invoices": {"period": "2026-01", "language": "fr"},
-        "/owner/v1/clients/{client_id}/invoices/{invoice_id}/lines": LINE,
-        "/owner/v1/clients/{client_id}/invoices/{invoice_id}/exchange": {"rate": "1.1", "on": "2026-01-01", "source": "s"},
-        "/owner/v1/clients/{client_id}/invoices/{invoice_id}/payments": {"amount": "1.00", "paid_on": "2026-01-01"},
-        "/owner/v1/clients/{client_id}/invoices/{invoice_id}/credit-notes": {
-            "reason": "r", "lines": [{"id": "x", "quantity": "1"}],
-        },
-        "/moderator/v1/assignments": {"hold": 1, "queues": ["default"]},
-        "/moderator/v1/heartbeat": {"assignments": [{"id": ids["assignment_id"], "fence": 1}]},
-        "/moderator/v1/assignments/{assignment_id}/decision": {
-            "fence": 1, "revision": 2, "verdict": "allow", "actions": [], "policies": [], "explanation": "", "note": "",
-        },
-        "/moderator/v1/assignments/{assignment_id}/notes": {"text": "t", "pin": "case"},
-    }  # fmt: skip
-    return examples.get(path)
-
-
-OFFER: Json = {
-    "rate_plan": {"code": "x", "version": 1}, "starts_on": "2031-01-01", "valid_until": "2030-01-01", "buyer": BUYER, "tax": TAX,
-    "services": [{"title": "t", "description": "d"}], "terms": {"cancellation": "c", "other": ["o"]},
-    "estimate": {"decision.human": [{"quantity": "1", "dims": {"grade": "x"}}]},
-}  # fmt: skip
-LINE: Json = {
-    "description": {"en": "x"}, "quantity": "1", "unit_price": "1", "from": "2026-01-01", "to": "2026-01-02",
-}  # fmt: skip
 
 
 def find_fields(document: Json, operation: Json) -> tuple[str, ...]:
@@ -432,6 +146,8 @@ async def furnish(agency: Agency, client: Client, member_id: str) -> dict[str, s
         "agency_endpoint_id": ("/owner/v1/endpoints", {"kind": "standard", "url": "https://example.com/"}),
     }
     made = {name: (await agency.owner.call("POST", path, body))["id"] for name, (path, body) in makers.items()}
+    policy = {"code": "spare", "title": "S"}
+    made["policy_code"] = (await client.owner.call("POST", f"{client.base}/policies", policy, 201))["code"]
     made["contract_id"] = (await sign(client))["id"]
     made["period_id"] = (await read_statement(client, "2026-05"))["billing_period"]
     done = {"meter": "content.piece", "quantity": "1", "occurred_at": "2026-05-01T00:00:00Z", "note": "n"}

@@ -142,7 +142,7 @@ async def test_who_was_shut_out_refreshes_nothing(world: World, agency: Agency, 
     await agency.owner.call("PATCH", f"/owner/v1/members/{member_id}", {"active": False}, 200)
     assert is_refused(await refresh(world, tokens["refresh_token"]))
     await agency.owner.call("PATCH", f"/owner/v1/members/{member_id}", {"active": True}, 200)
-    assert (await refresh(world, tokens["refresh_token"])).status_code == 200
+    assert is_refused(await refresh(world, tokens["refresh_token"])), "a new log-in is asked of who comes back"
 
 
 async def test_a_refresh_token_opens_no_door(world: World, tokens: Json):

@@ -66,13 +66,15 @@ def guarded(routers):
 
 def fill(path):
     """The path with ids that name nothing."""
-    return path.format(version=1, code="x", **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()})
+    return path.format(
+        version=1, code="x", policy_code="x", **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()}
+    )
 
 
 async def knock(caller, route):
     """The status of a request with an empty object as its body."""
     (method,) = route.methods
-    return (await caller.ask(method, fill(route.path), None if method in ("GET", "DELETE") else {})).status_code
+    return (await caller.ask(method, fill(route.path_format), None if method in ("GET", "DELETE") else {})).status_code
 
 
 def test_every_route_of_both_applications_is_of_an_audience_or_public_by_name(world):

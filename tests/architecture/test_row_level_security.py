@@ -23,6 +23,8 @@ UNTENANTED = {
     "work_hints": "which agencies may have work: an agency's id, a kind and a time, no content",
     "departures": "the receipt of an agency's erasure outlives the agency: an id, a time and counts",
     "worker_heartbeats": "which workers live: a host, a process and times",
+    "installation": "how far the database has come: one row, an instant",
+    "lost_windows": "from when to when a restore lost what was committed",
 }
 LOOKED_UP = {"agencies", "clients", "sources", "source_secrets", "credentials", "login_codes"}
 OTHER_DOORS = {"erase_rows": "veilleur_worker"}
@@ -85,6 +87,8 @@ NOT_AGENCY_FIRST = {
     "uq_agencies_slug": "the operator names agencies by slug, before any agency is known",
     "pk_issuer_keys": "untenanted",
     "pk_worker_heartbeats": "untenanted",
+    "pk_installation": "untenanted",
+    "pk_lost_windows": "untenanted",
     "alembic_version_pkc": "untenanted",
 }
 """Primary and unique keys that do not start with the agency, each with its reason."""

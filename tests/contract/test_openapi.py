@@ -84,7 +84,7 @@ def test_every_schema_is_one_that_a_validator_accepts(document):
 def test_an_operation_is_named_after_its_function_and_once(name):
     described = {(path, method): operation["operationId"] for path, method, operation in list_operations(name)}
     built = {
-        (route.path, method.lower()): route.endpoint.__name__
+        (route.path_format, method.lower()): route.endpoint.__name__
         for router in AUDIENCES[name]
         for route in router.routes
         if isinstance(route, APIRoute)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.dev.fake_agency import SECRET, make_credentials
 from veilleur.dev.demo_credentials import parse_credentials, wait_for_credentials
-from veilleur.dev.errors import CannotStart
+from veilleur.infra.cannot_start import CannotStart
 
 
 def test_credentials_give_the_standard_source_of_each_client():

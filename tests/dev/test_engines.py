@@ -15,8 +15,8 @@ from veilleur.dev import state as state_module
 from veilleur.dev.administration import run_statements, why_silent
 from veilleur.dev.binaries import can_run, find_postgres
 from veilleur.dev.engines import Engines, embedded_engines
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.processes import Account, command_line, unprivileged_account
+from veilleur.infra.cannot_start import CannotStart
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")

@@ -4,13 +4,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.machine import Machine, prepare_machine
 from veilleur.dev.options import Options, read_options
 from veilleur.dev.ports import choose_ports
 from veilleur.dev.processes import Program
 from veilleur.dev.programs import api_program, receiver_program, replay_program, worker_program
 from veilleur.dev.state import hold_state
+from veilleur.infra.cannot_start import CannotStart
 
 SERVERS = {
     "VEILLEUR_DATABASE_URL": "postgresql://admin:secret@db.example:5433/postgres",

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.options import Options, read_options
+from veilleur.infra.cannot_start import CannotStart
 
 
 def test_without_a_word_everything_is_embedded_on_port_8080_with_the_demo() -> None:

@@ -21,8 +21,8 @@ from veilleur.dev.demo_samples import (
     plan_items,
 )
 from veilleur.dev.demo_sender import encode_event
-from veilleur.dev.errors import CannotStart
 from veilleur.domain.intake.envelope import read_envelope
+from veilleur.infra.cannot_start import CannotStart
 from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.strict_json import strict_loads
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.ports import choose_ports
 from veilleur.dev.state import hold_state, load_secrets, settle_ports, write_private
+from veilleur.infra.cannot_start import CannotStart
 
 
 def mode_of(path: Path) -> int:

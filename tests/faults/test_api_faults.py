@@ -44,3 +44,4 @@ async def test_a_rolling_restart_under_load_gives_up_on_no_item(scene):
 
     stock = await scene.survive("4 rolling SIGTERM of API and worker", restart)
     assert not stock.all("cases", reason="screening_failed")
+    assert await scene.count("items", "attempts > 1") == 0, "a batch was cut off"

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,10 +13,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.faults.support.installation import family_of, on_linux, run_installation
+from tests.faults.support.installation import Installation, family_of, on_linux, run_installation
 from tests.faults.support.scene import FULL, SEED, few_or_many, open_scene
 from veilleur.infra.db.migrate import LOCK_TIMEOUT_MS, retry_on_locks
 
+MEGABYTE = "SELECT pg_logical_emit_message(false, 'ballast', repeat('x', 1000000))"
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 pytestmark = pytest.mark.chaos
@@ -23,6 +25,11 @@ pytestmark = pytest.mark.chaos
 SESSIONS = """
 SELECT pid FROM pg_stat_activity WHERE usename IN ('veilleur_app', 'veilleur_worker') AND pid <> pg_backend_pid()
 """
+
+
+needs_a_disk = pytest.mark.skipif(
+    not (FULL and on_linux and os.geteuid() == 0), reason="`make chaos` runs it where it can: Linux, as root"
+)
 
 
 async def test_an_immediate_restart_of_postgresql_loses_no_promise(scene):
@@ -138,29 +145,66 @@ async def test_whoever_is_chosen_to_break_a_deadlock_tries_again(scene):
             while (found := await rival.fetchval(DEADLOCKS) - before) < wanted and time.monotonic() < until:
                 with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
                     await _lock_crosswise(rival, scene)
+        assert found, "nobody had to give way"
         return found
 
     await scene.survive("27 deadlocks with somebody who locks crosswise", quarrel, rate=20)
 
 
-@pytest.mark.skipif(not FULL, reason="a disk of its own is for `make chaos`")
-@pytest.mark.skipif(not (on_linux and os.geteuid() == 0), reason="not here: a small disk needs Linux and root")
+@needs_a_disk
 async def test_a_full_disk_refuses_and_heals(receiver, record_property):
     with run_installation(disk="180m") as small:
         async with open_scene(small, receiver, lambda row: record_property("fault", row), seed=7 + SEED) as scene:
             ballast = small.state / "ballast"
 
             async def fill() -> int:
-                free = os.statvfs(small.state)
-                with ballast.open("wb") as file:
-                    for _ in range(free.f_bavail * free.f_frsize // 65_536 - 8):
-                        file.write(bytes(65_536))
+                _fill(ballast, left=8)
                 await _until_refused(scene)
                 await asyncio.sleep(2)
                 ballast.unlink()
                 return 1
 
             await scene.survive("23 disk full", fill)
+
+
+@needs_a_disk
+async def test_a_full_disk_of_the_log_ends_postgresql_until_there_is_space(receiver, record_property):
+    """It panics, and what starts it again finds no place for the end of its recovery: nothing runs but refusals."""
+    with run_installation(log_disk="160m") as small:
+        async with open_scene(small, receiver, lambda row: record_property("fault", row), seed=8 + SEED) as scene:
+            ballast = small.state / "wal" / "ballast"
+
+            async def fill() -> int:
+                await _use_up_log(small, ballast)
+                await _until_refused(scene)
+                await asyncio.sleep(5)
+                with pytest.raises((OSError, asyncpg.PostgresError)):
+                    await small.fetch("SELECT 1")
+                ballast.unlink()
+                return 1
+
+            await scene.survive("24 WAL disk full", fill)
+
+
+async def _use_up_log(small: Installation, ballast: Path) -> None:
+    """Each crash may give a little back, until the server itself, not only one of its processes, comes to an end."""
+    server, until = small.pid("postgres"), time.monotonic() + 60
+    while small.pid("postgres") == server:
+        assert time.monotonic() < until, "the log always found a place"
+        _fill(ballast, left=0)
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            async with small.connect() as connection:
+                while True:
+                    await connection.execute(MEGABYTE)
+        await asyncio.sleep(0.1)
+
+
+def _fill(ballast: Path, *, left: int) -> None:
+    """Fill the disk that the file is on, but for so many pieces of 64 KiB."""
+    free = os.statvfs(ballast.parent)
+    with ballast.open("ab") as file:
+        for _ in range(free.f_bavail * free.f_frsize // 65_536 - left):
+            file.write(bytes(65_536))
 
 
 async def _lock_crosswise(rival: asyncpg.Connection, scene) -> None:

@@ -108,6 +108,12 @@ def test_all_mistakes_come_at_once_each_with_its_pointer():
     ]
 
 
+def test_a_body_that_is_missing_is_told_so_and_not_as_a_nameless_field():
+    [error] = invalid_from_pydantic([{"type": "missing", "loc": ("body",), "msg": "", "input": None}], drop=1).errors
+    assert (error.pointer, str(error.detail)) == ("", "there is no body")
+    assert "application/json" in str(error.hint)
+
+
 def test_leading_steps_are_dropped_and_a_prefix_put_in_front():
     with pytest.raises(ValidationError) as caught:
         Word.model_validate({"kind": "word"})

@@ -1,6 +1,7 @@
 """A migrated database of these tests' own, to be broken, and the settings of an API on it."""
 
 import os
+import subprocess
 from dataclasses import dataclass
 
 import asyncpg
@@ -11,6 +12,7 @@ from tests.support.world import MASTER_KEY, OPERATOR_KEY
 from veilleur.dev.administration import run_statements
 from veilleur.dev.roles import create_database, database_url, role_url
 from veilleur.infra.settings import Settings
+from veilleur.operations.backup import find_program
 from veilleur.operations.examine import examine
 from veilleur.operations.finding import Level
 
@@ -62,3 +64,25 @@ def patient(worker_id):
     run_statements(database_url(admin_url, name), [f"INSERT INTO worker_heartbeats {beat}"])
     yield Patient(name, settings)
     run_statements(admin_url, [drop])
+
+
+@pytest.fixture
+def restored(worker_id):
+    """The name of an empty database, to restore into."""
+    admin_url, name = os.environ["VEILLEUR_TEST_DATABASE_URL"], f"veilleur_restored_{worker_id}"
+    drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+    run_statements(admin_url, [drop])
+    create_database(admin_url, name)
+    yield name
+    run_statements(admin_url, [drop])
+
+
+def backup_url(database):
+    return role_url(os.environ["VEILLEUR_TEST_DATABASE_URL"], "veilleur_backup", PASSWORD, database)
+
+
+def restore(file, database):
+    """As the runbook says."""
+    into = database_url(os.environ["VEILLEUR_TEST_DATABASE_URL"], database)
+    command = [find_program("pg_restore"), "--exit-on-error", "--single-transaction", f"--dbname={into}", str(file)]
+    subprocess.run(command, check=True, capture_output=True)

@@ -2,44 +2,21 @@
 
 import os
 import stat
-import subprocess
 from datetime import timedelta
 
 import pytest
 
 from tests.conftest import PASSWORD
+from tests.operations.conftest import backup_url, restore
 from tests.support.desk import ASK_RULES, open_desk
 from tests.support.people import Agency, Caller, Client
 from tests.support.world import open_world
-from veilleur.dev.administration import run_statements
-from veilleur.dev.roles import create_database, database_url, role_url
+from veilleur.dev.roles import role_url
 from veilleur.kernel.clock import now
-from veilleur.operations.backup import BackupError, drop_old, find_newest, find_program, list_backups, make_backup
+from veilleur.operations.backup import BackupError, drop_old, find_newest, list_backups, make_backup
 from veilleur_worker.drains import Drains
 
 TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1"
-
-
-@pytest.fixture
-def restored(worker_id):
-    """The name of an empty database, to restore into."""
-    admin_url, name = os.environ["VEILLEUR_TEST_DATABASE_URL"], f"veilleur_restored_{worker_id}"
-    drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
-    run_statements(admin_url, [drop])
-    create_database(admin_url, name)
-    yield name
-    run_statements(admin_url, [drop])
-
-
-def backup_url(database):
-    return role_url(os.environ["VEILLEUR_TEST_DATABASE_URL"], "veilleur_backup", PASSWORD, database)
-
-
-def restore(file, database):
-    """As the runbook says."""
-    into = database_url(os.environ["VEILLEUR_TEST_DATABASE_URL"], database)
-    command = [find_program("pg_restore"), "--exit-on-error", "--single-transaction", f"--dbname={into}", str(file)]
-    subprocess.run(command, check=True, capture_output=True)
 
 
 async def count_rows(world):

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -136,3 +137,13 @@ async def find_period(world: World, shown: str) -> BillingPeriod:
     (row,) = await world.fetch("SELECT agency_id FROM billing_periods WHERE id = $1", parse_id("prd", shown))
     async with world.parts.database.transaction(Scope(row["agency_id"])) as session:
         return await session.get_one(BillingPeriod, (row["agency_id"], parse_id("prd", shown)))
+
+
+async def tamper(world: World, command: str, *values: object) -> None:
+    """As only a superuser can, who silences the triggers."""
+    connection = await asyncpg.connect(world.admin_url)
+    try:
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute(command, *values)
+    finally:
+        await connection.close()

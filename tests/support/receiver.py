@@ -16,6 +16,7 @@ from tests.support.people import Json
 class Call:
     headers: dict[str, str]
     raw: bytes
+    path: str = "/hook"
 
     @property
     def body(self) -> Json:
@@ -58,7 +59,8 @@ class Receiver:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-            self.calls.append(Call(headers, await reader.readexactly(int(headers["content-length"]))))
+            raw = await reader.readexactly(int(headers["content-length"]))
+            self.calls.append(Call(headers, raw, head[0].split(" ")[1]))
             if self.silent:
                 await reader.read()
             else:

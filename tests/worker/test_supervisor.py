@@ -17,6 +17,7 @@ from veilleur.dev.ports import choose_ports
 from veilleur_worker import drains as module
 from veilleur_worker.drains import Drains
 from veilleur_worker.schedule import sweep_forever
+from veilleur_worker.screening import drain_screening
 
 READY_S = 15
 
@@ -121,7 +122,7 @@ async def test_one_agencys_backlog_holds_up_no_other(world, monkeypatch):
     async def drain(parts, agency_id):
         if agency_id == busy.agency_id:
             await gate.wait()
-        await module.drain_screening(parts, agency_id)
+        await drain_screening(parts, agency_id)
 
     monkeypatch.setattr(module, "DRAINS", {**module.DRAINS, "screening": drain})
     await busy.client.accept()

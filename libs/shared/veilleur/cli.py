@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 
+from veilleur.infra.cannot_start import CannotStart
+
 Command = Callable[[list[str]], int]
 
 
@@ -17,8 +19,12 @@ def main() -> None:
     if name not in commands:
         sys.stderr.write(f"usage: veilleur {{{','.join(sorted(commands))}}} …\n")
         sys.exit(0 if name in ("-h", "--help") else 2)
-    run = _load(commands[name])
-    sys.exit(run(sys.argv[2:]))
+    try:
+        status = _load(commands[name])(sys.argv[2:])
+    except CannotStart as error:
+        sys.stderr.write(f"{error}\n")
+        status = 1
+    sys.exit(status)
 
 
 def _load(entry: EntryPoint) -> Command:

@@ -89,11 +89,16 @@ def _callback(event_type: str, summary: str, data: dict[str, Any]) -> dict[str, 
         },
     }
     headers = [
-        {"name": name, "in": "header", "required": True, "schema": _TEXT, "description": description}
-        for name, description in (
-            ("webhook-id", "the same at every attempt: keep it to know a repetition"),
-            ("webhook-timestamp", "seconds since 1970 of this attempt"),
-            ("webhook-signature", "`v1,` and base64 of HMAC-SHA256 over `{id}.{timestamp}.{body}`, one a live secret"),
+        {"name": name, "in": "header", "required": required, "schema": _TEXT, "description": description}
+        for name, required, description in (
+            ("webhook-id", True, "the same at every attempt: keep it to know a repetition"),
+            ("webhook-timestamp", True, "seconds since 1970 of this attempt"),
+            (
+                "webhook-signature",
+                True,
+                "`v1,` and base64 of HMAC-SHA256 over `{id}.{timestamp}.{body}`, one a live secret",
+            ),
+            ("traceparent", False, "W3C Trace Context: where this goes on with the trace that the item was sent in"),
         )
     ]
     return {

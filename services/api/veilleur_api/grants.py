@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import Request
-from sqlalchemy import text
 from starlette.responses import Response
 
 from veilleur.domain.tenancy.connect_provider import link_identity
@@ -19,7 +18,7 @@ from veilleur.domain.tenancy.log_in import (
     refresh_session,
     use_login_code,
 )
-from veilleur.infra.db.session import NOBODY, Scope
+from veilleur.infra.db.session import Scope
 from veilleur.infra.security.api_keys import hash_secret
 from veilleur.kernel.errors import Conflict, Unauthenticated
 from veilleur.kernel.ids import parse_id
@@ -81,7 +80,7 @@ async def grant_client(request: Request, parts: Parts, form: Form) -> Granted:
 
 async def grant_by_code(_request: Request, parts: Parts, form: Form) -> Granted:
     """A login code opens a session; with an `identity_token` of a provider it also links that identity."""
-    found = await _find(parts, "find_login_code", form.get("code", ""))
+    found = await find_login_code(parts, form.get("code", ""))
     if found is None:
         raise _invalid_code()
     linked = None
@@ -110,7 +109,7 @@ async def grant_by_code(_request: Request, parts: Parts, form: Form) -> Granted:
 
 async def grant_again(_request: Request, parts: Parts, form: Form) -> Granted:
     """A refresh token is traded for the next one; one that was used before ends its session."""
-    found = await _find(parts, "find_refresh_token", form.get("refresh_token", ""))
+    found = await find_refresh_token(parts, form.get("refresh_token", ""))
     logged_in = None
     if found is not None:
         async with parts.database.transaction(Scope(found.agency_id)) as session:
@@ -129,18 +128,12 @@ GRANTS: Mapping[str, Callable[[Request, Parts, Form], Awaitable[Granted]]] = {
 
 async def find_refresh_token(parts: Parts, secret: str) -> Any:
     """Agency, id and session of a refresh token, whatever its state; None for no such token."""
-    return await _find(parts, "find_refresh_token", secret)
+    return await parts.lookups.find_secret("find_refresh_token", secret)
 
 
 async def find_login_code(parts: Parts, secret: str) -> Any:
     """Agency, id and member of a code that still works; None for no such code."""
-    return await _find(parts, "find_login_code", secret)
-
-
-async def _find(parts: Parts, look_up: str, secret: str) -> Any:
-    async with parts.database.transaction(NOBODY) as session:
-        found = await session.execute(text(f"SELECT * FROM {look_up}(:wanted)"), {"wanted": hash_secret(secret)})
-        return found.one_or_none()
+    return await parts.lookups.find_secret("find_login_code", secret)
 
 
 def _invalid_code() -> OAuthError:

@@ -22,7 +22,7 @@ async def get_readiness(parts: PartsOf, request: Request) -> Response:
     """`ready`, `degraded` (`200`: everything is accepted and kept, something is late) or `unready` (`503`: send nothing
     here), with every reason.
     """
-    readiness = await look(parts)
+    readiness = await parts.looks.run(lambda: look(parts))
     language = choose_language(request.headers.get("accept-language"))
     body = {
         "status": readiness.status,

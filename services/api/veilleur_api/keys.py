@@ -14,7 +14,7 @@ from sqlalchemy import select
 from veilleur.domain.tenancy.models import IssuerKey
 from veilleur.domain.tenancy.rotate_signing_key import AT_ONCE, Rotation, rotate_signing_key
 from veilleur.infra.db.session import NOBODY, Database
-from veilleur.infra.settings import Settings
+from veilleur.infra.settings import Settings, read_settings
 from veilleur.kernel.clock import to_rfc3339
 from veilleur_api.parts import build_parts
 
@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
 
 
 async def _run(what: str, rotation: Rotation) -> None:
-    parts = build_parts(Settings())
+    parts = build_parts(read_settings(Settings))
     try:
         if what == "rotate":
             async with parts.database.transaction(NOBODY) as session:

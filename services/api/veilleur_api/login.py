@@ -197,12 +197,13 @@ def _read_endpoint(parts: Parts, metadata: dict[str, Any], name: str) -> str:
     """An address of the metadata that may be called, or sent to a browser."""
     url = metadata.get(name)
     try:
-        check_callback_url(url if isinstance(url, str) else "", parts.egress, f"/{name}")
+        shown = url if isinstance(url, str) and url.isascii() else ""
+        check_callback_url(shown, parts.egress, f"/{name}")
     except Problem:
         raise Unavailable(
             msg("The identity provider's metadata name no usable {endpoint}", endpoint=name), retry_after=60
         ) from None
-    return str(url)
+    return shown
 
 
 def _callback(parts: Parts, provider: FoundProvider) -> str:

@@ -4,6 +4,7 @@ Told to stop, it first says that it is no longer ready and serves on for `stop_a
 load sends nothing more; then it takes no connection, finishes what is in flight, and closes. A second signal hurries.
 """
 
+import argparse
 import asyncio
 import gc
 import signal
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 from uvicorn.loops.auto import auto_loop_factory
 
 from veilleur.infra.db.start import prepare_database
-from veilleur.infra.settings import Settings
+from veilleur.infra.settings import Settings, read_settings
 from veilleur.infra.telemetry import set_up_logs
 from veilleur_api.app import create_admin_app, create_app
 from veilleur_api.parts import Parts, build_parts
@@ -29,8 +30,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(_arguments: list[str]) -> int:
-    settings = Settings()
+def run(arguments: list[str]) -> int:
+    argparse.ArgumentParser(prog="veilleur api", description=__doc__).parse_args(arguments)
+    settings = read_settings(Settings)
     set_up_logs(settings.log_format)
     with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:  # uvloop where there is one
         runner.run(_serve(settings))

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import httpx
 from opentelemetry.trace import TracerProvider
@@ -18,6 +19,7 @@ from veilleur.infra.security.jwks import KeyShelf
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
 from veilleur.infra.shared_purses import SharedPurses
+from veilleur.infra.single_flight import SingleFlight
 from veilleur.infra.tracing import build_tracers
 from veilleur_api.ingest.group_commit import GroupCommit
 from veilleur_api.ingest.holdback import Holdback
@@ -26,6 +28,10 @@ from veilleur_api.ingest.turnstile import IntakeGate
 from veilleur_api.ingest.unstored import UnstoredLog
 from veilleur_api.measure import Measurer
 from veilleur_api.vouching import Identities
+from veilleur_api.waits import Waits
+
+if TYPE_CHECKING:
+    from veilleur_api.readiness import Readiness
 
 CALL_TIMEOUT_S = 10.0
 
@@ -53,6 +59,11 @@ class Parts:
     holdback: Holdback
     tracers: TracerProvider
     measurer: Measurer = field(default_factory=Measurer)
+    waits: Waits = field(default_factory=Waits)
+    trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Rule sets tried out at once, with no connection in hand: the desk must not wait for them."""
+    looks: SingleFlight["Readiness"] = field(default_factory=SingleFlight)
+    """Anybody may ask whether the process is ready: however many ask, it looks once at a time."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is to end: it is no longer ready, and still serves."""
 

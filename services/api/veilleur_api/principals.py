@@ -6,8 +6,8 @@ from uuid import UUID
 
 from fastapi import Request
 
+from veilleur.domain.oversight.break_glass import Look, note_look
 from veilleur.domain.tenancy.bearer import read_token
-from veilleur.domain.tenancy.break_glass import Look, note_look
 from veilleur.domain.tenancy.issuer import TokenClaims
 from veilleur.infra.db.session import Scope
 from veilleur.infra.security.api_keys import hash_api_key, is_api_key

@@ -104,7 +104,9 @@ async def answer_records(
     columns = [name for name in RECORD_COLUMNS if name not in hidden]
     answer = answer_csv(columns, shown) if form == "csv" else _answer_events(shown)
     if found.next:
-        answer.headers["link"] = f'<{request.url.include_query_params(after=found.next)}>; rel="next"'
+        # Relative to the request (RFC 8288, 3.1): what a caller wrote into `Host` is nobody's address.
+        again = request.url.include_query_params(after=found.next)
+        answer.headers["link"] = f'<{again.path}?{again.query}>; rel="next"'
     return answer
 
 

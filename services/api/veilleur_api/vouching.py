@@ -12,6 +12,7 @@ from veilleur.domain.tenancy.bearer import (
     read_token,
 )
 from veilleur.domain.tenancy.lookup import FoundProvider, Lookups
+from veilleur.infra.outbound.egress import LONGEST_URL
 from veilleur.infra.security.jwks import KeyShelf
 from veilleur.kernel.clock import now
 from veilleur.kernel.errors import Forbidden, Unauthenticated, Unavailable
@@ -41,11 +42,7 @@ class Identities:
         which is meant. Raises `Unauthenticated`; `Forbidden` for somebody nobody has linked to a member.
         """
         unverified = read_token(token)
-        trusting = [
-            one
-            for one in await self._lookups.find_providers(str(unverified.claims.get("iss")))
-            if agency_id in (None, one.agency_id)
-        ]
+        trusting = [one for one in await self._find_trusting(unverified) if agency_id in (None, one.agency_id)]
         known = []
         verified = False
         for provider in trusting:
@@ -70,7 +67,7 @@ class Identities:
     async def read_foreign(self, token: str, agency_id: UUID) -> tuple[FoundProvider, Subject]:
         """Whom a token speaks for in this agency, linked or not."""
         unverified = read_token(token)
-        for provider in await self._lookups.find_providers(str(unverified.claims.get("iss"))):
+        for provider in await self._find_trusting(unverified):
             if provider.agency_id == agency_id:
                 subject = await self._try_access(token, unverified, provider)
                 if subject is not None:
@@ -82,6 +79,11 @@ class Identities:
         unverified = read_token(token)
         await self._check(token, unverified, provider)
         return unverified, judge_identity(unverified, provider.terms, provider.login_client_id or "", now())
+
+    async def _find_trusting(self, unverified: Unverified) -> tuple[FoundProvider, ...]:
+        """Who trusts the issuer that a token names; one too long to be an address is not even looked for."""
+        issuer = str(unverified.claims.get("iss"))
+        return await self._lookups.find_providers(issuer) if len(issuer) <= LONGEST_URL else ()
 
     async def _try_access(self, token: str, unverified: Unverified, provider: FoundProvider) -> Subject | None:
         """Agencies differ in audience and algorithms: what one refuses another may accept."""

@@ -1,5 +1,9 @@
-"""`veilleur worker`."""
+"""`veilleur worker`: screens, sweeps, calls back and whatever else is left to do, until it is told to stop.
 
+It then finishes what it has begun. Any number of them may run.
+"""
+
+import argparse
 import asyncio
 import gc
 
@@ -7,14 +11,15 @@ from prometheus_client import start_http_server
 
 from veilleur.infra.db.start import prepare_database
 from veilleur.infra.figures import WORKER, join
-from veilleur.infra.settings import Settings
+from veilleur.infra.settings import Settings, read_settings
 from veilleur.infra.telemetry import set_up_logs
 from veilleur_worker.parts import build_parts
 from veilleur_worker.screening import screen_at_start
 
 
-def run(_arguments: list[str]) -> int:
-    settings = Settings()
+def run(arguments: list[str]) -> int:
+    argparse.ArgumentParser(prog="veilleur worker", description=__doc__).parse_args(arguments)
+    settings = read_settings(Settings)
     set_up_logs(settings.log_format)
     asyncio.run(_run(settings))
     return 0

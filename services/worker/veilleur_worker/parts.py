@@ -13,11 +13,13 @@ from veilleur.infra.counters import Counters
 from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import ArqBell
 from veilleur.infra.heartbeat import Pulse
+from veilleur.infra.journal import Journal
 from veilleur.infra.outbound.egress import EgressPolicy
 from veilleur.infra.outbound.http import build_client
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.settings import Settings
 from veilleur.infra.tracing import build_tracers
+from veilleur.infra.watermark import Witness
 
 SEND_TIMEOUT_S = 10.0
 SCREEN_TURNS = 4
@@ -37,6 +39,8 @@ class Parts:
     counters: Counters
     shelf: Shelf
     tracer: Tracer
+    witness: Witness
+    journal: Journal
     pulse: Pulse = field(default_factory=Pulse)
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SCREEN_TURNS))
     """Who is to screen a batch waits in line: agencies take turns, however much one of them has waiting."""
@@ -46,6 +50,7 @@ class Parts:
     async def close(self) -> None:
         await self.bell.close()
         await self.counters.close()
+        await self.witness.close()
         await self.http.aclose()
         await self.database.close()
 
@@ -65,4 +70,6 @@ def build_parts(settings: Settings) -> Parts:
         counters=Counters(settings.redis_url.get_secret_value()),
         shelf=Shelf(),
         tracer=build_tracers(settings.otlp_url, "veilleur-worker").get_tracer("veilleur"),
+        witness=Witness(settings.redis_url.get_secret_value(), settings.journal_dir),
+        journal=Journal(settings.journal_dir),
     )

@@ -6,6 +6,7 @@ import structlog
 
 from veilleur.infra.db.session import NOBODY
 from veilleur.infra.figures import SWEEPS, SWEPT_AT
+from veilleur.infra.watermark import Mark, is_lost, load_mark
 from veilleur.infra.worklist import forget_work, list_due_work
 from veilleur_worker.drains import Drains
 from veilleur_worker.parts import Parts
@@ -25,15 +26,37 @@ async def sweep_forever(parts: Parts, drains: Drains) -> None:
 
 async def sweep(parts: Parts, drains: Drains) -> None:
     """Look at every agency that may have work, then forget the hints whose grace is over."""
+    await _look_back(parts)
     async with parts.database.transaction(NOBODY) as session:
         due = await list_due_work(session)
-        await parts.pulse.beat(session)
+        mark = await parts.pulse.beat(session)
     SWEPT_AT.set_to_current_time()
+    telling = asyncio.create_task(_tell(parts, mark)) if mark is not None else None
     empty = await asyncio.gather(*(drains.run(kind, agency_id) for kind, agency_id, _ in due))
+    if telling is not None:
+        await telling
     async with parts.database.transaction(NOBODY) as session:
         for (kind, agency_id, looked_at), is_empty in zip(due, empty, strict=True):
             if is_empty:
                 await forget_work(session, agency_id, kind, looked_at)
+
+
+async def _look_back(parts: Parts) -> None:
+    """Before the first beat: had this database come further before it was restored?"""
+    if parts.pulse.has_looked_back:
+        return
+    async with parts.database.transaction(NOBODY) as session:
+        mark = await load_mark(session)
+    parts.pulse.witnessed = None if mark is None else await parts.witness.ask(mark.name)
+    if mark is not None and parts.pulse.witnessed is not None and is_lost(mark.reached_at, parts.pulse.witnessed):
+        _log.error("database_restored", lost_from=str(mark.reached_at), lost_until=str(parts.pulse.witnessed))
+    parts.pulse.has_looked_back = True
+
+
+async def _tell(parts: Parts, mark: Mark) -> None:
+    """What is committed, and no less than what was known."""
+    parts.pulse.witnessed = mark.reached_at
+    await parts.witness.tell(mark)
 
 
 async def _sweep_safely(parts: Parts, drains: Drains) -> None:

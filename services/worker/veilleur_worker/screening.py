@@ -7,11 +7,13 @@ import asyncio
 from uuid import UUID
 
 import structlog
+from opentelemetry.trace import Span, SpanKind
 
-from veilleur.domain.screening.screen import forgive_attempts, mark_attempts, screen_marked
+from veilleur.domain.screening.screen import forgive_attempts, list_traceparents, mark_attempts, screen_marked
 from veilleur.infra import figures
 from veilleur.infra.db.faults import is_foreign
 from veilleur.infra.db.session import NOBODY, Scope
+from veilleur.infra.tracing import link_traces, open_span
 from veilleur.infra.worklist import list_due_work
 from veilleur_worker.counting import count_batch
 from veilleur_worker.parts import SCREEN_TURNS, Parts
@@ -98,15 +100,33 @@ async def _mark(parts: Parts, agency_id: UUID, *, fresh: bool, limit: int) -> li
 
 async def _screen(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:
     try:
-        counts = await count_batch(parts, agency_id, marked)
-        async with parts.database.transaction(Scope(agency_id)) as session:
-            waited = await screen_marked(session, agency_id, marked, parts.rule_sets, counts)
+        with open_span(parts.tracer, "screen items", SpanKind.CONSUMER) as span:
+            await _link_batch(parts, agency_id, marked, span)
+            counts = await count_batch(parts, agency_id, marked)
+            async with parts.database.transaction(Scope(agency_id)) as session:
+                waited = await screen_marked(session, agency_id, marked, parts.rule_sets, counts)
         for seconds in waited:
             figures.DECISION_LAG.observe(seconds)
     except Exception as error:  # noqa: BLE001 - counted already; they come back one by one
         _log.warning("screening_failed", agency_id=str(agency_id), items=len(marked), exc_info=error)
         if is_foreign(error):
             await _forgive(parts, agency_id, marked)
+
+
+async def _link_batch(parts: Parts, agency_id: UUID, marked: list[UUID], span: Span) -> None:
+    """As OpenTelemetry's conventions for messaging have it: one span a batch, linked with what brought its items."""
+    if not span.is_recording():
+        return
+    async with parts.database.transaction(Scope(agency_id)) as session:
+        traceparents = await list_traceparents(session, agency_id, marked)
+    for link in link_traces(traceparents):
+        span.add_link(link.context)
+    span.set_attributes({
+        "messaging.operation.type": "process",
+        "messaging.operation.name": "screen",
+        "messaging.destination.name": "items",
+        "messaging.batch.message_count": len(marked),
+    })  # fmt: skip
 
 
 async def _forgive(parts: Parts, agency_id: UUID, marked: list[UUID]) -> None:

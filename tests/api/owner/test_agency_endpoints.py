@@ -1,15 +1,13 @@
 """The agency's own endpoints: what they hear of, in which shape, and that no client ever sees them."""
 
-import asyncio
-import email
 from datetime import timedelta
-from email import policy
 
 import pytest
-from pydantic import SecretStr
 
 from tests.api.refusals import read_pointers
+from tests.domain.custody.canary import find_canary
 from tests.support.desk import open_desk
+from tests.support.post import open_post
 from tests.support.receiver import open_receiver
 from veilleur.domain.alarms.record import Trouble, raise_alarm
 from veilleur.kernel.ids import read_id
@@ -83,6 +81,27 @@ async def test_an_alarm_is_told_to_a_chat_once_in_its_language(world, receiver):
     assert "silent_s: 7200" in call.body["text"]
 
 
+async def test_a_chats_address_is_sealed_and_one_from_before_still_works(world, receiver):
+    desk = await open_desk(world)
+    shown = await add(desk, "slack", f"{receiver.url}/T0/B0/secret")
+    host = f"http://127.0.0.1:{receiver.port}/…"
+    [listed] = (await desk.agency.owner.call("GET", "/owner/v1/endpoints"))["data"]
+    assert shown["url"] == listed["url"] == host
+    assert await find_canary(world, "B0/secret") == {}
+    [row] = await desk.fetch("SELECT url, sealed_url FROM endpoints WHERE agency_id = $1")
+    assert (row["url"], row["sealed_url"] is not None) == (host, True)
+    path = f"/owner/v1/endpoints/{shown['id']}/ping"
+    await desk.agency.owner.call("POST", path, status=202)
+    await deliver(desk)
+    old = f"UPDATE endpoints SET sealed_url = NULL, url = '{receiver.url}/old' WHERE agency_id = $1"
+    await desk.fetch(old)
+    [listed] = (await desk.agency.owner.call("GET", "/owner/v1/endpoints"))["data"]
+    assert listed["url"] == host
+    await desk.agency.owner.call("POST", path, status=202)
+    await deliver(desk)
+    assert [call.path for call in receiver.calls] == ["/hook/T0/B0/secret", "/hook/old"]
+
+
 async def test_a_ping_goes_to_one_endpoint_and_a_retired_one_gets_none(world, receiver):
     desk = await open_desk(world)
     other = await add(desk, "standard", "http://127.0.0.1:9/x")
@@ -130,31 +149,9 @@ async def test_another_shape_gets_422_and_says_what_is_allowed(world, body, poin
     assert read_pointers(answer, 422, "invalid") == pointers
 
 
-class Post:
-    """A mail server that takes what it is told to."""
-
-    def __init__(self) -> None:
-        self.verdict, self.mails = b"250 taken", []
-
-    async def serve(self, reader, writer):
-        writer.write(b"220 here\r\n")
-        while line := await reader.readline():
-            if line.upper().startswith(b"DATA"):
-                writer.write(b"354 go on\r\n")
-                self.mails.append((await reader.readuntil(b"\r\n.\r\n"))[:-3])
-                writer.write(self.verdict + b"\r\n")
-            else:
-                writer.write(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 fine\r\n")
-        writer.close()
-
-
 @pytest.fixture
 async def post(world, monkeypatch):
-    post = Post()
-    async with await asyncio.start_server(post.serve, "127.0.0.1", 0) as server:
-        url = SecretStr(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        for settings in (world.parts.settings, world.worker.settings):
-            monkeypatch.setattr(settings, "smtp_url", url)
+    async with open_post(world, monkeypatch) as post:
         yield post
 
 
@@ -168,7 +165,7 @@ async def test_a_mail_says_what_happened_and_is_tried_again_unless_refused_for_g
         shown = (await desk.agency.owner.call("GET", "/owner/v1/deliveries"))["data"]
         [row] = [one for one in shown if one["id"] == ping["delivery_id"]]
         assert (row["state"], row["last_status"]) == (state, int(verdict[:3]))
-    mail = email.message_from_bytes(post.mails[0], policy=policy.default)
+    mail = post.read(0)
     assert mail["To"] == "team@agency.example"
     assert mail["Subject"] == "Ceci est un essai : le point d'appel fonctionne"
     assert mail["Message-ID"].startswith("<evt_")

@@ -56,6 +56,15 @@ async def test_a_month_end_drafts_what_it_can_says_what_it_can_not_and_numbers_w
     assert (again[good.id]["state"], again[nameless.id]["invoice"]) == ("finalised", results[nameless.id]["invoice"])
 
 
+async def test_without_a_seller_a_month_end_says_how_to_mend_it_and_leaves_nothing_behind(world):
+    agency = await world.operator.found_agency()
+    await set_up_sold(world, agency)
+    answer = await agency.owner.ask("POST", "/owner/v1/billing-runs", {"period": "2026-10"})
+    assert (answer.status_code, slug(answer)) == (409, "no-billing-profile")
+    assert "PUT /owner/v1/billing-profile" in answer.json()["detail"]
+    assert (await agency.owner.call("GET", "/owner/v1/billing-runs"))["data"] == []
+
+
 async def test_a_month_end_checks_einvoices_before_the_first_number(world, agency):
     good = await set_up_sold(world, agency)
     await set_up_seller(agency, e_invoice="factur-x")

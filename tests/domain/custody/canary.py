@@ -1,4 +1,6 @@
-"""Looking for a string in every column of every table that could hold it."""
+"""Looking through every table: for a string in every column that could hold it, and for rows of an agency."""
+
+from uuid import UUID
 
 from tests.support.world import World
 
@@ -22,3 +24,17 @@ async def find_canary(world: World, canary: str) -> dict[str, int]:
     ]  # fmt: skip
     found = await world.fetch(" UNION ALL ".join(parts), canary)
     return {row["place"]: row["rows"] for row in found if row["rows"]}
+
+
+async def count_rows(world: World, agency_id: UUID) -> dict[str, int]:
+    """`{table: rows}` of an agency, but for what outlives it on purpose."""
+    tables = await world.fetch(
+        "SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'agency_id'"
+        " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname NOT IN ('work_hints', 'departures')"
+    )
+    assert len(tables) > 50
+    counts = [
+        f"SELECT '{one['name']}' AS name, count(*) AS rows FROM {one['name']} WHERE agency_id = $1" for one in tables
+    ]
+    found = await world.fetch(" UNION ALL ".join(counts), agency_id)
+    return {row["name"]: row["rows"] for row in found if row["rows"]}

@@ -29,7 +29,7 @@ async def let_time_pass(desk: Desk, **time: int) -> None:
 def test_what_is_left_out_has_its_default_and_all_mistakes_are_told_at_once():
     assert read_terms({"events": 14}) == {kind: term.default for kind, term in TERMS.items()} | {"events": 14}
     with pytest.raises(Invalid) as refused:
-        read_terms({"events": 6, "decision_texts": 4_000, "gossip": 1})
+        read_terms({"events": 0, "decision_texts": 4_000, "gossip": 1})
     assert {error.pointer for error in refused.value.errors} == {
         "/retention_days/events", "/retention_days/decision_texts", "/retention_days/gossip",
     }  # fmt: skip
@@ -104,9 +104,47 @@ async def test_each_client_has_its_own_terms(desk):
     await desk.receive(text="bad")
     await desk.receive(client=other, text="bad")
     await let_time_pass(desk, days=8)
-    for table in ("webhook_receipts", "events"):
-        rows = await desk.fetch(f"SELECT client_id FROM {table} WHERE agency_id = $1 AND client_id IS NOT NULL")
-        assert len({row["client_id"] for row in rows}) == 1, table
+    for kept in ("webhook_receipts WHERE true", "events WHERE body IS NOT NULL"):
+        rows = await desk.fetch(f"SELECT client_id FROM {kept} AND agency_id = $1 AND client_id IS NOT NULL")
+        assert len({row["client_id"] for row in rows}) == 1, kept
+
+
+async def test_how_long_events_are_kept_is_one_value_with_two_doors(desk):
+    """The client's document calls it `payload_days`."""
+    owner, path = desk.agency.owner, f"{desk.client.base}/data-policy"
+
+    async def read() -> tuple[int, int]:
+        policy, client = await owner.call("GET", path), await owner.call("GET", desk.client.base)
+        return policy["retention_days"]["events"], client["payload_days"]
+
+    assert await read() == (30, 30)
+    tags = [(await owner.ask("GET", one)).headers["etag"] for one in (path, desk.client.base)]
+    await owner.call("PATCH", desk.client.base, {"payload_days": 3}, 200)
+    assert await read() == (3, 3)
+    await put(desk, {"providers": [], "retention_days": {"events": 9, "receipts": 7}})
+    assert await read() == (9, 9)
+    for one, tag in zip((path, desk.client.base), tags, strict=True):
+        assert (await owner.ask("GET", one)).headers["etag"] != tag
+    stale = await owner.ask("PATCH", desk.client.base, {"payload_days": 4}, if_match=tags[1])
+    assert stale.status_code == 412
+    entries = (await owner.call("GET", "/owner/v1/audit?action=data_policy.changed"))["data"]
+    changes = [entry["details"]["retention_days"]["events"] for entry in entries]
+    assert sorted(changes, key=lambda one: one["to"]) == [{"from": 30, "to": 3}, {"from": 3, "to": 9}]
+    [row] = await desk.fetch("SELECT retention_days FROM data_policies WHERE agency_id = $1")
+    assert '"events"' not in row["retention_days"]
+
+
+async def test_events_that_are_past_keeping_say_nothing_and_their_deliveries_are_still_told(desk):
+    await desk.client.add_endpoint("http://127.0.0.1:9/hook")
+    await desk.receive(text="bad")
+    await put(desk, {"providers": [], "retention_days": {"events": 1}})
+    await let_time_pass(desk, days=2)
+    assert await desk.count("events", "client_id IS NOT NULL AND body IS NULL") == 0  # still owed
+    await desk.fetch("UPDATE deliveries SET state = 'dead', due_at = NULL WHERE agency_id = $1")
+    await let_time_pass(desk, days=3)
+    assert await desk.count("events", "client_id IS NOT NULL AND body IS NULL") == await desk.count("deliveries") == 1
+    await let_time_pass(desk, days=31)
+    assert await desk.count("events", "client_id IS NOT NULL") == await desk.count("deliveries") == 0
 
 
 async def test_what_was_said_with_a_decision_goes_after_its_own_term(desk):

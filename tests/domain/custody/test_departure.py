@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.domain.custody.canary import find_canary
+from tests.domain.custody.canary import count_rows, find_canary
 from tests.support.desk import ASK_RULES, Desk, open_desk, slug
 from tests.support.invoicing import issue, set_up_seller, set_up_sold
 from tests.support.people import Caller, Json, unique
@@ -18,16 +18,7 @@ async def desk(world):
 
 
 async def rows_of_agency(desk: Desk) -> dict[str, int]:
-    tables = await desk.world.fetch(
-        "SELECT c.relname AS name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'agency_id'"
-        " WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname NOT IN ('work_hints', 'departures')"
-    )
-    assert len(tables) > 50
-    counts = [
-        f"SELECT '{one['name']}' AS name, count(*) AS rows FROM {one['name']} WHERE agency_id = $1" for one in tables
-    ]
-    found = await desk.world.fetch(" UNION ALL ".join(counts), desk.agency_id)
-    return {row["name"]: row["rows"] for row in found if row["rows"]}
+    return await count_rows(desk.world, desk.agency_id)
 
 
 async def fill(desk: Desk, canary: str) -> None:

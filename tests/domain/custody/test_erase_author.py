@@ -1,6 +1,7 @@
 """Everything of one author goes, wherever it was written down; what a hold keeps stays, and is counted."""
 
 import asyncio
+from urllib.parse import quote
 
 import pytest
 from redis.asyncio import Redis
@@ -230,6 +231,35 @@ async def test_access_shows_everything_held_and_leaves_an_entry_that_names_nobod
     assert f"inside {canary}" not in str(seen)
     [entry, _] = (await desk.agency.owner.call("GET", "/owner/v1/audit?action=author.accessed"))["data"]
     assert canary not in str(entry)
+
+
+@pytest.mark.parametrize(
+    "author",
+    ["a/b", "/a//b/", "a%2Fb", "x/../y", ".", "..", "é ü/日本", " a b ", "a?b#c&d=e", "a;b,c:d@e+f", "'\"\\", "...a.b"],
+)
+async def test_an_author_is_found_and_erased_whatever_their_id_is_made_of(desk, author):
+    """In the path, percent-encoded, where what lies between leaves it alone; in the query always."""
+    await desk.client.accept(author={"external_id": author})
+    await desk.client.accept(author={"external_id": "a"})
+    await desk.world.drain()
+    encoded = quote(author, safe="")
+    paths = [f"/ingest/v1/authors?external_id={encoded}"]
+    paths += [] if author in (".", "..") else [f"/ingest/v1/authors/{encoded}"]
+    for path in paths:
+        seen = await desk.client.api.call("GET", path, status=200)
+        assert (seen["author"], seen["held"]["items"]) == (author, 1)
+    erasures = {(await desk.client.api.call("DELETE", path, status=202))["erasure_id"] for path in paths}
+    [erasure_id] = erasures
+    await work(desk)
+    assert (await receipt(desk, erasure_id))["erased"]["items"] == 1
+    assert await desk.count("items", "author_external_id IS NOT NULL") == 1
+
+
+@pytest.mark.parametrize("path", ["/ingest/v1/authors", "/ingest/v1/authors/", "/ingest/v1/authors?external_id="])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_nobody_is_no_author(desk, method, path):
+    answer = await desk.client.api.ask(method, path)
+    assert (answer.status_code, slug(answer)) == (422, "invalid")
 
 
 async def test_a_key_without_the_scope_may_neither_look_nor_erase(desk):

@@ -10,33 +10,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.domain.custody.canary import find_canary
+from tests.domain.custody.leaving import leave, look, work
 from tests.support.billing import sign
 from tests.support.desk import ASK_RULES, Desk, open_desk, slug
-from tests.support.people import Json, unique
+from tests.support.people import unique
 from veilleur.domain.custody import archive
 from veilleur.domain.custody.offboard import find_start
 from veilleur.kernel.ids import read_id
-from veilleur_worker.drains import Drains
 
 
 @pytest.fixture
 async def desk(world):
     return await open_desk(world, ASK_RULES)
-
-
-async def leave(desk: Desk, status: int = 202, **how) -> Json:
-    body = {"mode": "finish", "term_days": 30} | how
-    return await desk.agency.owner.call("POST", f"{desk.client.base}/offboard", body, status)
-
-
-async def look(desk: Desk, row: Json) -> Json:
-    return await desk.agency.owner.call("GET", f"{desk.client.base}/offboarding/{row['id']}", status=200)
-
-
-async def work(desk: Desk) -> None:
-    drains = Drains(desk.world.worker)
-    for kind in ("screening", "offboarding", "offboarding", "erasure", "offboarding"):
-        assert await drains.run(kind, desk.agency_id)
 
 
 def test_its_day_begins_at_midnight_of_its_own_zone_and_never_in_the_past():
@@ -63,6 +48,31 @@ async def test_from_its_day_on_nothing_comes_in_and_no_key_opens_anything(desk):
         ("POST", "/credentials", key),
     ):
         assert slug(await owner.ask(method, desk.client.base + path, body)) == "offboarding-open", path
+
+
+async def test_a_departure_in_the_past_or_without_time_for_the_archive_is_refused(desk):
+    """One slip of the hand would revoke every key, or erase a client whose archive nobody has."""
+    refused = await desk.agency.owner.ask(
+        "POST", f"{desk.client.base}/offboard", {"mode": "return", "on": "2020-01-01", "term_days": 0}
+    )
+    assert refused.status_code == 422
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/on", "/term_days"]
+    assert await desk.count("offboardings") == 0
+    await desk.client.accept()
+
+
+async def test_who_asks_again_is_told_which_departure_is_under_way_and_all_are_listed(desk):
+    path = f"{desk.client.base}/offboarding"
+    first = await leave(desk, on="2099-01-01")
+    refused = await desk.agency.owner.ask("POST", f"{desk.client.base}/offboard", {"mode": "finish"})
+    assert first["id"] in refused.json()["detail"]
+    await desk.agency.owner.call("POST", f"{path}/{first['id']}/cancel", status=200)
+    second = await leave(desk, on="2099-01-01")
+    listed = await desk.agency.owner.call("GET", path)
+    assert [(row["id"], row["state"]) for row in listed["data"]] == [
+        (first["id"], "cancelled"),
+        (second["id"], "scheduled"),
+    ]
 
 
 async def test_what_is_planned_for_later_changes_nothing_until_then(desk):
@@ -194,7 +204,7 @@ async def test_a_legal_hold_outlives_the_client(desk):
     path = f"/moderator/v1/assignments/{held['id']}/quarantine"
     await desk.moderator.caller.call("POST", path, {"fence": held["fence"], "class": "csam"}, 200)
     await desk.receive(text="bad")
-    row = await leave(desk, term_days=0)
+    row = await leave(desk, term_days=0, waive_archive=True)
     await work(desk)
     seen = await look(desk, row)
     assert seen["state"] == "erasing"

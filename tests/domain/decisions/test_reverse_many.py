@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.support.desk import ASK_RULES, open_desk, refused_decisions, slug
 from veilleur.domain.decisions.reverse_many import advance_reversal
 from veilleur.kernel.ids import read_id
-from veilleur_worker import drains
+from veilleur_worker import chores
 
 ALL_TIME = "from=2020-01-01&to=2040-01-01"
 NOTHING_SKIPPED = {"overruled_by_person": 0, "already_reversed": 0, "item_changed": 0, "erased": 0}
@@ -160,7 +160,7 @@ async def test_a_cancelled_job_stops_and_what_it_did_stays(world, monkeypatch):
     path = f"/owner/v1/reversals/{job}/cancel"
     told = [await desk.agency.owner.call("POST", path, status=200) for _ in range(2)]
     assert [(one["state"], one["done"]) for one in told] == [("cancelled", 1)] * 2
-    monkeypatch.setattr(drains, "REVERSAL_BATCH", 1)
+    monkeypatch.setattr(chores, "REVERSAL_BATCH", 1)
     await desk.world.drain()
     assert await desk.count("decisions", "cause = 'rule'") == 1
     actions = await desk.fetch("SELECT action FROM audit_entries WHERE agency_id = $1 AND action LIKE 'reversal.%'")

@@ -2,10 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import pytest
 
-from tests.support.billing import agency_of, count_on, sign, take_work_back
+from tests.support.billing import agency_of, count_on, sign, take_work_back, tamper
 from tests.support.desk import ASK_RULES, Moderator
 
 MUTANTS = {
@@ -98,16 +97,6 @@ async def test_a_sum_that_is_not_that_of_the_records_is_found(world):
     await world.fetch("UPDATE usage_sums SET quantity = 2 WHERE agency_id = $1", await agency_of(world, client))
     found = await reconcile(client, today().isoformat())
     assert [one["finding"] for one in found["findings"]] == ["kept sum differs"]
-
-
-async def tamper(world, command, record_id):
-    """As only a superuser can, who silences the triggers."""
-    connection = await asyncpg.connect(world.admin_url)
-    try:
-        await connection.execute("SET session_replication_role = replica")
-        await connection.execute(command, record_id)
-    finally:
-        await connection.close()
 
 
 async def test_dimensions_are_frozen_with_the_fact(world):

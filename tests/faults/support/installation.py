@@ -21,11 +21,12 @@ from redis.asyncio import Redis
 
 from tests.support.people import Operator
 from veilleur.dev.context import DevContext
+from veilleur.dev.embedded_postgres import prepare_postgres
 from veilleur.dev.ports import choose_ports
 from veilleur.dev.processes import Program, spawn, stop
 from veilleur.dev.programs import api_program, veilleur_command, worker_program
 from veilleur.dev.roles import APP, OWNER, WORKER, role_url
-from veilleur.dev.state import load_secrets
+from veilleur.dev.state import load_secrets, open_engine_home
 
 Json = dict[str, Any]
 
@@ -163,19 +164,23 @@ class Installation:
 
 
 @contextmanager
-def run_installation(*, disk: str | None = None) -> Iterator[Installation]:
-    """Start one and wait until it is ready; `disk` (such as `200m`) puts it on a disk of that size (Linux, root)."""
+def run_installation(*, disk: str | None = None, log_disk: str | None = None) -> Iterator[Installation]:
+    """Start one and wait until it is ready. `disk` (such as `200m`) puts it on a disk of that size, `log_disk` puts
+    PostgreSQL's log alone on one, in `wal` (Linux, root).
+    """
     [port] = choose_ports(["api"], {}).values()
     folder = Path(tempfile.mkdtemp(prefix="veilleur-test-"))
     folder.chmod(0o711)
     state = folder / "state"
     state.mkdir(mode=0o711)
     environment = {"VEILLEUR_DEV_STATE": str(state), "VEILLEUR_DEV_PORT": str(port), "VEILLEUR_DEV_DEMO": "0"}
-    program = Program("dev", _command(state, disk), environment, stop_seconds=40)
+    if log_disk:
+        _make_data_folder(state)
+    program = Program("dev", _command(state, disk, log_disk), environment, stop_seconds=40)
     log = folder / "dev.log"
     process = spawn(program, log)
     try:
-        view = Path(f"/proc/{process.pid}/root/{state}") if disk else state
+        view = Path(f"/proc/{process.pid}/root/{state}") if disk or log_disk else state
         installation = Installation(view, process)
         _wait_for_start(installation, log)
         yield installation
@@ -226,11 +231,24 @@ def family_of(pid: int) -> list[int]:
 on_linux = sys.platform == "linux"
 
 
-def _command(state: Path, disk: str | None) -> tuple[str, ...]:
-    if disk is None:
+_MOUNT = 'mount -t tmpfs -o "size=$2,mode=711" tmpfs "$1"'
+_MOVE_LOG = 'mv "$1/../postgres/pg_wal" "$1/" && ln -s "$1/pg_wal" "$1/../postgres/pg_wal"'
+
+
+def _command(state: Path, disk: str | None, log_disk: str | None) -> tuple[str, ...]:
+    size, place, steps = disk, state, [_MOUNT]
+    if log_disk:
+        size, place, steps = log_disk, state / "wal", ['mkdir -m 711 "$1"', _MOUNT, _MOVE_LOG]
+    if size is None:
         return (veilleur_command(), "dev")
-    script = f'mount -t tmpfs -o size={disk},mode=711 tmpfs "$1" && exec "$2" dev'
-    return (_find("unshare"), "-m", "--", "/bin/sh", "-c", script, "sh", str(state), veilleur_command())
+    script = " && ".join([*steps, 'exec "$3" dev'])
+    return (_find("unshare"), "-m", "--", "/bin/sh", "-c", script, "sh", str(place), size, veilleur_command())
+
+
+def _make_data_folder(state: Path) -> None:
+    """Before the first start, which finds it made: there has to be a log that can be moved."""
+    secrets = load_secrets(state)
+    prepare_postgres(open_engine_home(state, secrets.state_id), port=0, password=secrets.postgres_password)
 
 
 def _find(command: str) -> str:

@@ -18,7 +18,7 @@ from veilleur.kernel.ids import show_id
 
 _TABLES = {
     "items": "id, external_id, state, received_at",
-    "decisions": "id, item_id, automated, made_at",
+    "decisions": "id, item_id, automated, verdict, made_at",
     "usage_records": "item_id, decision_id, meter, quantity",
     "events": "id, client_id, item_id, type, body, sequence",
     "deliveries": "event_id, endpoint_id, state",

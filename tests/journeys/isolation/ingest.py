@@ -31,6 +31,8 @@ INGEST = Asked(
         "create_own_endpoint": "names no id",
         "erase_author_data": "an author's id is the client's own word; see `test_ingest`",
         "get_author_data": "the same",
+        "erase_named_author_data": "the same",
+        "get_named_author_data": "the same",
         "issue_token": "trades secrets, names no id but its own",
         "revoke_token": "ends what its bearer holds, names no id",
     },

@@ -10,6 +10,8 @@ from tests.support.invoicing import issue, set_up_seller
 from tests.support.people import Agency, Caller, Json, unique
 from veilleur.domain.alarms.record import Trouble, raise_alarm
 from veilleur.domain.custody.models import Offboarding
+from veilleur.domain.invoicing.invoice_models import Invoice
+from veilleur.domain.invoicing.mail_invoice import order_mail
 from veilleur.domain.providers.models import CachedScores, ProviderCalls, ProviderQuestion
 from veilleur.domain.screening.windows import find_count_time
 from veilleur.domain.tenancy.connect_provider import link_identity
@@ -130,6 +132,10 @@ async def watch(world, agency_id: UUID, homes: list[Household]) -> None:
             left |= {"state": "cancelled", "ended_at": present, "id": new_id()}
             home.ids["offboarding_id"] = show_id("ofb", left["id"])
             session.add(Offboarding(agency_id=agency_id, client_id=client_id, **left))
+    async with world.parts.database.transaction(Scope(agency_id)) as session:
+        for home in homes:
+            invoice = await session.get_one(Invoice, (agency_id, parse_id("inv", home.ids["invoice_id"])))
+            await order_mail(session, invoice, f"{home.mark}@x.example", invoice.created_by)
 
 
 async def set_up_provider(world, agency: Agency, homes: list[Household]) -> str:

@@ -61,5 +61,6 @@ async def test_an_author_of_the_same_name_elsewhere_is_neither_shown_nor_erased(
     for kind in ("erasure", "screening", "erasure"):
         assert await Drains(world.worker).run(kind, parse_id("agc", agency.id))
     assert await dump(world, "client_id", parse_id("cli", second.id)) == before
-    refuses(await first.api.ask("GET", f"/ingest/v1/authors/u_1?source={second.source['id']}"))
-    refuses(await first.api.ask("DELETE", f"/ingest/v1/authors/u_1?source={second.source['id']}"))
+    for path in ("/ingest/v1/authors/u_1?", "/ingest/v1/authors?external_id=u_1&"):
+        refuses(await first.api.ask("GET", f"{path}source={second.source['id']}"))
+        refuses(await first.api.ask("DELETE", f"{path}source={second.source['id']}"))

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from veilleur.infra.db.faults import explain_silence
 from veilleur.infra.db.session import NOBODY, Database
 from veilleur.infra.doorbell import SilentBell
 from veilleur.infra.settings import DatabaseSettings, list_master_keys
@@ -30,6 +32,8 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     database = Database(settings.database_url.get_secret_value(), bell=SilentBell(), pool_size=2)
     try:
         yield database
+    except (DBAPIError, OSError) as error:
+        raise explain_silence(error) or error from error
     finally:
         await database.close()
 

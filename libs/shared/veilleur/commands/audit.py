@@ -2,7 +2,8 @@
 
 Needs VEILLEUR_DATABASE_URL (the role of the API) and VEILLEUR_MASTER_KEY: signing keys count only if the master key
 opens them. A `--head` is one that somebody kept elsewhere (`GET /owner/v1/audit/heads`, `audit.sealed`); without one a
-tail that was cut off with its seals leaves no trace. Ends with 1 when anything is wrong, and names the first thing.
+tail that was cut off with its seals leaves no trace. Ends with 1 when anything is wrong, and names the first thing;
+with 2 when there is no such agency.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import sys
 from veilleur.commands.agencies import MasterSettings, list_agencies, open_database
 from veilleur.domain.custody.verify_audit import Verified, verify_trail
 from veilleur.infra.security.sealing import Sealer
+from veilleur.infra.settings import read_settings
 from veilleur.kernel.ids import parse_id, show_id
 
 
@@ -40,16 +42,19 @@ def explain(verified: Verified) -> str:
 
 
 async def _verify(agency: str | None, heads: dict[int, str]) -> int:
-    settings = MasterSettings()
+    settings = read_settings(MasterSettings)
     masters = Sealer.from_master_key(*settings.master_keys)
     broken = 0
     async with open_database(settings) as database:
-        wanted = None if agency is None else parse_id("agc", agency)
-        async for agency_id in list_agencies(database):
-            if agency is None or agency_id == wanted:
-                verified = await verify_trail(database, masters, agency_id, heads)
-                broken += verified.finding is not None
-                sys.stdout.write(f"{show_id('agc', agency_id)} {explain(verified)}\n")
+        known = [agency_id async for agency_id in list_agencies(database)]
+        wanted = known if agency is None else [one for one in known if one == parse_id("agc", agency)]
+        if agency is not None and not wanted:
+            sys.stderr.write(f"There is no agency {agency} here.\n")
+            return 2
+        for agency_id in wanted:
+            verified = await verify_trail(database, masters, agency_id, heads)
+            broken += verified.finding is not None
+            sys.stdout.write(f"{show_id('agc', agency_id)} {explain(verified)}\n")
     return 1 if broken else 0
 
 

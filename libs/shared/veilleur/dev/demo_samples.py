@@ -8,7 +8,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
-from veilleur.dev.errors import CannotStart
+from veilleur.infra.cannot_start import CannotStart
 from veilleur.kernel.clock import to_rfc3339
 
 Label = Literal["clean", "toxic", "spam"]

@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from veilleur.dev.binaries import find_postgres
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.processes import Program, as_account, end_leftover, read_pid
 from veilleur.dev.state import EngineHome
+from veilleur.infra.cannot_start import CannotStart
 
 _STOP_SECONDS = 20.0
 _SETTINGS = {

@@ -16,9 +16,9 @@ from pathlib import Path
 from veilleur.dev import administration, embedded_valkey
 from veilleur.dev.embedded_postgres import end_leftover_postgres, prepare_postgres
 from veilleur.dev.embedded_valkey import end_leftover_valkey, prepare_valkey
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.processes import Program, spawn, stop
 from veilleur.dev.state import hold_state, load_secrets, open_engine_home, settle_ports
+from veilleur.infra.cannot_start import CannotStart
 
 _START_SECONDS = 30.0
 _LOG_TAIL_BYTES = 2000

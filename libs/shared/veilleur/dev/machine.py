@@ -6,11 +6,11 @@ from pathlib import Path
 from veilleur.dev.context import DevContext
 from veilleur.dev.embedded_postgres import PostgresServer, end_leftover_postgres, prepare_postgres
 from veilleur.dev.embedded_valkey import ValkeyServer, end_leftover_valkey, prepare_valkey
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.options import Options
 from veilleur.dev.ports import port_is_free
 from veilleur.dev.roles import APP, OWNER, WORKER, RolePasswords, database_url, role_url
 from veilleur.dev.state import EngineHome, Secrets, load_secrets, open_engine_home, settle_ports
+from veilleur.infra.cannot_start import CannotStart
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from veilleur.dev.agency import ensure_agency
 from veilleur.dev.console import Console
 from veilleur.dev.credentials import CredentialsFile
 from veilleur.dev.embedded_postgres import end_leftover_postgres
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.guide import write_guide
 from veilleur.dev.machine import Machine, prepare_machine
 from veilleur.dev.options import Options, read_options
@@ -36,6 +35,7 @@ from veilleur.dev.programs import (
 from veilleur.dev.roles import create_database, create_roles
 from veilleur.dev.state import hold_state
 from veilleur.dev.supervisor import StopSignals, Supervisor
+from veilleur.infra.cannot_start import CannotStart
 from veilleur.infra.db.migrate import migrate_to_head
 
 _HELP = """\

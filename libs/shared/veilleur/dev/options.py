@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 
-from veilleur.dev.errors import CannotStart
+from veilleur.infra.cannot_start import CannotStart
 
 _LOOPBACK = "127.0.0.0/8,::1/128"
 

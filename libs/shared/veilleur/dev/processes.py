@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from veilleur.dev.errors import CannotStart
+from veilleur.infra.cannot_start import CannotStart
 
 _TETHER = Path(__file__).with_name("tether.py")
 _UNPRIVILEGED_NAMES = ("nobody", "daemon")

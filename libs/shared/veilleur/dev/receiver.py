@@ -20,7 +20,7 @@ from starlette.routing import Route
 from veilleur.dev.demo_callbacks import describe_callback
 from veilleur.dev.demo_credentials import DemoClient, find_state_folder, wait_for_credentials
 from veilleur.dev.demo_samples import find_samples, load_samples
-from veilleur.dev.errors import CannotStart
+from veilleur.infra.cannot_start import CannotStart
 from veilleur.infra.security.standard_webhooks import verify_webhook
 from veilleur.kernel import clock
 from veilleur.kernel.errors import Unauthenticated

@@ -25,7 +25,7 @@ from veilleur.dev.demo_samples import Sample, find_samples, load_samples, make_r
 from veilleur.dev.demo_sender import Sender, draw_pauses, send_item, send_items
 from veilleur.dev.demo_tally import Tally, is_settled
 from veilleur.dev.demo_usage import UsageMeter, open_meter, read_meter
-from veilleur.dev.errors import CannotStart
+from veilleur.infra.cannot_start import CannotStart
 from veilleur.kernel import clock
 
 _LOOK_S = (0.8, 3.0)

@@ -23,10 +23,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from veilleur.dev.errors import CannotStart
 from veilleur.dev.ports import choose_ports
 from veilleur.dev.processes import Account, as_account, unprivileged_account
 from veilleur.dev.roles import RolePasswords
+from veilleur.infra.cannot_start import CannotStart
 
 _OUTSIDE = Path("/var/lib/veilleur-dev")
 

@@ -23,7 +23,7 @@ from veilleur.domain.tenancy import identity_models as identity
 from veilleur.domain.tenancy import models as tenancy
 from veilleur.domain.tenancy import quota_models as quotas
 from veilleur.domain.trials import models as trials
-from veilleur.infra import heartbeat
+from veilleur.infra import heartbeat, watermark
 from veilleur.infra.db.base import Base
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "tenancy",
     "trials",
     "watching",
+    "watermark",
 ]
 
 METADATA = Base.metadata

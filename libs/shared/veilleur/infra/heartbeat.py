@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base
 from veilleur.infra.db.schema import newest_revision
+from veilleur.infra.watermark import Mark, raise_mark
 from veilleur.kernel.ids import new_id
 
 BEAT_S = 5.0
@@ -55,17 +56,22 @@ class Pulse:
     """That of this process."""
 
     id: UUID = field(default_factory=new_id)
+    has_looked_back: bool = False
+    witnessed: datetime | None = None
+    """How far the database had come, as far as anybody outside of it remembers."""
     _beat_at: float = float("-inf")
 
-    async def beat(self, session: AsyncSession) -> None:
-        """Renew the row, unless that was done a moment ago."""
+    async def beat(self, session: AsyncSession) -> Mark | None:
+        """Renew the row, and the mark to be told outside once that is committed; None when it was done a moment ago."""
         if time.monotonic() < self._beat_at + BEAT_S:
-            return
+            return None
         await session.execute(text("SET LOCAL synchronous_commit = off"))
         names = {"id": self.id, "host": socket.gethostname(), "pid": os.getpid(), "revision": newest_revision()}
         await session.execute(_BEAT, names)
         await session.execute(_FORGET)
+        mark = await raise_mark(session, self.witnessed)
         self._beat_at = time.monotonic()
+        return mark
 
     async def leave(self, session: AsyncSession) -> None:
         """Who ends in order is not missed."""

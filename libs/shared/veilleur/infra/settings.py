@@ -5,15 +5,20 @@ without its master key does not start.
 """
 
 import base64
+from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from veilleur.infra.cannot_start import CannotStart
+
 Network = IPv4Network | IPv6Network
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 class DatabaseSettings(BaseSettings):
@@ -23,6 +28,9 @@ class DatabaseSettings(BaseSettings):
 
     database_url: SecretStr = Field(description="postgresql://role:password@host:port/database, of this process's role")
     backup_dir: Path | None = Field(default=None, description="where `veilleur backup` writes and the doctor looks")
+    journal_dir: Path | None = Field(
+        default=None, description="where workers write down erasures before they begin; beside the backups, not in them"
+    )
 
 
 class Settings(DatabaseSettings):
@@ -105,6 +113,31 @@ class Settings(DatabaseSettings):
     @cached_property
     def issuer(self) -> str:
         return self.base_url.rstrip("/")
+
+
+class UnreadableSettingsError(CannotStart):
+    """`mistakes`: the names of variables, each with what is wrong with its value, or None where it is missing."""
+
+    def __init__(self, mistakes: Mapping[str, str | None]) -> None:
+        self.mistakes = mistakes
+        lines = (
+            f"{name} is missing." if why is None else f"{name} can't be used: {why}" for name, why in mistakes.items()
+        )
+        super().__init__("\n".join(lines))
+
+
+def read_settings(kind: type[S]) -> S:
+    """The settings in the environment; `UnreadableSettingsError` names all that is wrong, and no value."""
+    try:
+        return kind()
+    except ValidationError as error:
+        mistakes = {
+            f"VEILLEUR_{'_'.join(str(part) for part in one['loc'])}".upper(): None
+            if one["type"] == "missing"
+            else one["msg"].removeprefix("Value error, ")
+            for one in error.errors(include_input=False, include_url=False)
+        }
+    raise UnreadableSettingsError(mistakes)
 
 
 def list_master_keys(current: SecretStr, retired: SecretStr | None) -> tuple[str, ...]:

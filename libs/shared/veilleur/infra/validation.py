@@ -42,6 +42,8 @@ def _translate(error: ErrorDetails, prefix: str, drop: int, document: object) ->
     discriminator = str(context.get("discriminator", ""))
     if discriminator.startswith("'"):
         pointer = extend_pointer(pointer, discriminator.strip("'"))
+    if error["type"] == "missing" and error["loc"] == ("body",):
+        return InputError(pointer, msg("there is no body"), msg("send a JSON document as application/json"))
     return InputError(pointer, _word(error["type"], error["msg"], context))
 
 

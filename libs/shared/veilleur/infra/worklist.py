@@ -35,6 +35,8 @@ WorkKind = Literal[
     "offboarding",
     "action",
     "watch",
+    "reckoning",
+    "mail",
 ]
 
 GRACE_S = 30

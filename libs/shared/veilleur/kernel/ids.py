@@ -17,7 +17,7 @@ Prefix = Literal[
     "agc", "cli", "src", "itm", "cas", "asg", "dec", "dlv", "evt", "rul", "inv", "mem", "key", "end", "que", "cal",
     "sla", "usg", "aud", "pol", "act", "sec", "mac", "rev", "rtr", "shf", "abs", "qst",
     "rpl", "ctr", "prd", "uen", "rcn", "thr", "alr", "alm", "bkt", "lst", "clk", "med", "hld", "prv", "pac", "ers",
-    "ofb", "quo", "pay", "brn", "cst",
+    "ofb", "quo", "pay", "brn", "cst", "iml",
 ]  # fmt: skip
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from veilleur.kernel.clock import has_instant
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import msg
 
@@ -71,7 +72,7 @@ def read_moment(after: Sequence[str]) -> tuple[datetime, UUID]:
         moment, identifier = datetime.fromisoformat(after[0]), UUID(after[1])
     except (ValueError, IndexError):
         raise _no_cursor() from None
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or not has_instant(moment):
         raise _no_cursor()
     return moment, identifier
 

@@ -12,20 +12,23 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from veilleur.dev.binaries import find_postgres
-from veilleur.dev.errors import CannotStart
-from veilleur.infra.settings import DatabaseSettings
+from veilleur.infra.cannot_start import CannotStart
+from veilleur.infra.journal import drop_old_files
+from veilleur.infra.settings import DatabaseSettings, read_settings
 from veilleur.kernel.clock import now
 
 PREFIX, SUFFIX = "veilleur-", ".dump"
 STAMP = "%Y%m%dT%H%M%SZ"
 LOCK_WAIT_MS = 30_000
+SPARE = timedelta(days=1)
+"""Clocks differ, and a backup is stamped when it is done."""
 
 
 class BackupError(Exception):
@@ -37,7 +40,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--to", type=Path, help="the folder of the backups (VEILLEUR_BACKUP_DIR)")
     parser.add_argument("--keep", type=int, default=14, help="how many to keep, 0 for all (14)")
     options = parser.parse_args(arguments)
-    settings = DatabaseSettings()
+    settings = read_settings(DatabaseSettings)
     folder = options.to or settings.backup_dir
     if folder is None:
         parser.error("name a folder with --to or in VEILLEUR_BACKUP_DIR")
@@ -47,6 +50,8 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(f"No backup was made: {error}\n")
         return 1
     dropped = drop_old(folder, options.keep)
+    if settings.journal_dir is not None:
+        drop_old_entries(settings.journal_dir, folder, options.keep)
     sys.stdout.write(f"{made} ({made.stat().st_size:,} bytes), {dropped} older ones deleted\n")
     return 0
 
@@ -77,14 +82,7 @@ def list_backups(folder: Path) -> list[Path]:
 
 def find_newest(folder: Path) -> datetime | None:
     """When the newest backup in the folder was made."""
-    times = []
-    for file in list_backups(folder):
-        try:
-            stamp = file.name.removeprefix(PREFIX).removesuffix(SUFFIX)
-            times.append(datetime.strptime(stamp, STAMP).replace(tzinfo=UTC))
-        except ValueError:
-            continue
-    return max(times, default=None)
+    return max(_read_stamps(list_backups(folder)), default=None)
 
 
 def drop_old(folder: Path, keep: int) -> int:
@@ -93,6 +91,12 @@ def drop_old(folder: Path, keep: int) -> int:
     for file in old:
         file.unlink()
     return len(old)
+
+
+def drop_old_entries(journal: Path, folder: Path, keep: int) -> int:
+    """Delete what the journal says of days before the oldest backup: no restore brings that back; how many files."""
+    oldest = _read_stamps(list_backups(folder)) if keep > 0 and journal.is_dir() else []
+    return drop_old_files(journal, min(oldest).date() - SPARE) if oldest else 0
 
 
 def find_program(name: str) -> str:
@@ -104,6 +108,15 @@ def find_program(name: str) -> str:
     if not programs:
         raise BackupError(f"there is no {name} here: install PostgreSQL's client programs, or veilleur[embedded]")
     return max(programs, key=_read_release)
+
+
+def _read_stamps(files: Iterable[Path]) -> list[datetime]:
+    times = []
+    for file in files:
+        with suppress(ValueError):
+            stamp = file.name.removeprefix(PREFIX).removesuffix(SUFFIX)
+            times.append(datetime.strptime(stamp, STAMP).replace(tzinfo=UTC))
+    return times
 
 
 def _read_release(program: str) -> int:

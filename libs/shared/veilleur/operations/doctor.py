@@ -11,9 +11,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-from pydantic import ValidationError
-
-from veilleur.infra.settings import Settings
+from veilleur.infra.settings import Settings, UnreadableSettingsError, read_settings
 from veilleur.kernel.messages import Language, Message, msg
 from veilleur.operations.examine import examine
 from veilleur.operations.finding import MARKS, Finding, Level, exit_code
@@ -26,8 +24,8 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--brief", action="store_true", help="leave out what is well")
     options = parser.parse_args(arguments)
     try:
-        settings = Settings()
-    except ValidationError as error:
+        settings = read_settings(Settings)
+    except UnreadableSettingsError as error:
         findings = _read_mistakes(error)
     else:
         findings = asyncio.run(examine(settings))
@@ -40,17 +38,14 @@ def _language_of(lang: str) -> Language:
     return "fr" if lang.lower().startswith("fr") else "en"
 
 
-def _read_mistakes(error: ValidationError) -> list[Finding]:
+def _read_mistakes(error: UnreadableSettingsError) -> list[Finding]:
     """Settings that can't be read: nothing else can be looked at."""
-    findings = []
-    for one in error.errors(include_input=False, include_url=False):
-        name = f"VEILLEUR_{'_'.join(str(part) for part in one['loc'])}".upper()
-        findings.append(
-            Finding(Level.FAULT, "settings", msg("The setting {name} is missing", name=name), _hint_at(name))
-            if one["type"] == "missing"
-            else Finding(Level.FAULT, "settings", msg("{name} can't be used: {why}", name=name, why=one["msg"]))
-        )
-    return findings
+    return [
+        Finding(Level.FAULT, "settings", msg("The setting {name} is missing", name=name), _hint_at(name))
+        if why is None
+        else Finding(Level.FAULT, "settings", msg("{name} can't be used: {why}", name=name, why=why))
+        for name, why in error.mistakes.items()
+    ]
 
 
 def _hint_at(name: str) -> Message:

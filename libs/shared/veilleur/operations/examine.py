@@ -7,7 +7,7 @@ from veilleur.infra.db.session import Database
 from veilleur.infra.doorbell import SilentBell
 from veilleur.infra.settings import Settings
 from veilleur.kernel.messages import msg
-from veilleur.operations.checks import backups, outside, reach, redis, server, walls, work
+from veilleur.operations.checks import backups, outside, reach, redis, restores, server, walls, work
 from veilleur.operations.finding import Finding, Level
 
 Look = Callable[[Settings, Database], Awaitable[list[Finding]]]
@@ -21,6 +21,8 @@ OF_THE_DATABASE: tuple[tuple[str, Look], ...] = (
     ("database", server.check_limits),
     ("clock", server.check_clock),
     ("keys", server.check_keys),
+    ("restore", restores.check_mark),
+    ("restore", restores.check_erasures),
     ("workers", work.check_workers),
     ("work", work.check_late_work),
     ("work", work.check_agencies),

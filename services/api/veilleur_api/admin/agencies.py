@@ -1,7 +1,6 @@
 """Agencies of this installation. The operator creates them and sees their names, never their content."""
 
 import hmac
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -14,6 +13,7 @@ from veilleur.domain.catalogue.documents import Name
 from veilleur.domain.custody.depart import Documents, Leave, describe_departure, find_departure, let_agency_go
 from veilleur.domain.onboarding.start import NewAgency, start_agency
 from veilleur.domain.tenancy.issuer import TokenClaims
+from veilleur.domain.tenancy.log_in import BY_OPERATOR, SESSION_LIFETIME, begin_session
 from veilleur.infra.db.session import NOBODY, Scope
 from veilleur.kernel.errors import Conflict, NotFound, Unauthenticated
 from veilleur.kernel.ids import new_id, read_id, show_id
@@ -24,8 +24,6 @@ from veilleur_api.deps import After, Limit, PartsOf
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.documents import Email, Slug, Zone
 from veilleur_api.principals import get_parts, read_bearer
-
-FIRST_TOKEN_LIFETIME = timedelta(hours=12)
 
 
 class OwnerIn(BaseModel):
@@ -57,15 +55,17 @@ router = guarded_router("/admin/v1", authorise_operator, "agencies")
 
 @router.post("/agencies", status_code=201, **needs("agencies:write"))
 async def create_agency(new: AgencyIn, parts: PartsOf) -> Response:
-    """Create an agency and its owner; the owner's first token is shown this once and lives 12 hours."""
+    """Create an agency and log its owner in: the first token is shown this once and lives 12 hours."""
     agency_id = new_id()
     wanted = NewAgency(new.slug, new.name, new.time_zone, new.owner.email, new.owner.name)
     try:
         async with parts.database.transaction(Scope(agency_id)) as session:
             owner = await start_agency(session, agency_id, wanted, "operator")
+            opened = await begin_session(session, owner, BY_OPERATOR)
     except IntegrityError:
         raise Conflict(msg("The slug {slug} is taken", slug=new.slug), slug="slug-taken") from None
-    token = parts.issuer.issue(TokenClaims(agency_id, member_id=owner.id), FIRST_TOKEN_LIFETIME)
+    claims = TokenClaims(agency_id, member_id=owner.id, session_id=opened.id)
+    token = parts.issuer.issue(claims, SESSION_LIFETIME)
     shown_owner = {"id": show_id("mem", owner.id), "token": token}
     return JsonAnswer({"id": show_id("agc", agency_id), "slug": new.slug, "owner": shown_owner}, 201)
 

@@ -7,14 +7,16 @@ from starlette.responses import Response
 
 from veilleur.domain.delivery.queries import Wanted, find_delivery, page_deliveries, show_delivery
 from veilleur.domain.delivery.redrive import redeliver
+from veilleur.domain.outbox.models import Endpoint
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.errors import Forbidden
-from veilleur.kernel.ids import read_id, show_id
+from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import msg
 from veilleur.kernel.paging import PageRequest, read_cursor
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Client, Limit, PartsOf, Tx
 from veilleur_api.endpoint_documents import CallbacksOut, DeliveryState, LoggedCallbackOut
+from veilleur_api.filters import read_known
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.principals import authorise_client
 
@@ -33,7 +35,7 @@ async def list_own_deliveries(
     after: After = None,
 ) -> Response:
     """Your callbacks, the newest first; `state=dead` are those given up. Never their bodies."""
-    endpoint_id = None if endpoint is None else read_id("end", endpoint)
+    endpoint_id = await read_known(session, caller.agency_id, Endpoint, "end", endpoint)
     wanted = Wanted(caller.agency_id, caller.client_id, endpoint_id, state, newest_first=True)
     page = PageRequest(limit, read_cursor(after, parts=1) if after else None)
     return JsonAnswer(await page_deliveries(session, wanted, page))

@@ -20,6 +20,7 @@ from veilleur_api.deps import After, Client, Limit, PartsOf
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.ingest.documents import FeedOut
 from veilleur_api.principals import authorise_client
+from veilleur_api.waits import OF_A_FEED
 
 router = guarded_router("/ingest/v1", authorise_client, "events")
 
@@ -37,18 +38,22 @@ async def list_events(  # noqa: PLR0917 - query parameters
     limit: Limit = 100,
     after: After = None,
 ) -> Response:
-    """Events after a cursor, kept 30 days. `next` is always a cursor to come back with."""
+    """Events after a cursor, kept 30 days. `next` is always a cursor to come back with.
+
+    Of many calls that wait at the same time, those beyond eight are answered at once.
+    """
     wanted, place = _read_types(types), _read_place(after)
-    until = time.monotonic() + wait
-    while True:
-        async with parts.intake_database.transaction(caller.scope) as session:
-            page: FeedPage = await read_feed(
-                session, caller.agency_id, caller.client_id, after=place, types=wanted, limit=limit
-            )
-        if page.events or time.monotonic() >= until or await request.is_disconnected():
-            shown = [_describe(event) for event in page.events]
-            return JsonAnswer({"data": shown, "next": write_cursor([str(page.position)])})
-        await asyncio.sleep(POLL_S)
+    with parts.waits.hold(caller.client_id, wait, OF_A_FEED) as wait_s:
+        until = time.monotonic() + wait_s
+        while True:
+            async with parts.intake_database.transaction(caller.scope) as session:
+                page: FeedPage = await read_feed(
+                    session, caller.agency_id, caller.client_id, after=place, types=wanted, limit=limit
+                )
+            if page.events or time.monotonic() >= until or await request.is_disconnected():
+                shown = [_describe(event) for event in page.events]
+                return JsonAnswer({"data": shown, "next": write_cursor([str(page.position)])})
+            await asyncio.sleep(POLL_S)
 
 
 def _describe(event: Event) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Bulk intake with a key, and looking items up again."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Header, Query, Request
 from starlette.responses import Response
@@ -11,6 +12,7 @@ from veilleur.domain.intake.envelope import InboundEvent, read_bulk_event
 from veilleur.domain.screening.history import describe_item, find_item
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.infra.db.session import Scope
+from veilleur.infra.tracing import TRACEPARENT, find_traceparent
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import parse_id, read_id
 from veilleur.kernel.messages import choose_language, msg
@@ -22,6 +24,7 @@ from veilleur_api.ingest.waiting import await_decisions, read_wait
 from veilleur_api.ingest.webhooks import answer_receipts, describe_receipt
 from veilleur_api.parts import Parts
 from veilleur_api.principals import ClientCaller, authorise_client
+from veilleur_api.waits import OF_DECISIONS
 
 router = guarded_router("/ingest/v1", authorise_client, "items")
 
@@ -34,6 +37,7 @@ router = guarded_router("/ingest/v1", authorise_client, "items")
 )
 async def send_items(
     bulk: BulkIn,
+    request: Request,
     caller: Client,
     parts: PartsOf,
     prefer: Annotated[
@@ -44,12 +48,13 @@ async def send_items(
     source = await _find_source(parts, caller, bulk.source)
     events = _read_events(bulk.items)
     refuse_paused(source)
-    receipts = await parts.gate.take_in(Arrival(source, tuple(events), test=caller.test))
+    traceparent = find_traceparent(request.headers.getlist(TRACEPARENT))
+    receipts = await parts.gate.take_in(Arrival(source, tuple(events), test=caller.test, traceparent=traceparent))
     wait_s = read_wait(prefer)
     if wait_s:
-        decisions = await await_decisions(
-            parts.intake_database, caller.scope, [receipt.item_id for receipt in receipts], wait_s
-        )
+        items = [receipt.item_id for receipt in receipts]
+        with parts.waits.hold(caller.client_id, wait_s, OF_DECISIONS) as seconds:
+            decisions = await await_decisions(parts.intake_database, caller.scope, items, seconds)
         if decisions is not None:
             shown = [describe_receipt(one) | {"decision": decisions[one.item_id]} for one in receipts]
             return JsonAnswer({"items": shown}, 200, {"preference-applied": f"wait={wait_s}"})
@@ -68,7 +73,6 @@ async def get_item(item_id: str, request: Request, caller: Client, session: Tx) 
 async def look_up_item(
     request: Request,
     caller: Client,
-    session: Tx,
     parts: PartsOf,
     source: Annotated[str, Query(max_length=64)],
     external_id: Annotated[str, Query(max_length=256)],
@@ -76,14 +80,19 @@ async def look_up_item(
     """One item by the id you gave it."""
     source_id = read_id("src", source)
     try:
-        item = await find_item(session, caller.agency_id, key=(source_id, external_id))
+        return await _show_item(request, caller, parts, (source_id, external_id))
     except NotFound:
         # An id that named its author is kept as a keyed hash, which no client's transaction can make.
-        async with parts.database.transaction(Scope(caller.agency_id)) as agency:
+        async with parts.intake_database.transaction(Scope(caller.agency_id)) as agency:
             name = await pseudonym(agency, parts.sealer, caller.agency_id, external_id)
-        item = await find_item(session, caller.agency_id, key=(source_id, name))
+    return await _show_item(request, caller, parts, (source_id, name))
+
+
+async def _show_item(request: Request, caller: ClientCaller, parts: Parts, key: tuple[UUID, str]) -> Response:
     language = choose_language(request.headers.get("accept-language"))
-    return JsonAnswer(await describe_item(session, item, language))
+    async with parts.intake_database.transaction(caller.scope) as session:
+        item = await find_item(session, caller.agency_id, key=key)
+        return JsonAnswer(await describe_item(session, item, language))
 
 
 async def _find_source(parts: Parts, caller: ClientCaller, shown: str) -> FoundSource:

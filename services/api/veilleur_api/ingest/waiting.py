@@ -28,7 +28,7 @@ def read_wait(prefer: str | None) -> int:
 
 
 async def await_decisions(
-    database: Database, scope: Scope, item_ids: Sequence[UUID], wait_s: int
+    database: Database, scope: Scope, item_ids: Sequence[UUID], wait_s: float
 ) -> dict[UUID, dict[str, Any] | None] | None:
     """Each item's decision once all are settled, or None when they are not in time; no transaction is kept open."""
     until = time.monotonic() + wait_s

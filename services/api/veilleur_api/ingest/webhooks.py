@@ -1,5 +1,6 @@
 """A platform's own webhook: verified on raw bytes, then stored, then answered as that platform wants it."""
 
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from veilleur.domain.intake.sources.reception import greet, read_delivery
 from veilleur.domain.intake.sources.registry import PLATFORMS
 from veilleur.domain.tenancy.lookup import FoundSource
 from veilleur.infra.security.standard_webhooks import verify_dummy
+from veilleur.infra.tracing import TRACEPARENT, find_traceparent
 from veilleur.kernel.clock import now
 from veilleur.kernel.errors import NotFound, Problem, Unauthenticated, Unavailable
 from veilleur.kernel.ids import parse_id, show_id
@@ -48,7 +50,7 @@ async def receive_webhook(source_id: str, request: Request) -> Response:
         raise NotFound(msg("There is no source {id}", id=source_id[:64]))
     delivery = Delivery("POST", request.query_params, request.headers, raw)
     try:
-        return await _take(parts, source, delivery)
+        return await _take(parts, source, delivery, find_traceparent(request.headers.getlist(TRACEPARENT)))
     except Problem as problem:
         if problem.status < 500:
             parts.unstored.note_refused(source, delivery, problem)
@@ -93,12 +95,12 @@ async def _find_source(parts: Parts, shown: str) -> FoundSource | None:
     return await parts.lookups.find_source(found) if found is not None else None
 
 
-async def _take(parts: Parts, source: FoundSource, delivery: Delivery) -> Response:
+async def _take(parts: Parts, source: FoundSource, delivery: Delivery, traceparent: str | None) -> Response:
     arrival = read_delivery(source, delivery, now())
     if isinstance(arrival, Reply):
         return _answer(arrival)
     if arrival.events:
-        receipts = await parts.gate.take_in(arrival)
+        receipts = await parts.gate.take_in(replace(arrival, traceparent=traceparent) if traceparent else arrival)
     else:
         receipts = []
         parts.unstored.note_ignored(source, delivery)

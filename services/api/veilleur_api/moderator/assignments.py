@@ -47,6 +47,7 @@ from veilleur_api.moderator.documents import (
 from veilleur_api.parts import Parts
 from veilleur_api.principals import MemberCaller, authorise_member
 from veilleur_api.problems import describe_problem
+from veilleur_api.waits import OF_A_MEMBER
 
 router = guarded_router("/moderator/v1", authorise_member, "assignments")
 
@@ -60,14 +61,15 @@ async def claim_assignments(claim: ClaimIn, caller: Member, parts: PartsOf, requ
     if claim.queues is not None:
         async with parts.database.transaction(caller.scope) as session:
             await require_queues(session, caller.agency_id, claim.queues, "/queues/{place}")
-    until = time.monotonic() + claim.wait
-    while True:
-        answer = await _claim(parts, caller, claim.hold, claim.queues)
-        waits = not answer["assignments"] and answer["reason"] == "empty"
-        if not waits or time.monotonic() >= until or await request.is_disconnected():
-            CLAIMS.labels(answer["reason"] or "assigned").inc()
-            return JsonAnswer(answer)
-        await asyncio.sleep(min(random.uniform(*POLL_S), max(0.0, until - time.monotonic())))  # noqa: S311 - jitter
+    with parts.waits.hold(caller.member_id, claim.wait, OF_A_MEMBER) as wait_s:
+        until = time.monotonic() + wait_s
+        while True:
+            answer = await _claim(parts, caller, claim.hold, claim.queues)
+            waits = not answer["assignments"] and answer["reason"] == "empty"
+            if not waits or time.monotonic() >= until or await request.is_disconnected():
+                CLAIMS.labels(answer["reason"] or "assigned").inc()
+                return JsonAnswer(answer)
+            await asyncio.sleep(min(random.uniform(*POLL_S), max(0.0, until - time.monotonic())))  # noqa: S311 - jitter
 
 
 @router.get("/assignments", responses={200: {"model": InHandOut}}, **needs("cases:work"))
@@ -94,7 +96,10 @@ async def send_heartbeat(heartbeat: HeartbeatIn, caller: Member, session: Tx, re
 
 @router.post("/assignments/{assignment_id}/decision", status_code=201, **needs("cases:work"))
 async def decide_assignment(assignment_id: str, decision: DecisionIn, caller: Member, parts: PartsOf) -> Response:
-    """Decide the case. Sent again it answers `200` with the same decision; with `hold` the next comes along."""
+    """Decide the case. Sent again it answers `200` with the same decision; with `hold` the next comes along.
+
+    `reason` is the decision's own; `hold_reason` says why no more is in hand, as `reason` does where cases are claimed.
+    """
     identifier = read_id("asg", assignment_id)
     request = _to_request(decision)
     async with parts.database.transaction(caller.scope) as session:
@@ -103,7 +108,8 @@ async def decide_assignment(assignment_id: str, decision: DecisionIn, caller: Me
         if decision.apply_to is not None:
             answer["applied"] = _describe_applied(decided)
     if decision.hold is not None:
-        answer |= await _claim(parts, caller, decision.hold, None)
+        claimed = await _claim(parts, caller, decision.hold, None)
+        answer |= {"assignments": claimed["assignments"], "hold_reason": claimed["reason"]}
     return JsonAnswer(answer, 200 if decided.repeated else 201)
 
 

@@ -7,7 +7,7 @@ from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.decisions.shape import decision_payload
 from veilleur.domain.delivery.action_shape import describe_action
 from veilleur.domain.review.made import describe_own, list_made
-from veilleur.domain.review.mend import Mending, correct_decision
+from veilleur.domain.review.mend import LEADS, Mending, correct_decision
 from veilleur.domain.review.stop_actions import stop_actions
 from veilleur.kernel.ids import read_id
 from veilleur.kernel.messages import choose_language
@@ -34,7 +34,7 @@ async def list_decisions(caller: Member, session: Tx, limit: Limit = 50, after: 
 )
 async def correct_made_decision(decision_id: str, correction: CorrectionIn, caller: Member, session: Tx) -> Response:
     """Put a decision right: my own for 15 minutes, as a lead any. If nothing has left yet, the old one never will."""
-    mending = Mending(correction.to_ruling(), correction.reason)
+    mending = Mending(correction.to_ruling(), correction.reason, as_lead=bool(LEADS & caller.roles))
     identifier = read_id("dec", decision_id)
     made = await correct_decision(session, caller.agency_id, caller.member_id, identifier, mending)
     catalogue = await load_catalogue(session, caller.agency_id, made.client_id)

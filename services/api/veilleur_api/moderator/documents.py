@@ -113,9 +113,12 @@ class InHandOut(BaseModel):
 
 
 class OtherItemOut(BaseModel):
+    """Without its text while a legal hold keeps it: `quarantined` says which."""
+
     id: str
     external_id: str
     text: str | None
+    quarantined: str | None
     author: str | None
     received_at: datetime
     state: str

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 from sqlalchemy import select
 from starlette.responses import Response
 
 from veilleur.domain.audit.models import AuditEntry, AuditSeal
 from veilleur.domain.custody.seal_audit import describe_seal
+from veilleur.domain.intake.envelope import Timestamp
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.paging import PageRequest, cut_page, read_cursor
 from veilleur_api.answers import JsonAnswer
@@ -64,8 +65,8 @@ async def list_audit_entries(  # noqa: PLR0917 - filters, by name in the query
     action: Word = None,
     subject: Word = None,
     client: Annotated[str | None, Query(max_length=64)] = None,
-    since: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    since: Annotated[Timestamp | None, Query(alias="from")] = None,
+    until: Annotated[Timestamp | None, Query(alias="to")] = None,
     limit: Limit = 50,
     after: After = None,
 ) -> Response:

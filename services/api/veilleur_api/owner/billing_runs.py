@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from veilleur.domain.invoicing.invoice_models import BillingRun
 from veilleur.domain.invoicing.month import show_result
-from veilleur.domain.invoicing.run_month import begin_run, draft_client, finalise_run
+from veilleur.domain.invoicing.reconcile import compare_apart
+from veilleur.domain.invoicing.run_month import begin_run, draft_client, finalise_run, list_month
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.messages import Language, choose_language, msg
@@ -78,7 +79,10 @@ async def create_billing_run(wanted: BillingRunIn, caller: Member, parts: PartsO
         run_id, clients = await begin_run(session, caller.agency_id, month, caller.member_id)
     for client_id in clients:
         async with parts.database.transaction(caller.scope) as session:
-            await draft_client(session, caller.agency_id, run_id, client_id)
+            stretches = await list_month(session, caller.agency_id, client_id, month)
+        agreements = {one.period_id: await compare_apart(parts.database, one) for one in stretches if one.period_id}
+        async with parts.database.transaction(caller.scope) as session:
+            await draft_client(session, caller.agency_id, run_id, client_id, agreements)
     async with parts.database.transaction(caller.scope) as session:
         run = await session.get_one(BillingRun, (caller.agency_id, run_id))
         return JsonAnswer(describe_run(run, _language(request)), 201)

@@ -22,10 +22,10 @@ from veilleur.domain.review.overview import (
 )
 from veilleur.domain.review.steer import assign_case, close_case, free_case, prioritise_case, route_case
 from veilleur.domain.sla.policy import Priority
-from veilleur.kernel.errors import InputError, Invalid, NotFound
+from veilleur.kernel.errors import NotFound
 from veilleur.kernel.ids import parse_id, read_id
 from veilleur.kernel.messages import msg
-from veilleur.kernel.paging import MAX_LIMIT, PageRequest, cut_page, read_cursor
+from veilleur.kernel.paging import MAX_LIMIT, PageRequest, cut_page, read_cursor, read_moment
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Member, Tx
 from veilleur_api.guard import guarded_router, needs
@@ -134,14 +134,4 @@ async def _answer(session: Tx, case: Case) -> Response:
 def _read_after(after: str | None) -> tuple[datetime, UUID] | None:
     if after is None:
         return None
-    at, identifier = read_cursor(after, parts=2)
-    try:
-        instant = datetime.fromisoformat(at)
-        if instant.tzinfo is not None:
-            return instant, UUID(identifier)
-    except ValueError:
-        pass
-    raise Invalid(
-        msg("The cursor is not one that was given out here"),
-        errors=[InputError("/after", msg("not a cursor"), msg("use the value of `next` as it came"))],
-    )
+    return read_moment(read_cursor(after, parts=2))

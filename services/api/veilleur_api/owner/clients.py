@@ -8,12 +8,12 @@ from sqlalchemy.exc import IntegrityError
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.custody.set_data_policy import keep_events_for
 from veilleur.domain.onboarding.start import NewClient, start_client
 from veilleur.domain.sla.adopt import Application, apply_terms, read_application
 from veilleur.domain.sla.mistakes import Mistakes
 from veilleur.domain.sla.models import CalendarVersion
 from veilleur.domain.tenancy.models import Client
-from veilleur.infra.worklist import hint_work
 from veilleur.kernel.errors import Conflict, InputError, Invalid
 from veilleur.kernel.ids import parse_id, show_id
 from veilleur.kernel.messages import msg
@@ -67,14 +67,14 @@ async def change_client(client_id: str, patch: ClientPatch, caller: Member, sess
         changes["calendar_id"] = await _read_calendar(session, caller, patch.calendar)
     if "guaranteed_slots" in patch.model_fields_set:
         changes["guaranteed_slots"] = patch.guaranteed_slots
+    if patch.payload_days is not None:
+        await keep_events_for(session, client, patch.payload_days, caller.name)
     for name, value in changes.items():
         setattr(client, name, value)
     client.version += 1
     await session.flush()
     deed = Deed(caller.name, "client.changed", show_id("cli", client.id), client.id, {"fields": sorted(changes)})
     await record_deeds(session, caller.agency_id, [deed])
-    if "payload_days" in changes:
-        await hint_work(session, caller.agency_id, "retention")
     if "calendar_id" in changes:
         await apply_terms(session, caller.agency_id, client.id, "calendar", caller.name, application)
     return JsonAnswer(describe_client(client), 200, {"etag": _etag(client)})

@@ -20,9 +20,11 @@ router = guarded_router("/owner/v1", authorise_member, "clients")
 
 CONFIG_DEPTH = 64
 
+DryRun = Annotated[bool, Query(description="only tell what would change; a read never changes anything")]
+
 
 @router.get("/clients/{client_id}/config", **needs("clients:read"))
-async def get_config(client_id: str, caller: Member, session: Tx) -> Response:
+async def get_config(client_id: str, caller: Member, session: Tx, *, dry_run: DryRun = False) -> Response:  # noqa: ARG001 - see `DryRun`
     """Everything that is configured for a client but its secrets: put it back, or to another client."""
     document = await read_config(session, await find_client(session, caller.agency_id, client_id))
     return JsonAnswer(document, 200, {"etag": _etag(document)})
@@ -36,7 +38,7 @@ async def put_config(
     session: Tx,
     request: Request,
     *,
-    dry_run: Annotated[bool, Query(description="only tell what would change")] = False,
+    dry_run: DryRun = False,
 ) -> Response:
     """Make the sections that are named those of the document, all or nothing; the answer is the difference.
 

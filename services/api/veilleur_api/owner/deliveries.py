@@ -7,11 +7,12 @@ from starlette.responses import Response
 
 from veilleur.domain.delivery.queries import Wanted, find_delivery, page_deliveries, show_delivery
 from veilleur.domain.delivery.redrive import redeliver
-from veilleur.kernel.ids import read_id
+from veilleur.domain.outbox.models import Endpoint
 from veilleur.kernel.paging import PageRequest, read_cursor
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.endpoint_documents import DeliveryState
+from veilleur_api.filters import read_known
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client
 from veilleur_api.principals import authorise_member
@@ -33,7 +34,7 @@ async def list_deliveries(  # noqa: PLR0917 - query parameters
     wanted = Wanted(
         caller.agency_id,
         None if client is None else (await find_client(session, caller.agency_id, client)).id,
-        None if endpoint is None else read_id("end", endpoint),
+        await read_known(session, caller.agency_id, Endpoint, "end", endpoint),
         state,
     )
     page = PageRequest(limit, read_cursor(after, parts=1) if after else None)

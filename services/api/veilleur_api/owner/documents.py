@@ -58,7 +58,7 @@ class ClientPatch(Shape):
 
     `apply_to`: which open clocks count by another `calendar`; `share_sla`: tell of warnings and breaches;
     `guaranteed_slots`: how many of its cases may always be in hand at once; null for an equal part of all;
-    `payload_days`: how long the bodies of its events and deliveries are kept;
+    `payload_days`: how long the bodies of its events are kept, which is `events` of its data policy;
     `default_severity`: how hard its content may be to look at where no policy is suspected.
     """
 

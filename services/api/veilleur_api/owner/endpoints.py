@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from veilleur.domain.delivery.change_endpoint import change_endpoint, ping_endpoint_once
 from veilleur.domain.delivery.shape import describe_endpoint
-from veilleur.domain.outbox.endpoints import add_endpoint, add_mailbox, retire_endpoint
+from veilleur.domain.outbox.endpoints import add_endpoint, add_mailbox, hide_path, retire_endpoint
 from veilleur.domain.outbox.models import Endpoint
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import read_id, show_id
@@ -34,9 +34,9 @@ async def create_agency_endpoint(
     """Tell the agency's people at `url`, of the events named or of all. A signing secret is shown this once."""
     await _check_reachable(new, parts)
     events = list(new.events or ())
+    sealer = await parts.keyring.sealer_in(session, caller.agency_id, None)
     if new.kind == "standard":
         endpoint = Endpoint(agency_id=caller.agency_id, url=new.url, events=events)
-        sealer = await parts.keyring.sealer_in(session, caller.agency_id, None)
         secret = await add_endpoint(session, sealer, endpoint, caller.name)
         return JsonAnswer(_describe(endpoint, await _read_clock(session)) | {"secret": secret}, 201)
     endpoint = Endpoint(
@@ -46,7 +46,7 @@ async def create_agency_endpoint(
         url=new.url,
         events=events,
     )
-    await add_mailbox(session, endpoint, caller.name)
+    await add_mailbox(session, sealer, endpoint, caller.name)
     return JsonAnswer(_describe(endpoint, await _read_clock(session)), 201)
 
 
@@ -114,10 +114,6 @@ async def _read_clock(session: Tx) -> datetime:
 def _describe(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
     return describe_endpoint(endpoint, now) | {
         "kind": endpoint.kind,
-        "url": _hide_path(endpoint.url) if endpoint.kind == "slack" else endpoint.url,
+        "url": hide_path(endpoint.url) if endpoint.kind == "slack" else endpoint.url,
         "language": None if endpoint.kind == "standard" else endpoint.language,
     }
-
-
-def _hide_path(url: str) -> str:
-    return "/".join([*url.split("/")[:3], "…"])

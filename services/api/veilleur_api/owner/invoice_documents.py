@@ -141,7 +141,7 @@ class PaymentIn(Shape):
 
 
 class SendIn(Shape):
-    """Who gets it, for the trail."""
+    """Who is mailed; without it the buyer's own address. It stands in the trail."""
 
     to: Email | None = None
 
@@ -188,10 +188,30 @@ class InvoicesOut(BaseModel):
     next: str | None
 
 
+class InvoiceMailOut(BaseModel):
+    """`next_at`: when it is tried again. `last_status` is SMTP's own, `last_error` why there was none."""
+
+    to: str
+    state: Literal["waiting", "sending", "sent", "failed"]
+    attempts: int
+    last_status: int | None
+    last_error: str | None
+    next_at: datetime | None
+    sent_at: datetime | None
+    requested_at: datetime
+
+
 class InvoiceDetailOut(InvoiceOut):
     document: dict[str, Any]
     manual_lines: list[dict[str, Any]]
     files: list[dict[str, Any]]
+    mails: list[InvoiceMailOut]
+
+
+class SentInvoiceOut(InvoiceDetailOut):
+    """`mail` says what becomes of it: that it is mailed, or why nobody is."""
+
+    mail: str
 
 
 class CreditNoteOut(BaseModel):

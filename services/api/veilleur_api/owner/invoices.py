@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from veilleur.domain.billing.queries import load_contracts
+from veilleur.domain.invoicing.agreement import Agreement
 from veilleur.domain.invoicing.change_draft import (
     add_line,
     approve_line,
@@ -19,12 +20,16 @@ from veilleur.domain.invoicing.change_draft import (
     remove_line,
     set_exchange,
 )
+from veilleur.domain.invoicing.close import is_over
 from veilleur.domain.invoicing.documents.document import Span, read_document
 from veilleur.domain.invoicing.documents.shape import show_document
 from veilleur.domain.invoicing.draft import ManualLine
 from veilleur.domain.invoicing.draft_invoice import Wish, draft_by_hand, draft_period
 from veilleur.domain.invoicing.finalise import finalise_invoice
-from veilleur.domain.invoicing.invoice_models import Invoice, Payment
+from veilleur.domain.invoicing.invoice_models import Invoice, InvoiceMail, Payment
+from veilleur.domain.invoicing.letter import choose_mail
+from veilleur.domain.invoicing.mail_invoice import list_mails, order_mail
+from veilleur.domain.invoicing.reconcile import compare_apart, find_stretch
 from veilleur.domain.invoicing.settle import Paid, mark_sent, record_payment
 from veilleur.domain.invoicing.write_credit_note import Dispute, draft_credit, try_credit
 from veilleur.kernel.errors import Conflict
@@ -33,7 +38,7 @@ from veilleur.kernel.messages import choose_language, msg
 from veilleur.kernel.money import show_amount, show_quantity
 from veilleur.kernel.paging import PageRequest, cut_page, read_cursor, read_uuid
 from veilleur_api.answers import JsonAnswer
-from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.invoice_answers import answer_file, describe_invoices, list_files
 from veilleur_api.owner.common import find_client
@@ -49,8 +54,10 @@ from veilleur_api.owner.invoice_documents import (
     PaymentOut,
     PaymentsOut,
     SendIn,
+    SentInvoiceOut,
 )
 from veilleur_api.owner.statements import find_named_period
+from veilleur_api.parts import Parts
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "invoices")
@@ -67,10 +74,13 @@ DETAIL: dict[int | str, dict[str, Any]] = {200: {"model": InvoiceDetailOut}}
     responses={201: {"model": InvoiceDetailOut}},
     **needs("invoices:write"),
 )
-async def create_invoice(client_id: str, new: InvoiceIn, caller: Member, session: Tx, request: Request) -> Response:
+async def create_invoice(
+    client_id: str, new: InvoiceIn, caller: Member, session: Tx, parts: PartsOf, request: Request
+) -> Response:
     """Draft the invoice of a period, which is closed with it; or an empty one, for lines added by hand."""
+    agreements = await _compare(parts, caller, client_id, new.period) if new.period is not None else {}
     client = await find_client(session, caller.agency_id, client_id)
-    wish = Wish(caller.member_id, new.language)
+    wish = Wish(caller.member_id, new.language, agreements=agreements)
     if new.period is not None:
         period = await find_named_period(session, caller.agency_id, client.id, new.period)
         invoice = await draft_period(session, period, wish)
@@ -185,14 +195,26 @@ async def finalize_invoice(client_id: str, invoice_id: str, caller: Member, sess
     return JsonAnswer(await _describe(session, invoice, request))
 
 
-@router.post(f"{ONE}/send", responses=DETAIL, **needs("invoices:write"))
-async def send_invoice(
-    client_id: str, invoice_id: str, caller: Member, session: Tx, request: Request, wanted: SendIn | None = None
+@router.post(f"{ONE}/send", responses={200: {"model": SentInvoiceOut}}, **needs("invoices:write"))
+async def send_invoice(  # noqa: PLR0917 - dependencies
+    client_id: str,
+    invoice_id: str,
+    caller: Member,
+    session: Tx,
+    parts: PartsOf,
+    request: Request,
+    wanted: SendIn | None = None,
 ) -> Response:
-    """Note that the client has it: from now on the client's own key sees it too."""
+    """Mail its page, where a mail server is set: once to each address. From now on the client's own key sees it too."""
     invoice = await _lock(session, caller, client_id, invoice_id)
-    await mark_sent(session, invoice, caller.member_id, wanted.to if wanted else None)
-    return JsonAnswer(await _describe(session, invoice, request))
+    named = wanted.to if wanted else None
+    known = named or read_document(invoice.document).buyer.email
+    told = choose_mail(known, has_server=parts.settings.smtp_url is not None)
+    await mark_sent(session, invoice, caller.member_id, named or told.recipient)
+    if told.recipient is not None:
+        await order_mail(session, invoice, told.recipient, caller.member_id)
+    language = choose_language(request.headers.get("accept-language"))
+    return JsonAnswer(await _describe(session, invoice, request) | {"mail": told.text.render(language)})
 
 
 @router.post(f"{ONE}/payments", status_code=201, responses={201: {"model": PaymentOut}}, **needs("invoices:write"))
@@ -244,6 +266,17 @@ def describe_payment(payment: Payment) -> dict[str, Any]:
     }
 
 
+async def _compare(parts: Parts, caller: Member, client: str, name: str) -> dict[UUID, Agreement]:
+    """Facts and records of a period that can be closed, slice by slice, before the request's transaction begins."""
+    async with parts.database.transaction(caller.scope) as session:
+        client_id = (await find_client(session, caller.agency_id, client)).id
+        period = await find_named_period(session, caller.agency_id, client_id, name)
+        if period.state != "open" or not await is_over(session, period):
+            return {}
+        stretch = await find_stretch(session, period)
+    return {period.id: await compare_apart(parts.database, stretch)}
+
+
 async def _find(session: AsyncSession, caller: Member, client: str, shown: str) -> Invoice:
     client_id = (await find_client(session, caller.agency_id, client)).id
     return await find_invoice(session, caller.agency_id, client_id, read_id("inv", shown))
@@ -259,7 +292,22 @@ async def _describe(session: AsyncSession, invoice: Invoice, request: Request) -
     [shown] = await describe_invoices(session, invoice.agency_id, [invoice])
     document = show_document(read_document(invoice.document), language)
     manual = [_show_manual(line) for line in invoice.manual]
-    return shown | {"document": document, "manual_lines": manual, "files": await list_files(session, invoice)}
+    mails = [_show_mail(mail) for mail in await list_mails(session, invoice)]
+    files = await list_files(session, invoice)
+    return shown | {"document": document, "manual_lines": manual, "files": files, "mails": mails}
+
+
+def _show_mail(mail: InvoiceMail) -> dict[str, Any]:
+    return {
+        "to": mail.recipient,
+        "state": mail.state,
+        "attempts": mail.attempts,
+        "last_status": mail.last_status,
+        "last_error": mail.last_error,
+        "next_at": mail.due_at if mail.state == "waiting" else None,
+        "sent_at": mail.sent_at,
+        "requested_at": mail.created_at,
+    }
 
 
 def _show_manual(line: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from fastapi import Request
 from sqlalchemy import select
 from starlette.responses import Response
 
-from veilleur.domain.tenancy.break_glass import describe_grant, end_break_glass
+from veilleur.domain.oversight.break_glass import describe_grant, end_break_glass
 from veilleur.domain.tenancy.connect_provider import (
     add_provider,
     change_login_secret,

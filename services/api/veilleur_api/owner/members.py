@@ -6,11 +6,14 @@ from sqlalchemy import func, select
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.review.step_off import free_hands, free_unserved
+from veilleur.domain.tenancy.log_in import shut_out
 from veilleur.domain.tenancy.members import (
     NewMember,
     add_member,
     find_member,
     issue_login_code,
+    keep_an_owner,
     list_grants,
     set_grants,
 )
@@ -63,19 +66,22 @@ async def get_member(member_id: str, caller: Member, session: Tx) -> Response:
 
 @router.patch("/members/{member_id}", **needs("members:write"))
 async def change_member(member_id: str, patch: MemberPatch, caller: Member, session: Tx) -> Response:
-    """Change what is named. `active: false` shuts the person out within five seconds."""
+    """Change what is named. `active: false` shuts the person out within five seconds and frees what is in hand, as do
+    clients that are no longer served. The last active owner stays one: 409 `last-owner`.
+    """
     member = await find_member(session, caller.agency_id, read_id("mem", member_id))
+    if patch.active is False or (patch.roles is not None and "owner" not in patch.roles):
+        await keep_an_owner(session, caller.agency_id, besides=member.id)
+    # As claims do: what is claimed meanwhile is claimed by who this person then is.
+    await session.refresh(member, with_for_update={"key_share": True})
     changes = patch.model_dump(exclude_unset=True, exclude_none=True)
     for name in ("name", "roles", "languages", "skills", "capacity", "tier", "grade"):
         if name in changes:
             setattr(member, name, changes[name])
     if patch.active is not None:
-        present = (await session.execute(select(func.app_now()))).scalar_one()
-        member.disabled_at = None if patch.active else present
+        await _set_active(session, caller, member, active=patch.active)
     if patch.clients is not None:
-        wanted = _read_clients(patch.clients)
-        member.serves_all = wanted is None
-        await set_grants(session, caller.agency_id, member.id, wanted or ())
+        await _set_clients(session, member, _read_clients(patch.clients))
     await session.flush()
     deed = Deed(caller.name, "member.changed", show_id("mem", member.id), None, {"fields": sorted(changes)})
     await record_deeds(session, caller.agency_id, [deed])
@@ -87,6 +93,23 @@ async def create_login_code(member_id: str, caller: Member, session: Tx) -> Resp
     """A one-time code that the member trades for a token at `/oauth/token`."""
     code, row = await issue_login_code(session, caller.agency_id, read_id("mem", member_id), caller.name)
     return JsonAnswer({"code": code, "grant_type": LOGIN_CODE, "expires_at": row.expires_at}, 201)
+
+
+async def _set_active(session: Tx, caller: Member, member: MemberRow, *, active: bool) -> None:
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    member.disabled_at = None if active else present
+    await session.flush()
+    if not active:
+        await shut_out(session, caller.agency_id, member.id, caller.name)
+        await free_hands(session, caller.agency_id, member.id)
+
+
+async def _set_clients(session: Tx, member: MemberRow, wanted: Any) -> None:
+    """None serves all."""
+    member.serves_all = wanted is None
+    await session.flush()
+    await set_grants(session, member.agency_id, member.id, wanted or ())
+    await free_unserved(session, member.agency_id, member.id)
 
 
 def describe_member(member: MemberRow) -> dict[str, Any]:

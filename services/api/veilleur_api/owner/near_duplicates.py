@@ -47,7 +47,7 @@ def _describe(item: Item) -> dict[str, Any]:
         "external_id": item.external_id,
         "source_id": show_id("src", item.source_id),
         "author": item.author_external_id,
-        "text": item.body.get("text"),
+        "text": item.body.get("text") if item.hold_class is None else None,
         "state": item.state,
         "received_at": item.received_at,
     }

@@ -6,16 +6,20 @@ from fastapi import Request
 from sqlalchemy import select
 from starlette.responses import Response
 
+from veilleur.domain.decisions.models import Decision
 from veilleur.domain.delivery.action_shape import describe_action
 from veilleur.domain.delivery.models import PlatformAction
 from veilleur.domain.delivery.redo_action import redo_action
+from veilleur.domain.intake.models import Item
+from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.messages import Language, choose_language
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.filters import read_known
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.actor_documents import OwnerPlatformActionOut, PlatformActionsOut
-from veilleur_api.owner.common import find_client, page_by_id
+from veilleur_api.owner.common import page_by_id
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "deliveries")
@@ -37,14 +41,13 @@ async def list_platform_actions(  # noqa: PLR0917
 ) -> Response:
     """Actions in the order they were ordered; `state=refused` are those a platform said no to."""
     query = select(PlatformAction).where(PlatformAction.agency_id == caller.agency_id)
-    if state is not None:
-        query = query.where(PlatformAction.state == state)
-    if client is not None:
-        query = query.where(PlatformAction.client_id == (await find_client(session, caller.agency_id, client)).id)
-    if item is not None:
-        query = query.where(PlatformAction.item_id == read_id("itm", item))
-    if decision is not None:
-        query = query.where(PlatformAction.decision_id == read_id("dec", decision))
+    for column, wanted in (
+        (PlatformAction.state, state),
+        (PlatformAction.client_id, await read_known(session, caller.agency_id, Client, "cli", client)),
+        (PlatformAction.item_id, await read_known(session, caller.agency_id, Item, "itm", item)),
+        (PlatformAction.decision_id, await read_known(session, caller.agency_id, Decision, "dec", decision)),
+    ):
+        query = query if wanted is None else query.where(column == wanted)
     language = choose_language(request.headers.get("accept-language"))
     page = await page_by_id(session, query, PlatformAction, limit, after, lambda action: _describe(action, language))
     return JsonAnswer(page)

@@ -21,6 +21,7 @@ from veilleur.kernel.ids import parse_id, read_id
 from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.endpoint_answers import read_since
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, page_by_id
 from veilleur_api.owner.documents import AutomationIn, ReversalFilterIn, ReversalIn
@@ -95,14 +96,15 @@ async def _read_filter(session: AsyncSession, caller: MemberCaller, wanted: Reve
         errors.append(InputError("/filter/client", msg("there is no such client")))
     elif wanted.rules is not None:
         errors += await _find_unknown_rules(session, caller, client_id, wanted.rules)
-    until = min(wanted.to or present, present)
-    if wanted.from_ is not None and wanted.from_ >= until:
+    until = min(present if wanted.to is None else read_since(wanted.to), present)
+    since = None if wanted.from_ is None else read_since(wanted.from_)
+    if since is not None and since >= until:
         hint = msg("a time before the end, and not in the future")
         errors.append(InputError("/filter/from", msg("nothing lies in this span"), hint))
     if errors or client_id is None:
         raise Invalid(msg("What to take back can't be found like this"), errors=errors)
     rules = None if wanted.rules is None else tuple(wanted.rules)
-    return Wrong(client_id, until, wanted.version, rules, wanted.from_)
+    return Wrong(client_id, until, wanted.version, rules, since)
 
 
 async def _find_unknown_rules(

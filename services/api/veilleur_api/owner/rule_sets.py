@@ -21,7 +21,7 @@ from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.ids import parse_id
 from veilleur.kernel.messages import Language, choose_language, msg
 from veilleur_api.answers import JsonAnswer
-from veilleur_api.deps import After, Limit, Member, Tx
+from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
 from veilleur_api.owner.common import bound_version, find_client, page_by_id
 from veilleur_api.owner.documents import RuleCheckIn, RulePreviewIn, RuleSetIn
@@ -34,10 +34,12 @@ RULES_DEPTH = 50
 
 
 @router.post("/rule-sets/check", **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH))
-async def check_rules(wanted: RuleCheckIn, caller: Member, session: Tx, request: Request) -> Response:
+async def check_rules(wanted: RuleCheckIn, caller: Member, parts: PartsOf, request: Request) -> Response:
     """Every mistake of a rule set at once, with path, line, column and hint; nothing is kept."""
-    catalogue, shared = await _find_surroundings(session, caller, wanted)
-    checked = await asyncio.to_thread(check_rule_set, wanted.rule_set, catalogue, shared)
+    async with parts.database.transaction(caller.scope) as session:
+        catalogue, shared = await _find_surroundings(session, caller, wanted)
+    async with parts.trials:
+        checked = await asyncio.to_thread(check_rule_set, wanted.rule_set, catalogue, shared)
     language = choose_language(request.headers.get("accept-language"))
     return JsonAnswer(
         {
@@ -50,12 +52,14 @@ async def check_rules(wanted: RuleCheckIn, caller: Member, session: Tx, request:
 
 
 @router.post("/rule-sets/preview", **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH))
-async def preview_rules(wanted: RulePreviewIn, caller: Member, session: Tx) -> Response:
+async def preview_rules(wanted: RulePreviewIn, caller: Member, parts: PartsOf) -> Response:
     """What a rule set would do with these items; nothing is kept."""
-    catalogue, shared = await _find_surroundings(session, caller, wanted)
+    async with parts.database.transaction(caller.scope) as session:
+        catalogue, shared = await _find_surroundings(session, caller, wanted)
+        present = (await session.execute(select(func.app_now()))).scalar_one()
     _check_items(wanted.items)
-    present = (await session.execute(select(func.app_now()))).scalar_one()
-    results = await asyncio.to_thread(preview_rule_set, wanted.rule_set, wanted.items, catalogue, present, shared)
+    async with parts.trials:
+        results = await asyncio.to_thread(preview_rule_set, wanted.rule_set, wanted.items, catalogue, present, shared)
     return JsonAnswer({"results": results})
 
 

@@ -20,8 +20,11 @@ AlarmKind = Literal[
     "queue.uncovered",
     "endpoint.failing",
     "usage.threshold",
+    "usage.unreconciled",
+    "invoice.unsent",
     "case.escalated",
     "case.flagged",
+    "break_glass.opened",
 ]
 
 

@@ -17,7 +17,7 @@ from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.custody.models import Erasure
 from veilleur.domain.custody.redact import redact_parent
 from veilleur.domain.custody.request_erasure import count_held_items, seal_place
-from veilleur.domain.custody.scrub import BARE_ACTIONS, bury_items, rewrite_events
+from veilleur.domain.custody.scrub import BARE_ACTIONS, FORGET_EXPLANATION, bury_items, rewrite_events
 from veilleur.domain.custody.subject import Subject, pseudonym
 from veilleur.domain.intake.changes import AGAIN
 from veilleur.domain.intake.models import Item, ItemState, LegalHold
@@ -77,7 +77,7 @@ _TRACES = {
       WHERE x.agency_id = :agency_id AND x.client_id = :client_id AND x.author_external_id = :author
         AND c.agency_id = x.agency_id AND c.id = x.case_id AND i.id = c.item_id AND {_OF_ITEM}""",
     "decisions": f"""
-      UPDATE decisions x SET author_external_id = NULL, explanation = NULL, note = NULL, actions = {BARE_ACTIONS}
+      UPDATE decisions x SET author_external_id = NULL, {FORGET_EXPLANATION}, note = NULL, actions = {BARE_ACTIONS}
       FROM items i
       WHERE x.agency_id = :agency_id AND x.client_id = :client_id AND x.author_external_id = :author
         AND i.id = x.item_id AND {_OF_ITEM}""",

@@ -1,25 +1,26 @@
 """Going on with offboardings: the day comes, cases end, the contract ends, the term ends."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.custody.models import Erasure, Offboarding
-from veilleur.domain.custody.offboard import begin_term, shut_doors
+from veilleur.domain.custody.offboard import shut_doors
 from veilleur.domain.custody.request_erasure import erase_client
-from veilleur.domain.custody.settle_contract import settle_contract
+from veilleur.domain.custody.settle_bill import end_service
 from veilleur.domain.intake.models import Item, ItemState
 from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.review.models import OPEN_STATES, Case
 from veilleur.domain.review.steer import close_case
-from veilleur.domain.tenancy.models import Client
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import show_id
+
+Step = Literal["more", "later", "bill"]
+"""There is more to do now; time or others have to act first; `settle_bill` is next."""
 
 BATCH = 50
 LOOK_AGAIN_S = 5
@@ -33,16 +34,16 @@ async def list_offboardings(session: AsyncSession, agency_id: UUID) -> list[UUID
     return list(await session.scalars(query.order_by(Offboarding.id)))
 
 
-async def advance_offboarding(session: AsyncSession, masters: Sealer, agency_id: UUID, offboarding_id: UUID) -> bool:
-    """The next step of one; whether there is more to do at once."""
+async def advance_offboarding(session: AsyncSession, masters: Sealer, agency_id: UUID, offboarding_id: UUID) -> Step:
+    """The next step of one, and what follows it."""
     query = select(Offboarding).where(Offboarding.agency_id == agency_id, Offboarding.id == offboarding_id)
     row = (await session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
     if row is None or row.ended_at is not None:
-        return False
+        return "later"
     present = (await session.execute(select(func.app_now()))).scalar_one()
     if row.state == "scheduled" and row.starts_at <= present:
         await shut_doors(session, row)
-        return True
+        return "more"
     if row.state == "closing":
         return await _close(session, row)
     if row.state == "waiting" and row.erase_at is not None and row.erase_at <= present:
@@ -51,26 +52,23 @@ async def advance_offboarding(session: AsyncSession, masters: Sealer, agency_id:
         await session.flush()
     elif row.state == "erasing":
         await _finish(session, row)
-    return False
+    return "later"
 
 
-async def _close(session: AsyncSession, row: Offboarding) -> bool:
+async def _close(session: AsyncSession, row: Offboarding) -> Step:
     """End what is open; what a legal hold keeps does not hold up the rest."""
     returned = await _return_cases(session, row) if row.mode == "return" else 0
     left = await _count_open(session, row)
     row.progress = row.progress | left | {"returned": row.progress.get("returned", 0) + returned}
     await session.flush()
     if returned:
-        return True
+        return "more"
     if any(left.values()):
         await hint_work(session, row.agency_id, "offboarding", in_s=LOOK_AGAIN_S)
-        return False
-    client = await session.get_one(Client, (row.agency_id, row.client_id))
-    present = (await session.execute(select(func.app_now()))).scalar_one()
-    today = present.astimezone(ZoneInfo(client.time_zone)).date()
-    row.progress = row.progress | await settle_contract(session, row, today)
-    await begin_term(session, row)
-    return False
+        return "later"
+    if row.bill is None:
+        await end_service(session, row)
+    return "bill"
 
 
 async def _return_cases(session: AsyncSession, row: Offboarding) -> int:

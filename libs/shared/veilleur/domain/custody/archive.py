@@ -1,5 +1,6 @@
 """Everything of a client as a tar of NDJSON files, made while it is read: a page of rows is a file of its own, whose
-size is known when it begins. The last file, `manifest.json`, names all others with their hashes.
+size is known when it begins. Issued invoices are there as the documents they are. The last file, `manifest.json`, names
+all others with their hashes.
 
 `client/` is what the client may see and can be handed over; `agency/` is what the agency keeps of its own work. Secrets
 are left out, and so is what a legal hold keeps: that is not handed around.
@@ -16,6 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from veilleur.domain.invoicing.finalise import XML_FILE
 from veilleur.infra.db.session import Database, Scope
 from veilleur.kernel.ids import show_id
 
@@ -47,6 +49,13 @@ WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relrowse
   AND (c.relname = 'clients' OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'client_id'
                                         AND NOT a.attisdropped))
 ORDER BY c.relname
+""")
+
+
+_DOCUMENT = text("""
+SELECT f.id, f.name, f.content, i.number FROM invoice_files f
+JOIN invoices i ON i.agency_id = f.agency_id AND i.id = f.invoice_id
+WHERE f.agency_id = :agency_id AND f.client_id = :client_id AND f.id > :after ORDER BY f.id LIMIT 1
 """)
 
 
@@ -112,6 +121,9 @@ async def write_archive(database: Database, agency_id: UUID, client_id: UUID, ma
                 yield _pack(name, content, made_at)
             if len(rows) < PAGE:
                 break
+    async for name, content in _read_documents(database, scope, client_id):
+        files.append({"name": name, **_describe(content)})
+        yield _pack(name, content, made_at)
     manifest = {
         "format": "veilleur.archive/v1",
         "agency": show_id("agc", agency_id),
@@ -122,6 +134,19 @@ async def write_archive(database: Database, agency_id: UUID, client_id: UUID, ma
     }
     yield _pack("manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode(), made_at)
     yield b"\0" * 2 * tarfile.BLOCKSIZE
+
+
+async def _read_documents(database: Database, scope: Scope, client_id: UUID) -> AsyncIterator[tuple[str, bytes]]:
+    """The pages and e-invoices of what was issued, byte for byte, one at a time."""
+    values: dict[str, Any] = {"agency_id": scope.agency_id, "client_id": client_id, "after": UUID(int=0)}
+    while True:
+        async with database.transaction(scope) as session:
+            row = (await session.execute(_DOCUMENT, values)).one_or_none()
+        if row is None:
+            return
+        number = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in row.number)
+        values["after"] = row.id
+        yield f"client/invoice_documents/{number}/{row.name}.{'xml' if row.name == XML_FILE else 'pdf'}", row.content
 
 
 async def _read_page(

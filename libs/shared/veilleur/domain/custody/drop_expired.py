@@ -6,9 +6,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.custody.models import DataPolicy
-from veilleur.domain.custody.scrub import BARE_ACTIONS, drop_traces
-from veilleur.domain.custody.terms import read_terms
+from veilleur.domain.custody.scrub import BARE_ACTIONS, FORGET_EXPLANATION, drop_traces
+from veilleur.domain.custody.set_data_policy import load_terms
 from veilleur.domain.tenancy.models import Client
 from veilleur.infra.worklist import hint_work
 
@@ -24,7 +23,7 @@ WITH old AS MATERIALIZED (
   SELECT i.id FROM items i WHERE {_OLD_ITEM} AND i.expired_at IS NULL AND i.state IN ('decided', 'deleted')
     AND coalesce(i.closed_at, i.asked_at) < app_now() - make_interval(days => :days)
   ORDER BY i.id LIMIT :wanted FOR NO KEY UPDATE SKIP LOCKED)
-UPDATE items SET expired_at = app_now(), text_key = NULL, observed = NULL,
+UPDATE items SET expired_at = app_now(), text_key = NULL, observed = NULL, traceparent = NULL,
   body = jsonb_strip_nulls(jsonb_build_object('kind', kind, 'author', CASE WHEN author_external_id IS NOT NULL
     THEN jsonb_build_object('external_id', author_external_id) END))
 FROM old WHERE items.agency_id = :agency_id AND items.id = old.id RETURNING items.id
@@ -40,27 +39,24 @@ _FORGET = {
         SELECT source_id, webhook_id FROM webhook_receipts WHERE agency_id = :agency_id AND client_id = :client_id
           AND received_at < app_now() - make_interval(days => :days) LIMIT :wanted)""",
     "events": """
-      WITH old AS MATERIALIZED (
-        SELECT e.id FROM events e WHERE e.agency_id = :agency_id AND e.client_id = :client_id
+      UPDATE events SET body = NULL WHERE agency_id = :agency_id AND id IN (
+        SELECT e.id FROM events e WHERE e.agency_id = :agency_id AND e.client_id = :client_id AND e.body IS NOT NULL
           AND e.occurred_at < app_now() - make_interval(days => :days) AND NOT EXISTS (
             SELECT FROM deliveries d WHERE d.agency_id = e.agency_id AND d.event_id = e.id
-              AND d.state IN ('pending', 'sending')) LIMIT :wanted),
-      sent AS (DELETE FROM deliveries d USING old WHERE d.agency_id = :agency_id AND d.event_id = old.id RETURNING d.id)
-      SELECT id FROM old""",
+              AND d.state IN ('pending', 'sending')) LIMIT :wanted)""",
     "evaluations": """
       DELETE FROM evaluations WHERE agency_id = :agency_id AND id IN (
         SELECT v.id FROM evaluations v JOIN items i ON i.agency_id = v.agency_id AND i.id = v.item_id
         WHERE v.agency_id = :agency_id AND v.client_id = :client_id AND i.hold_class IS NULL
           AND v.evaluated_at < app_now() - make_interval(days => :days) ORDER BY v.evaluated_at LIMIT :wanted)""",
     "decision_texts": f"""
-      UPDATE decisions SET explanation = NULL, note = NULL, actions = {BARE_ACTIONS}
+      UPDATE decisions SET {FORGET_EXPLANATION}, note = NULL, actions = {BARE_ACTIONS}
       WHERE agency_id = :agency_id AND id IN (
         SELECT d.id FROM decisions d JOIN items i ON i.agency_id = d.agency_id AND i.id = d.item_id
         WHERE d.agency_id = :agency_id AND d.client_id = :client_id AND i.hold_class IS NULL
           AND d.made_at < app_now() - make_interval(days => :days)
           AND (d.explanation IS NOT NULL OR d.note IS NOT NULL OR d.actions <> {BARE_ACTIONS}) LIMIT :wanted)""",
 }
-_DROP_EVENTS = text("DELETE FROM events WHERE agency_id = :agency_id AND id = ANY(CAST(:ids AS uuid[]))")
 
 
 async def list_clients(session: AsyncSession, agency_id: UUID) -> list[UUID]:
@@ -73,8 +69,7 @@ async def list_clients(session: AsyncSession, agency_id: UUID) -> list[UUID]:
 
 async def drop_expired(session: AsyncSession, agency_id: UUID, client_id: UUID, limit: int) -> bool:
     """Drop up to `limit` rows of each kind of a client that are past keeping; whether there may be more."""
-    kept = await session.get(DataPolicy, (agency_id, client_id))
-    terms = read_terms({} if kept is None else kept.retention_days)
+    terms = await load_terms(session, agency_id, client_id)
     more = False
     for kind, days in terms.items():
         values = {"agency_id": agency_id, "client_id": client_id, "days": days, "wanted": limit}
@@ -85,10 +80,6 @@ async def drop_expired(session: AsyncSession, agency_id: UUID, client_id: UUID, 
 async def _drop(session: AsyncSession, kind: str, values: dict[str, Any]) -> int:
     if kind == "item_text":
         return await _expire(session, values)
-    if kind == "events":
-        old = list(await session.scalars(text(_FORGET[kind]), values))
-        await session.execute(_DROP_EVENTS, {"agency_id": values["agency_id"], "ids": old})
-        return len(old)
     result = await session.execute(text(_FORGET[kind]), values)
     count: int = result.rowcount  # type: ignore[attr-defined]  # a cursor result, as of every change
     return count

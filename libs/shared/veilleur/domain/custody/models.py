@@ -17,7 +17,7 @@ class DataPolicy(Base):
     agency_id: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[UUID] = mapped_column(primary_key=True)
     retention_days: Mapped[JsonObject]
-    """`{kind: days}`; a kind that is left out has its default. See `terms`."""
+    """`{kind: days}`; a kind that is left out has its default. See `terms`. `events` stands with the client."""
     changed_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
     changed_by: Mapped[str]
 
@@ -82,6 +82,8 @@ class Offboarding(Tenanted):
     source_modes: Mapped[JsonObject] = mapped_column(default=dict)
     """What the sources were before they were closed."""
     progress: Mapped[JsonObject] = mapped_column(default=dict)
+    bill: Mapped[JsonObject | None]
+    """`settle_bill.Bill`: once the contract has ended, what is billed last, and what stood in its way."""
     erasure_id: Mapped[UUID | None]
     requested_by: Mapped[str]
     requested_at: Mapped[datetime] = mapped_column(server_default=func.app_now())

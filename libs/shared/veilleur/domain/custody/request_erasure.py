@@ -1,6 +1,7 @@
 """Asking for an erasure, and reading how far it has come."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -19,6 +20,16 @@ from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whose, by whom, and under which id when it had one before."""
+
+    kind: Literal["author", "client"]
+    subject: Subject
+    actor: str
+    erasure_id: UUID | None = None
+
+
 async def erase_author(
     session: AsyncSession, masters: Sealer, agency_id: UUID, subject: Subject, actor: str
 ) -> Erasure:
@@ -27,12 +38,52 @@ async def erase_author(
     What they sent until now goes; what they write afterwards is theirs to be erased once more.
     """
     await require_source(session, agency_id, subject.client_id, subject.source_id)
-    return await _request(session, masters, agency_id, subject, ("author", actor))
+    return await request_erasure(session, masters, agency_id, Wanted("author", subject, actor))
 
 
 async def erase_client(session: AsyncSession, masters: Sealer, agency_id: UUID, client_id: UUID, actor: str) -> Erasure:
     """Have everything of a client erased but what the law wants kept."""
-    return await _request(session, masters, agency_id, Subject(client_id, ""), ("client", actor))
+    return await request_erasure(session, masters, agency_id, Wanted("client", Subject(client_id, ""), actor))
+
+
+async def request_erasure(session: AsyncSession, masters: Sealer, agency_id: UUID, wanted: Wanted) -> Erasure:
+    """Note an erasure, or find the one about the same that goes on. A source that it names is the caller's to check."""
+    kind, subject, actor = wanted.kind, wanted.subject, wanted.actor
+    written = subject.write()
+    known = await hash_subject(session, masters, agency_id, f"{kind} {written}")
+    erasure_id = wanted.erasure_id or new_id()
+    sealer = await find_sealer(session, masters, agency_id, None)
+    new = {
+        "agency_id": agency_id,
+        "id": erasure_id,
+        "client_id": subject.client_id,
+        "kind": kind,
+        "source_id": subject.source_id,
+        "subject_hash": known,
+        "subject": sealer.seal(written.encode(), seal_place(agency_id, erasure_id)),
+        "requested_by": actor,
+    }
+    made = (
+        await session.execute(upsert(Erasure).values(new).on_conflict_do_nothing().returning(Erasure.id))
+    ).one_or_none()
+    query = select(Erasure).where(
+        Erasure.agency_id == agency_id,
+        Erasure.client_id == subject.client_id,
+        Erasure.subject_hash == known,
+        Erasure.state != "finished",
+    )
+    erasure = (await session.scalars(query)).one()
+    await hint_work(session, agency_id, "erasure")
+    if not made:
+        # What has come in since the first request is meant as well.
+        again: dict[str, Any] = {"requested_at": func.app_now(), "state": "running", "cursor": None}
+        mine = (Erasure.agency_id == agency_id, Erasure.id == erasure.id)
+        await session.execute(update(Erasure).where(*mine).values(**again))
+        await session.refresh(erasure)
+    else:
+        deed = Deed(actor, "erasure.requested", show_id("ers", erasure_id), subject.client_id, {"kind": kind})
+        await record_deeds(session, agency_id, [deed])
+    return erasure
 
 
 async def find_erasure(session: AsyncSession, agency_id: UUID, client_id: UUID, erasure_id: UUID) -> Erasure:
@@ -72,42 +123,3 @@ async def count_holds(session: AsyncSession, agency_id: UUID, client_id: UUID) -
 async def count_held_items(session: AsyncSession, agency_id: UUID, subject: Subject) -> int:
     query = select(func.count()).select_from(Item).where(*subject.owns(agency_id), Item.hold_class.is_not(None))
     return (await session.execute(query)).scalar_one()
-
-
-async def _request(
-    session: AsyncSession, masters: Sealer, agency_id: UUID, subject: Subject, request: tuple[str, str]
-) -> Erasure:
-    kind, actor = request
-    written = subject.write()
-    known = await hash_subject(session, masters, agency_id, f"{kind} {written}")
-    erasure_id = new_id()
-    sealer = await find_sealer(session, masters, agency_id, None)
-    new = {
-        "agency_id": agency_id,
-        "id": erasure_id,
-        "client_id": subject.client_id,
-        "kind": kind,
-        "source_id": subject.source_id,
-        "subject_hash": known,
-        "subject": sealer.seal(written.encode(), seal_place(agency_id, erasure_id)),
-        "requested_by": actor,
-    }
-    await session.execute(upsert(Erasure).values(new).on_conflict_do_nothing())
-    query = select(Erasure).where(
-        Erasure.agency_id == agency_id,
-        Erasure.client_id == subject.client_id,
-        Erasure.subject_hash == known,
-        Erasure.state != "finished",
-    )
-    erasure = (await session.scalars(query)).one()
-    await hint_work(session, agency_id, "erasure")
-    if erasure.id != erasure_id:
-        # What has come in since the first request is meant as well.
-        again: dict[str, Any] = {"requested_at": func.app_now(), "state": "running", "cursor": None}
-        mine = (Erasure.agency_id == agency_id, Erasure.id == erasure.id)
-        await session.execute(update(Erasure).where(*mine).values(**again))
-        await session.refresh(erasure)
-    else:
-        deed = Deed(actor, "erasure.requested", show_id("ers", erasure_id), subject.client_id, {"kind": kind})
-        await record_deeds(session, agency_id, [deed])
-    return erasure

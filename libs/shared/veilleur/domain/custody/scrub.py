@@ -21,16 +21,19 @@ from veilleur.domain.rules.sent import read_language
 from veilleur.domain.screening.models import NearDupKey, StoredEvaluation
 from veilleur.infra.db.among import is_among
 
+FORGET_EXPLANATION = """explanation = NULL,
+  explanation_erased_at = CASE WHEN explanation IS NULL THEN explanation_erased_at ELSE app_now() END"""
+"""It was counted when it was sent: that there was one stays known."""
 BARE_ACTIONS = """coalesce((SELECT jsonb_agg(a - 'text' - 'params') FROM jsonb_array_elements(actions) a), '[]')"""
 
 _TOMBSTONES = text("""
 UPDATE items SET external_id = t.external_id, body = '{}', digest = '', author_external_id = NULL, thread_id = NULL,
-  text_key = NULL, language = NULL, observed = NULL, kind = 'other', erased_at = app_now()
+  text_key = NULL, language = NULL, observed = NULL, traceparent = NULL, kind = 'other', erased_at = app_now()
 FROM unnest(CAST(:ids AS uuid[]), CAST(:names AS text[])) AS t(id, external_id)
 WHERE items.agency_id = :agency_id AND items.id = t.id
 """)
 _DECISIONS = text(f"""
-UPDATE decisions SET explanation = NULL, note = NULL, author_external_id = NULL, actions = {BARE_ACTIONS}
+UPDATE decisions SET {FORGET_EXPLANATION}, note = NULL, author_external_id = NULL, actions = {BARE_ACTIONS}
 WHERE agency_id = :agency_id AND item_id = ANY(CAST(:ids AS uuid[]))
 """)
 _EVENTS = text("""

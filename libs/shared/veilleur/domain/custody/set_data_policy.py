@@ -1,10 +1,11 @@
 """A client's data policy: which providers may see its content, and how long what is its is kept.
 
 Who may see content is said in one place only, the list of clients at each provider, which is what providers are asked
-by; a policy reads and writes it there.
+by; a policy reads and writes it there. So it is with how long events are kept: it stands with the client, whose
+document calls it `payload_days`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,11 +18,14 @@ from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.custody.models import DataPolicy
 from veilleur.domain.custody.terms import TERMS, read_terms
 from veilleur.domain.providers.models import Provider
+from veilleur.domain.tenancy.models import Client
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import msg
 from veilleur.kernel.strict_json import canonical_digest
+
+EVENTS = "events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,15 @@ class Policy:
 async def load_policy(session: AsyncSession, agency_id: UUID, client_id: UUID, *, lock: bool = False) -> Policy:
     rows = await _load_providers(session, agency_id, lock=lock)
     allowed = tuple(sorted(row.name for row in rows if client_id in row.clients))
+    return Policy(allowed, await load_terms(session, agency_id, client_id))
+
+
+async def load_terms(session: AsyncSession, agency_id: UUID, client_id: UUID) -> dict[str, int]:
+    """Days by kind."""
     kept = await session.get(DataPolicy, (agency_id, client_id), populate_existing=True)
-    return Policy(allowed, read_terms({} if kept is None else kept.retention_days))
+    events = select(Client.payload_days).where(Client.agency_id == agency_id, Client.id == client_id)
+    own = {EVENTS: (await session.execute(events)).scalar_one()}
+    return read_terms(({} if kept is None else kept.retention_days) | own)
 
 
 async def set_policy(session: AsyncSession, agency_id: UUID, client_id: UUID, policy: Policy, actor: str) -> Policy:
@@ -59,16 +70,7 @@ async def set_policy(session: AsyncSession, agency_id: UUID, client_id: UUID, po
         wanted = set(row.clients) - {client_id} | ({client_id} if name in policy.providers else set())
         if wanted != set(row.clients):
             row.clients = sorted(wanted)
-    values = {
-        "agency_id": agency_id,
-        "client_id": client_id,
-        "retention_days": policy.retention_days,
-        "changed_by": actor,
-    }
-    changed = {"retention_days": policy.retention_days, "changed_by": actor, "changed_at": func.app_now()}
-    keys = ["agency_id", "client_id"]
-    await session.execute(upsert(DataPolicy).values(values).on_conflict_do_update(index_elements=keys, set_=changed))
-    await session.flush()
+    await _keep_terms(session, agency_id, client_id, policy.retention_days, actor)
     after = await load_policy(session, agency_id, client_id)
     details = {
         "providers": {"from": list(before.providers), "to": list(after.providers)},
@@ -78,11 +80,39 @@ async def set_policy(session: AsyncSession, agency_id: UUID, client_id: UUID, po
             if days != before.retention_days[kind]
         },
     }
-    await record_deeds(
-        session, agency_id, [Deed(actor, "data_policy.changed", show_id("cli", client_id), client_id, details)]
-    )
-    await hint_work(session, agency_id, "retention")
+    await _note(session, agency_id, client_id, actor, details)
     return after
+
+
+async def keep_events_for(session: AsyncSession, client: Client, days: int, actor: str) -> None:
+    """The one term of the policy that the client's document names as well; the caller keeps the new version."""
+    if days != client.payload_days:
+        details = {"retention_days": {EVENTS: {"from": client.payload_days, "to": days}}}
+        client.payload_days = days
+        await _note(session, client.agency_id, client.id, actor, details)
+
+
+async def _note(
+    session: AsyncSession, agency_id: UUID, client_id: UUID, actor: str, details: Mapping[str, Any]
+) -> None:
+    deed = Deed(actor, "data_policy.changed", show_id("cli", client_id), client_id, dict(details))
+    await record_deeds(session, agency_id, [deed])
+    await hint_work(session, agency_id, "retention")
+
+
+async def _keep_terms(
+    session: AsyncSession, agency_id: UUID, client_id: UUID, terms: Mapping[str, int], actor: str
+) -> None:
+    client = await session.get_one(Client, (agency_id, client_id))
+    if client.payload_days != terms[EVENTS]:
+        client.payload_days = terms[EVENTS]
+        client.version += 1
+    others = {kind: days for kind, days in terms.items() if kind != EVENTS}
+    values = {"agency_id": agency_id, "client_id": client_id, "retention_days": others, "changed_by": actor}
+    changed = {"retention_days": others, "changed_by": actor, "changed_at": func.app_now()}
+    keys = ["agency_id", "client_id"]
+    await session.execute(upsert(DataPolicy).values(values).on_conflict_do_update(index_elements=keys, set_=changed))
+    await session.flush()
 
 
 def _require_known(names: Sequence[str], known: list[str]) -> None:

@@ -21,12 +21,15 @@ TERMS: Final[Mapping[str, Term]] = {
     "item_text": Term(730, 30, 3_650),
     "media_snapshots": Term(7, 1, 7),
     "receipts": Term(30, 7, 30),
-    "events": Term(30, 7, 30),
+    "events": Term(30, 1, 30),
     "evaluations": Term(365, 30, 3_650),
     "decision_texts": Term(1_825, 180, 3_650),
 }
-"""Floors: complaints are open for six months (Digital Services Act, article 20), senders and receivers try again for
-days, and rules are measured on a month. Ceilings: what the feed and the copies of media promise to nobody beyond.
+"""`events`: what callbacks and the feed said. That they were, and how they were delivered, is known for thirty days;
+what is still owed to somebody is kept until it is delivered or given up.
+
+Floors: complaints are open for six months (Digital Services Act, article 20), senders try again for days, and rules are
+measured on a month. Ceilings: what the feed and the copies of media promise to nobody beyond.
 """
 
 

@@ -34,6 +34,8 @@ class Decision(Tenanted):
     """The rule the verdict is of; none for people and for the fallback."""
     explanation: Mapped[str | None]
     """For the client and the author."""
+    explanation_erased_at: Mapped[datetime | None]
+    """There was one, and it was counted; it went with its author or with time."""
     note: Mapped[str | None]
     """Never leaves the agency."""
     language: Mapped[str]

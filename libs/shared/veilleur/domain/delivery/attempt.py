@@ -31,3 +31,7 @@ class Attempt:
     sealed_secrets: tuple[bytes, ...]
     kind: str = "standard"
     language: Language = "en"
+    sealed_url: bytes | None = None
+    """The whole URL, where it is a secret and `url` shows its host alone."""
+    traceparent: str | None = None
+    """Of what the event is about."""

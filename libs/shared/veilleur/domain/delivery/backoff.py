@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from typing import TypeAlias
 
 SCHEDULE_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 """Seconds from one failed attempt to the next."""
@@ -18,6 +19,9 @@ JITTER = 0.2
 
 RETRY_AFTER_LIMIT_S = 3_600
 """A receiver may ask for an hour in any case, and for twice the planned delay where that is longer."""
+
+Jitter: TypeAlias = float
+"""A random number in [0, 1)."""
 
 OVERLOADED = frozenset({429, 502, 503, 504})
 """Statuses by which a receiver, or what stands before it, says that it has too much to do."""
@@ -43,14 +47,13 @@ class Result:
 
 
 def next_attempt(
-    attempt: int, since_first: timedelta, *, jitter: float, retry_after_s: int | None = None
+    attempt: int, since_first: timedelta, *, jitter: Jitter, retry_after_s: int | None = None
 ) -> timedelta | None:
     """How long to wait after the `attempt`-th attempt (1 is the first) has failed; None when it was the last.
 
     `since_first` is how long ago the first attempt began: the last one comes three days after it, whatever the
-    schedule and the receiver say. `jitter` is a random number in [0, 1). `retry_after_s` is what the receiver asked
-    for: never less than the planned delay, never more than `RETRY_AFTER_LIMIT_S` or twice that delay, whichever is
-    longer.
+    schedule and the receiver say. `retry_after_s` is what the receiver asked for: never less than the planned delay,
+    never more than `RETRY_AFTER_LIMIT_S` or twice that delay, whichever is longer.
     """
     if attempt < 1:
         raise ValueError("attempts count from 1")

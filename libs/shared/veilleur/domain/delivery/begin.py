@@ -66,8 +66,9 @@ WHERE deliveries.agency_id = :agency_id AND deliveries.id = chosen.id
   AND e.agency_id = deliveries.agency_id AND e.id = deliveries.endpoint_id
   AND v.agency_id = deliveries.agency_id AND v.id = deliveries.event_id
 RETURNING deliveries.id, deliveries.fence, deliveries.attempts - deliveries.attempts_before AS attempts,
-  deliveries.first_attempt_at, deliveries.endpoint_id, e.url, e.kind, e.language, v.id AS event_id, v.body,
-  deliveries.due_at, app_now() AS present
+  deliveries.first_attempt_at, deliveries.endpoint_id, e.url, e.sealed_url, e.kind, e.language, v.id AS event_id,
+  v.body, deliveries.due_at, app_now() AS present,
+  (SELECT i.traceparent FROM items i WHERE i.agency_id = v.agency_id AND i.id = v.item_id) AS traceparent
 """)
 _PAY = text("UPDATE endpoints SET paid_until = :until WHERE agency_id = :agency_id AND id = :id")
 
@@ -144,6 +145,8 @@ def _to_attempt(row: Row[Any], secrets: Sequence[bytes]) -> Attempt:
         sealed_secrets=tuple(secrets),
         kind=row.kind,
         language=row.language,
+        sealed_url=row.sealed_url,
+        traceparent=row.traceparent,
     )
 
 

@@ -30,7 +30,11 @@ def _entitle(event_type: str, data: dict[str, Any]) -> Message:
         "rule.anomaly": msg("The rule {subject} fires unlike usual", subject=subject),
         "endpoint.failing": msg("The endpoint {subject} fails", subject=subject),
         "usage.threshold": msg("Usage has reached {subject}", subject=subject),
+        "usage.unreconciled": msg("What was counted and what was done differ: {subject}", subject=subject),
+        "invoice.unsent": msg("An invoice could not be sent by e-mail: {subject}", subject=subject),
         "audit.sealed": msg("The audit trail was sealed, number {number}", number=data.get("number")),
+        "break_glass.opened": msg("The operator looks into this agency: {subject}", subject=subject),
+        "owner.readmitted": msg("The operator gave an owner a code to log in: {subject}", subject=subject),
         "case.escalated": msg("A case was escalated: {subject}", subject=subject),
     }
     return titles.get(event_type, msg("This is a test: the endpoint works"))

@@ -17,7 +17,7 @@ class Arrival:
     """What one request brought: a webhook (with its id and digest) or a bulk call (without).
 
     `test` is set by a test key, whatever the mode of the source. A `lenient` one is taken without the reports that name
-    an item nobody knows: who sent them has no content to send along.
+    an item nobody knows: who sent them has no content to send along. `traceparent` is where it stands in a trace.
     """
 
     source: FoundSource
@@ -26,6 +26,7 @@ class Arrival:
     digest: bytes | None = None
     test: bool = False
     lenient: bool = False
+    traceparent: str | None = None
 
     @property
     def mode(self) -> str:

@@ -11,9 +11,19 @@ from datetime import datetime
 from hashlib import blake2b, sha256
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from veilleur.infra.validation import invalid_from_pydantic
+from veilleur.kernel.clock import has_instant
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import msg
 from veilleur.kernel.strict_json import canonical_bytes
@@ -36,7 +46,15 @@ def _require_rfc3339(value: object) -> object:
     return value
 
 
-Timestamp = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_require_rfc3339)]
+def _require_instant(value: datetime) -> datetime:
+    if not has_instant(value):
+        raise ValueError(msg("lies before the year 1 or after 9999 in UTC"))
+    return value
+
+
+Timestamp = Annotated[
+    AwareDatetime, Field(strict=False), BeforeValidator(_require_rfc3339), AfterValidator(_require_instant)
+]
 ExternalId = Annotated[str, Field(min_length=1, max_length=256)]
 Url = Annotated[str, Field(min_length=1, max_length=2_048)]
 Scalar = Annotated[str, Field(max_length=2_000)] | int | float | bool | None

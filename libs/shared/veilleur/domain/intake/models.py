@@ -4,7 +4,16 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from veilleur.infra.db.base import Base, JsonObject, Small, Tenanted, reference
@@ -80,6 +89,8 @@ class Item(Tenanted):
     """When it was erased for its author: what is left says only that it was here."""
     expired_at: Mapped[datetime | None]
     """When its content was past keeping and dropped; who wrote it and what was decided stays."""
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """Where the present question stands in its sender's trace (W3C Trace Context); callbacks carry it on."""
 
     __table_args__ = (
         reference("client_id", "clients"),

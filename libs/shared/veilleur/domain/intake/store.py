@@ -19,13 +19,13 @@ from veilleur.kernel.ids import new_id
 _INSERT_ITEMS = text(f"""
 WITH stored AS (
   INSERT INTO items (agency_id, id, client_id, source_id, external_id, revision, kind, language, author_external_id,
-                     thread_id, text_key, body, digest, interim, mode, state, decisions, attempts)
+                     thread_id, text_key, body, digest, interim, mode, state, decisions, attempts, traceparent)
   SELECT CAST(:agency_id AS uuid), id, (CAST(:clients AS uuid[]))[place], (CAST(:sources AS uuid[]))[place],
          external_id, revision, kind, language, author, thread_id, text_key, body, decode(digest, 'hex'),
-         (CAST(:interims AS text[]))[place], mode, 'received', 0, 0
+         (CAST(:interims AS text[]))[place], mode, 'received', 0, 0, traceparent
   FROM jsonb_to_recordset(CAST(CAST(:rows AS text) AS jsonb))
        AS t(id uuid, place integer, external_id text, revision integer, kind text, language text, author text,
-            thread_id text, text_key bigint, body jsonb, digest text, mode text)
+            thread_id text, text_key bigint, body jsonb, digest text, mode text, traceparent text)
   ON CONFLICT (agency_id, source_id, external_id) DO NOTHING
   RETURNING agency_id, id, client_id, source_id, mode, kind, language, body->'context'->>'channel' AS channel),
 {COUNT_RECEIVED}
@@ -90,5 +90,6 @@ def _write_row(item_id: UUID, place: int, entry: Entry, item: InboundItem) -> st
         "text_key": item.text_key,
         "digest": item.digest.hex(),
         "mode": entry.arrival.mode,
+        "traceparent": entry.arrival.traceparent,
     }
     return f'{json.dumps(row, ensure_ascii=False)[:-1]},"body":{item.written}}}'

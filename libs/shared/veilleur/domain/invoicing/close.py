@@ -7,6 +7,8 @@ then finds the period closed and its usage late.
 
 import hashlib
 import json
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.billing.models import BillingPeriod, Contract
-from veilleur.domain.invoicing.reconcile import compare_period
+from veilleur.domain.invoicing.agreement import Agreement
+from veilleur.domain.invoicing.reconcile import compare_within, find_stretch
 from veilleur.domain.metering.models import LateUsage, UsageSum
 from veilleur.domain.metering.record import local_day
 from veilleur.kernel.errors import Conflict
@@ -23,6 +26,20 @@ from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import msg
 
 _LOCK_CLIENT = text("SELECT pg_advisory_xact_lock(hashtextextended('usage' || :agency_id || :client_id, 0))")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what a period is closed. `agreement`: facts and records were compared already, by whoever closes it.
+
+    `is_last`: nothing comes in any more, so that its last day need not be over.
+    """
+
+    agreement: Agreement | None = None
+    is_last: bool = False
+
+
+USUAL = Terms()
 
 
 async def lock_usage(session: AsyncSession, agency_id: UUID, client_id: UUID) -> None:
@@ -33,14 +50,14 @@ async def lock_usage(session: AsyncSession, agency_id: UUID, client_id: UUID) ->
     await session.execute(_LOCK_CLIENT, {"agency_id": str(agency_id), "client_id": str(client_id)})
 
 
-async def close_period(session: AsyncSession, period: BillingPeriod, member_id: UUID) -> None:
+async def close_period(session: AsyncSession, period: BillingPeriod, member_id: UUID, terms: Terms = USUAL) -> None:
     """`Conflict` while its last day is not over, when it is closed already, or when facts and records differ.
 
     What came late for other periods, and was not billed yet, is billed in this one. Facts and records are compared
     before anybody has to wait: they are committed together, so that every snapshot shows both or neither.
     """
-    await _require_over(session, period)
-    await _require_agreement(session, period)
+    await require_over(session, period, terms)
+    await _require_agreement(session, period, terms)
     await lock_usage(session, period.agency_id, period.client_id)
     await session.refresh(period, with_for_update=True)
     if period.state == "closed":
@@ -58,6 +75,22 @@ async def close_period(session: AsyncSession, period: BillingPeriod, member_id: 
     details = {"starts_on": period.starts_on.isoformat(), "records": period.records, "digest": period.digest}
     deed = Deed(show_id("mem", member_id), "period.closed", show_id("prd", period.id), period.client_id, details)
     await record_deeds(session, period.agency_id, [deed])
+
+
+async def require_over(session: AsyncSession, period: BillingPeriod, terms: Terms = USUAL) -> None:
+    if not await is_over(session, period, terms):
+        raise Conflict(
+            msg("The period is not over: it ends with the day before {day}", day=period.ends_on),
+            slug="period-not-over",
+        )
+
+
+async def is_over(session: AsyncSession, period: BillingPeriod, terms: Terms = USUAL) -> bool:
+    """By our own zone data: PostgreSQL may know fewer zones."""
+    contract = await session.get_one(Contract, (period.agency_id, period.contract_id))
+    present = (await session.execute(select(func.app_now()))).scalar_one()
+    first_day = period.ends_on - timedelta(days=1) if terms.is_last else period.ends_on
+    return local_day(present, contract.time_zone) >= first_day
 
 
 async def digest_period(session: AsyncSession, period: BillingPeriod) -> tuple[int, str]:
@@ -84,22 +117,11 @@ def _write(row: Any) -> str:
     return f"{row.meter} {row.source_id} {row.billable} {dims} {row.quantity.normalize():f} {row.records}"
 
 
-async def _require_agreement(session: AsyncSession, period: BillingPeriod) -> None:
-    agreement = await compare_period(session, period)
+async def _require_agreement(session: AsyncSession, period: BillingPeriod, terms: Terms) -> None:
+    agreement = terms.agreement or await compare_within(session, await find_stretch(session, period))
     if agreement.differences:
         raise Conflict(
             msg("{count} rows of facts and records differ", count=agreement.differences),
             slug="unreconciled",
-            extra={"findings": agreement.findings},
-        )
-
-
-async def _require_over(session: AsyncSession, period: BillingPeriod) -> None:
-    """By our own zone data: PostgreSQL may know fewer zones."""
-    contract = await session.get_one(Contract, (period.agency_id, period.contract_id))
-    present = (await session.execute(select(func.app_now()))).scalar_one()
-    if local_day(present, contract.time_zone) < period.ends_on:
-        raise Conflict(
-            msg("The period is not over: it ends with the day before {day}", day=period.ends_on),
-            slug="period-not-over",
+            extra={"findings": list(agreement.findings)},
         )

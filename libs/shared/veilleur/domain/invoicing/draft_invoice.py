@@ -1,6 +1,7 @@
 """Drafting an invoice from a period's statement, and keeping the draft up to date until it is finalised."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.billing.models import BillingPeriod, Contract
 from veilleur.domain.billing.terms import days_of_period, plan_of_contract
-from veilleur.domain.invoicing.close import close_period
+from veilleur.domain.invoicing.agreement import Agreement
+from veilleur.domain.invoicing.close import Terms, close_period
 from veilleur.domain.invoicing.documents.document import InvoiceDocument, dump_document, read_document
 from veilleur.domain.invoicing.draft import (
     Parts,
@@ -34,11 +36,15 @@ from veilleur.kernel.messages import Language, msg
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Who drafts, in which language (None: the profile's), and in which month end, if in any."""
+    """Who drafts, in which language (None: the profile's), and in which month end, if in any.
+
+    `agreements`: how facts and records of periods compare, where that was found out before.
+    """
 
     member_id: UUID
     language: Language | None = None
     run_id: UUID | None = None
+    agreements: Mapping[UUID, Agreement] = field(default_factory=dict)
 
 
 async def draft_period(session: AsyncSession, period: BillingPeriod, wish: Wish) -> Invoice:
@@ -46,7 +52,7 @@ async def draft_period(session: AsyncSession, period: BillingPeriod, wish: Wish)
     if period.state == "closed":
         await session.refresh(period, with_for_update=True)
     else:
-        await close_period(session, period, wish.member_id)
+        await close_period(session, period, wish.member_id, Terms(wish.agreements.get(period.id)))
     if await _find_of_period(session, period) is not None:
         raise Conflict(msg("The period is invoiced already"), slug="already-invoiced")
     contract = await session.get_one(Contract, (period.agency_id, period.contract_id))

@@ -168,6 +168,43 @@ class InvoiceFile(Tenanted):
     )
 
 
+class InvoiceMail(Tenanted):
+    """An issued invoice on its way to somebody's mailbox: `waiting` → `sending` → `sent`, or `failed` for good.
+
+    To one address it goes once; only what failed can be asked for again.
+    """
+
+    __tablename__ = "invoice_mails"
+
+    client_id: Mapped[UUID]
+    invoice_id: Mapped[UUID]
+    recipient: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    due_at: Mapped[datetime | None]
+    """When to try (waiting) or when the lease of a sender that vanished ends (sending); none once it is over."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    fence: Mapped[int] = mapped_column(default=0)
+    first_attempt_at: Mapped[datetime | None]
+    last_status: Mapped[int | None]
+    """Of SMTP."""
+    last_error: Mapped[str | None]
+    sent_at: Mapped[datetime | None]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
+
+    __table_args__ = (
+        reference("client_id", "clients"),
+        reference("invoice_id", "invoices"),
+        reference("created_by", "members"),
+        CheckConstraint("state IN ('waiting', 'sending', 'sent', 'failed')", name="state"),
+        CheckConstraint("(due_at IS NULL) = (state IN ('sent', 'failed'))", name="due"),
+        CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent"),
+        Index("uq_invoice_mails_once", "agency_id", "invoice_id", "recipient", unique=True,
+              postgresql_where="state <> 'failed'"),
+        Index("ix_invoice_mails_due", "agency_id", "due_at", postgresql_where="due_at IS NOT NULL"),
+    )  # fmt: skip
+
+
 class Payment(Tenanted):
     """Money that came in, negative where it went back; never changed."""
 

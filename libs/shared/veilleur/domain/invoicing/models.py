@@ -1,6 +1,6 @@
 """What is kept of looking after a period: reconciliations, and thresholds with what they said."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -11,12 +11,19 @@ from veilleur.infra.db.base import JsonObject, Tenanted, reference
 
 
 class Reconciliation(Tenanted):
-    """Facts held against records, meter by meter; `findings` names the rows that differ, the first of them."""
+    """Facts held against records, meter by meter; `findings` names the rows that differ, the first of them.
+
+    Nobody made it: a night did.
+    """
 
     __tablename__ = "reconciliations"
 
     client_id: Mapped[UUID]
-    period_id: Mapped[UUID]
+    period_id: Mapped[UUID | None]
+    """None: days on which no contract held."""
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
+    """The days that were looked at, half-open."""
     made_at: Mapped[datetime] = mapped_column(server_default=func.app_now())
     made_by: Mapped[UUID | None]
     meters: Mapped[list[JsonObject]]

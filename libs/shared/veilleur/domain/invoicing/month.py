@@ -46,10 +46,11 @@ class Result:
 
 
 def show_result(stored: dict[str, Any], language: Language) -> dict[str, Any]:
-    def show(finding: dict[str, Any]) -> dict[str, Any]:
-        return {"type": finding["slug"], "detail": finding["texts"][language], "pointer": finding.get("pointer")}
+    return stored | {name: [show_finding(one, language) for one in stored[name]] for name in ("blockers", "warnings")}
 
-    return stored | {name: [show(one) for one in stored[name]] for name in ("blockers", "warnings")}
+
+def show_finding(stored: dict[str, Any], language: Language) -> dict[str, Any]:
+    return {"type": stored["slug"], "detail": stored["texts"][language], "pointer": stored.get("pointer")}
 
 
 def tell_problem(problem: Problem) -> tuple[Finding, ...]:

@@ -81,6 +81,8 @@ class Profile(_Part):
     """`debits`: VAT is due when invoiced; `franchise`: none is charged (art. 293 B CGI)."""
     e_invoice: Literal["factur-x", "none"] | None = None
     """None: Factur-X where the seller is in the EU."""
+    final_invoice: Literal["draft", "finalise"] = "draft"
+    """Of a client that leaves: left as a draft for somebody to look at, or numbered at once when nothing is missing."""
     numbering: Numbering = Numbering()
     accounts: Accounts = Accounts()
 

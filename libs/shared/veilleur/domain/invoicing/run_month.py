@@ -1,5 +1,6 @@
 """The month end: a draft for every client, or what keeps it from one; then numbers for all that are ready."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -13,6 +14,8 @@ from veilleur.domain.billing.models import BillingPeriod, Contract
 from veilleur.domain.billing.open_period import list_periods_of_month, open_period
 from veilleur.domain.billing.period import Period, period_of
 from veilleur.domain.billing.queries import load_contracts
+from veilleur.domain.invoicing.agreement import Agreement, Stretch
+from veilleur.domain.invoicing.close import is_over
 from veilleur.domain.invoicing.documents.document import InvoiceDocument
 from veilleur.domain.invoicing.documents.einvoice import require_faultless, write_einvoices
 from veilleur.domain.invoicing.draft_invoice import Wish, draft_period
@@ -21,6 +24,8 @@ from veilleur.domain.invoicing.invoice_models import BillingRun, Invoice
 from veilleur.domain.invoicing.keep_profile import Seller, load_seller
 from veilleur.domain.invoicing.month import Result, compare, name_problems, tell_problem
 from veilleur.domain.invoicing.profile import wants_einvoice
+from veilleur.domain.invoicing.reconcile import find_stretch
+from veilleur.domain.invoicing.statement import find_unpriced_work
 from veilleur.domain.metering.models import UsageSum
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.errors import Conflict, Problem
@@ -33,7 +38,8 @@ PROVISIONAL = "0"
 
 
 async def begin_run(session: AsyncSession, agency_id: UUID, month: date, member_id: UUID) -> tuple[UUID, list[UUID]]:
-    """A run without results yet, and the clients whose month it is."""
+    """A run without results yet, and the clients whose month it is; `Conflict` while nobody has said who sells."""
+    await load_seller(session, agency_id)
     run = BillingRun(agency_id=agency_id, id=new_id(), period=f"{month:%Y-%m}", results=[], created_by=member_id)
     session.add(run)
     await session.flush()
@@ -44,7 +50,20 @@ async def begin_run(session: AsyncSession, agency_id: UUID, month: date, member_
     return run.id, list(clients)
 
 
-async def draft_client(session: AsyncSession, agency_id: UUID, run_id: UUID, client_id: UUID) -> None:
+async def list_month(session: AsyncSession, agency_id: UUID, client_id: UUID, month: date) -> list[Stretch]:
+    """The periods of the client that are to be closed with the month: facts and records are compared before."""
+    contracts = await load_contracts(session, agency_id, client_id)
+    stretches = []
+    for contract, days in list_periods_of_month(contracts, month):
+        period = await open_period(session, contract, days)
+        if period.state == "open" and await is_over(session, period):
+            stretches.append(await find_stretch(session, period))
+    return stretches
+
+
+async def draft_client(
+    session: AsyncSession, agency_id: UUID, run_id: UUID, client_id: UUID, agreements: Mapping[UUID, Agreement]
+) -> None:
     """Every period of the client that begins in the month. In a transaction of its own: the client's usage waits for
     this draft and no other, and what goes wrong with it keeps nobody else back.
     """
@@ -52,7 +71,7 @@ async def draft_client(session: AsyncSession, agency_id: UUID, run_id: UUID, cli
     client = await session.get_one(Client, (agency_id, client_id))
     seller = await load_seller(session, agency_id)
     month = date.fromisoformat(f"{run.period}-01")
-    results = await _draft_client(session, client, month, seller, Wish(run.created_by, run_id=run.id))
+    results = await _draft_client(session, client, month, seller, Wish(run.created_by, None, run.id, agreements))
     run.results = [*run.results, *(result.dump() for result in results)]
     await session.flush()
 
@@ -99,9 +118,11 @@ async def _draft_one(session: AsyncSession, contract: Contract, days: Period, se
             invoice = await _find_or_draft(session, period, wish)
     except Problem as problem:
         return replace(result, blockers=tell_problem(problem))
+    unpriced = [one.warning for one in await find_unpriced_work(session, period)]
+    changed = compare(invoice.total, await _find_before(session, invoice, days.first))
     result = replace(
         result, invoice=show_id("inv", invoice.id), total=show_amount(invoice.total), currency=invoice.currency,
-        warnings=compare(invoice.total, await _find_before(session, invoice, days.first)),
+        warnings=(*changed, *name_problems(unpriced, "unpriced-usage")),
     )  # fmt: skip
     if invoice.state != "draft":
         return replace(result, outcome="finalised")

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.outbox.announce import Announcement, announce
 from veilleur.domain.outbox.models import Delivery, Endpoint, EndpointSecret
+from veilleur.domain.tenancy.secret_limit import refuse_too_many_secrets
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
 from veilleur.kernel.ids import new_id, show_id
@@ -23,6 +24,11 @@ def endpoint_aad(agency_id: UUID, endpoint_id: UUID) -> str:
     return f"{agency_id}|endpoint_secrets|{endpoint_id}"
 
 
+def url_aad(agency_id: UUID, endpoint_id: UUID) -> str:
+    """What an endpoint's sealed URL is bound to."""
+    return f"{agency_id}|endpoints|url|{endpoint_id}"
+
+
 async def add_endpoint(session: AsyncSession, sealer: Sealer, endpoint: Endpoint, actor: str) -> str:
     """Keep an endpoint; its first secret (`whsec_…`), which is shown once. The URL is checked by the caller."""
     endpoint.id = new_id()
@@ -33,10 +39,18 @@ async def add_endpoint(session: AsyncSession, sealer: Sealer, endpoint: Endpoint
     return secret
 
 
-async def add_mailbox(session: AsyncSession, endpoint: Endpoint, actor: str) -> None:
-    """Keep an endpoint of the agency that is told in sentences: it has no secret to sign with."""
+async def add_mailbox(session: AsyncSession, sealer: Sealer, endpoint: Endpoint, actor: str) -> None:
+    """Keep an endpoint of the agency that is told in sentences: it has no secret to sign with. A chat's URL is one."""
     endpoint.id = new_id()
+    if endpoint.kind == "slack":
+        endpoint.sealed_url = sealer.seal(endpoint.url.encode(), url_aad(endpoint.agency_id, endpoint.id))
+        endpoint.url = hide_path(endpoint.url)
     await _keep(session, endpoint, actor)
+
+
+def hide_path(url: str) -> str:
+    """Of a chat's URL the host; what is hidden already stays as it is."""
+    return "/".join([*url.split("/")[:3], "…"])
 
 
 async def retire_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str, reason: Reason = "owner") -> None:
@@ -70,7 +84,10 @@ async def revive_endpoint(session: AsyncSession, endpoint: Endpoint, actor: str)
 async def rotate_endpoint_secret(
     session: AsyncSession, sealer: Sealer, endpoint: Endpoint, key: bytes, overlap: timedelta, actor: str
 ) -> None:
-    """Add a key; those that stand sign on for `overlap`, or less if they already were to end earlier."""
+    """Add a key; those that stand sign on for `overlap`, or less if they already were to end earlier.
+
+    Each costs every callback a signature: beyond `MOST_SECRETS` it is a `Conflict` (`secret-limit`).
+    """
     standing = update(EndpointSecret).where(
         EndpointSecret.agency_id == endpoint.agency_id, EndpointSecret.endpoint_id == endpoint.id
     )
@@ -78,6 +95,12 @@ async def rotate_endpoint_secret(
     await session.execute(standing.values(expires_at=ends))
     session.add(_seal(sealer, endpoint, key))
     await session.flush()
+    live = select(func.count()).where(
+        EndpointSecret.agency_id == endpoint.agency_id,
+        EndpointSecret.endpoint_id == endpoint.id,
+        func.coalesce(EndpointSecret.expires_at > func.app_now(), True),
+    )
+    refuse_too_many_secrets((await session.execute(live)).scalar_one())
     deed = Deed(actor, "endpoint.secret_rotated", show_id("end", endpoint.id), endpoint.client_id)
     await record_deeds(session, endpoint.agency_id, [deed])
 

@@ -25,6 +25,8 @@ class Endpoint(Tenanted):
     language: Mapped[str] = mapped_column(default="en", server_default="en")
     """Of the sentences."""
     url: Mapped[str]
+    sealed_url: Mapped[bytes | None]
+    """The URL of a chat, which is its secret; `url` then shows its host. None for those from before it was sealed."""
     events: Mapped[list[str]] = mapped_column(default=list)
     concurrency: Mapped[int] = mapped_column(default=10, server_default="10")
     """Calls in the air at once."""
@@ -87,7 +89,7 @@ class Event(Tenanted):
     client_id: Mapped[UUID | None]
     type: Mapped[str]
     body: Mapped[str | None]
-    """None once it is past what the client keeps (`payload_days`)."""
+    """None once it is past what the client keeps (its data policy's `events`)."""
     item_id: Mapped[UUID | None]
     decision_id: Mapped[UUID | None]
     """Of an event that waits: the decision it tells of."""

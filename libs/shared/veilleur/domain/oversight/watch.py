@@ -1,6 +1,7 @@
 """Watching an agency: a look every five minutes at what nobody would report, a silence or an empty chair.
 
-Who takes a look notes the next one in the same commit, so that looks never end, and two workers never take the same.
+Who takes a look notes the next one in the same commit, so that looks never end, and two workers never take the same;
+and with it the next night, in which usage is reckoned.
 Agencies are looked at in different seconds.
 """
 
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.alarms.models import Alarm
 from veilleur.domain.alarms.record import AlarmKind, close_alarms, raise_alarm
+from veilleur.domain.invoicing.reckon import find_night
+from veilleur.domain.oversight.break_glass import close_ended_looks
 from veilleur.domain.oversight.models import Watch
 from veilleur.domain.oversight.silent_sources import find_silent_sources
 from veilleur.domain.oversight.uncovered_queues import find_uncovered_queues
@@ -28,6 +31,7 @@ async def begin_look(session: AsyncSession, agency_id: UUID) -> bool:
     present = (await session.execute(select(func.app_now()))).scalar_one()
     due_at = find_look_time(agency_id, present)
     await hint_work(session, agency_id, "watch", due_at=due_at + EVERY)
+    await hint_work(session, agency_id, "reckoning", due_at=find_night(agency_id, present) + timedelta(days=1))
     taken = insert(Watch).values(agency_id=agency_id, looked_at=present)
     taken = taken.on_conflict_do_update(
         index_elements=[Watch.agency_id], set_={"looked_at": present}, where=Watch.looked_at < due_at
@@ -54,6 +58,7 @@ async def look(session: AsyncSession, agency_id: UUID) -> None:
             over.setdefault((cast("AlarmKind", kind), client_id), []).append(subject)
     for (kind, client_id), subjects in over.items():
         await close_alarms(session, agency_id, kind, subjects, client_id)
+    await close_ended_looks(session, agency_id)
 
 
 def find_look_time(agency_id: UUID, present: datetime) -> datetime:

@@ -24,6 +24,9 @@ from veilleur.kernel.errors import Conflict, InputError, Invalid, NotFound
 from veilleur.kernel.ids import new_id, parse_id, show_id
 from veilleur.kernel.messages import msg
 
+ADDRESSES = ("url", "endpoint")
+"""The settings that say where a provider is called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -58,8 +61,14 @@ async def add_provider(
 
 
 async def change_provider(session: AsyncSession, provider: Provider, terms: Terms, actor: str) -> None:
-    """Change what is given; other settings replace the old ones as a whole."""
+    """Change what is given; other settings replace the old ones as a whole.
+
+    A secret is told to nobody but whom it was given for: another address needs it said again.
+    """
     values = await _weigh(session, provider.agency_id, provider.kind, terms, [])
+    if provider.sealed is not None and "secret" not in values and _moves(provider, values):
+        again = InputError("/secret", msg("must be given again where the address changes"))
+        raise Invalid(msg("The provider can't be kept like this"), errors=[again])
     _apply(provider, values, terms)
     await session.flush()
     await _tell(session, provider, "changed", values, actor)
@@ -99,6 +108,11 @@ async def _weigh(
     return values
 
 
+def _moves(provider: Provider, values: Mapping[str, Any]) -> bool:
+    settings = values.get("settings", provider.settings)
+    return any(settings.get(name) != provider.settings.get(name) for name in ADDRESSES)
+
+
 def _read_settings(kind: str, given: Mapping[str, Any]) -> tuple[VendorSettings | None, Sequence[InputError]]:
     model = VENDORS[kind].settings
     try:
@@ -114,7 +128,7 @@ def _read_settings(kind: str, given: Mapping[str, Any]) -> tuple[VendorSettings 
 
 def _check_addresses(settings: VendorSettings, egress: EgressPolicy) -> Sequence[InputError]:
     """A provider is called like a client's endpoint: on the open internet, or where the operator allows it."""
-    for name in ("url", "endpoint"):
+    for name in ADDRESSES:
         address = getattr(settings, name, None)
         try:
             if address is not None:

@@ -102,7 +102,8 @@ class _Hunt:
         if not self._looks_into(queue):
             return False
         if seen.kind == "kept":
-            return self.person.able.serves(seen.client_id)
+            cleared = not queue.restricted or self.person.able.may_enter(queue)
+            return cleared and self.person.able.serves(seen.client_id)
         if seen.kind == "flagged" and not self.person.able.supervises:
             return False
         fit = self._find_fit(seen.client_id, queue, seen.needs)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import and_, exists, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.review.models import Assignment, Case, CaseState
-from veilleur.domain.tenancy.models import Member
+from veilleur.domain.tenancy.models import Grant, Member
 from veilleur.kernel.errors import Conflict, Forbidden, NotFound, Problem
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import msg
@@ -83,9 +83,21 @@ async def lock_member(session: AsyncSession, agency_id: UUID, member_id: UUID) -
 
 
 async def find_assignment(session: AsyncSession, agency_id: UUID, member_id: UUID, assignment_id: UUID) -> Assignment:
-    """My assignment of that id; somebody else's is `NotFound` like one that never was."""
-    assignment = await session.get(Assignment, (agency_id, assignment_id))
-    if assignment is None or assignment.member_id != member_id:
+    """My assignment of that id; somebody else's is `NotFound` like one that never was.
+
+    So is one of a client that I serve no longer: what I once held opens nothing for ever.
+    """
+    served = exists().where(
+        Grant.agency_id == agency_id, Grant.member_id == member_id, Grant.client_id == Assignment.client_id
+    )
+    query = (
+        select(Assignment)
+        .join(Member, and_(Member.agency_id == Assignment.agency_id, Member.id == Assignment.member_id))
+        .where(Assignment.agency_id == agency_id, Assignment.id == assignment_id, Assignment.member_id == member_id)
+        .where(or_(Member.serves_all, served))
+    )
+    assignment = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+    if assignment is None:
         raise NotFound(msg("There is no {id} here", id=show_id("asg", assignment_id)))
     return assignment
 
@@ -94,10 +106,15 @@ async def lock_held(
     session: AsyncSession, agency_id: UUID, member_id: UUID, assignment_id: UUID
 ) -> tuple[Assignment, Case]:
     """My assignment and its case, the case locked: nothing about either changes until the transaction ends."""
+    mine = (Assignment.agency_id == agency_id, Assignment.id == assignment_id, Assignment.member_id == member_id)
+    query = select(Case).where(
+        Case.agency_id == agency_id, Case.id == select(Assignment.case_id).where(*mine).scalar_subquery()
+    )
+    case = (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
     assignment = await find_assignment(session, agency_id, member_id, assignment_id)
-    query = select(Case).where(Case.agency_id == agency_id, Case.id == assignment.case_id)
-    case = (await session.scalars(query.with_for_update(key_share=True))).one()
-    await session.refresh(assignment)
+    if case is None:
+        message = "an assignment has a case"
+        raise RuntimeError(message)
     return assignment, case
 
 

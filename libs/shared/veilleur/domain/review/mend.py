@@ -15,8 +15,7 @@ from veilleur.domain.decisions.models import Decision
 from veilleur.domain.decisions.policy import Ruling, check_ruling
 from veilleur.domain.decisions.reverse import Reversal, reverse_decisions
 from veilleur.domain.intake.models import Item
-from veilleur.domain.tenancy.members import find_member, require_service
-from veilleur.domain.tenancy.models import Member
+from veilleur.domain.tenancy.members import require_service
 from veilleur.kernel.errors import Forbidden, Invalid, NotFound
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import msg
@@ -28,10 +27,14 @@ LEADS = frozenset({"lead", "owner"})
 
 @dataclass(frozen=True, slots=True)
 class Mending:
-    """What shall stand instead, and why: the reason stays inside the agency."""
+    """What shall stand instead, and why: the reason stays inside the agency.
+
+    `as_lead`: who asks may correct anybody. A log-in may leave a lead less than all roles, so the caller says it.
+    """
 
     ruling: Ruling
     reason: str
+    as_lead: bool = False
 
 
 async def correct_decision(
@@ -40,17 +43,15 @@ async def correct_decision(
     """Replace a decision of a client this member serves; `Forbidden` when that is a lead's by now."""
     decision = await _find(session, agency_id, decision_id)
     await require_service(session, agency_id, member_id, decision.client_id)
-    member = await find_member(session, agency_id, member_id)
     present = (await session.execute(select(func.app_now()))).scalar_one()
-    if not may_correct(member, decision, present):
+    if not (mending.as_lead or may_correct_own(member_id, decision, present)):
         raise Forbidden(msg("This decision is a lead's to correct"), slug="lead-only")
     return await _replace(session, decision, mending, present, member_id)
 
 
-def may_correct(member: Member, decision: Decision, present: datetime) -> bool:
-    """Own for a quarter of an hour, a lead's for ever; pure."""
-    own = decision.member_id == member.id and present - decision.made_at <= OWN_FOR
-    return own or bool(LEADS & set(member.roles))
+def may_correct_own(member_id: UUID, decision: Decision, present: datetime) -> bool:
+    """For a quarter of an hour; pure."""
+    return decision.member_id == member_id and present - decision.made_at <= OWN_FOR
 
 
 async def overrule_decision(

@@ -1,16 +1,20 @@
 """Open cases about items like the one in hand: the same words, the same author, or the same link."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.intake.models import Item
 from veilleur.domain.review.models import Case, CaseState
+from veilleur.domain.review.needs import QueueTerms, find_fit, read_needs
+from veilleur.domain.review.piles import load_queues
+from veilleur.domain.review.staff import Person, load_person
+from veilleur.domain.tenancy.members import find_member
 
 SimilarBy = Literal["near_dup", "author", "link"]
 MOST = 1_000
@@ -19,7 +23,10 @@ MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Similar:
-    """`free` may be decided along, `held` are in the hands of others; `more` when there were too many to look at."""
+    """`free` may be decided along, `held` are left to others; `more` when there were too many to look at.
+
+    Others have a case in their hands or kept for them, or work its queue: one look opens no wall that a claim respects.
+    """
 
     free: list[Case]
     held: list[Case]
@@ -49,22 +56,29 @@ async def find_similar(session: AsyncSession, agency_id: UUID, item: Item, by: S
         .limit(MOST + 1)
     )
     cases = list(await session.scalars(query.execution_options(populate_existing=True)))
-    present = (await session.execute(select(func.app_now()))).scalar_one()
-    return sort_cases(cases, member_id, present)
+    person, present = await load_person(session, await find_member(session, agency_id, member_id))
+    return sort_cases(cases, person, await load_queues(session, agency_id), present)
 
 
-def sort_cases(cases: Sequence[Case], member_id: UUID, present: datetime) -> Similar:
-    """Who may decide what: ready cases, one's own, and those whose lease has run out."""
-    looked_at = cases[:MOST]
-    held = [case for case in looked_at if _is_held(case, member_id, present)]
-    free = [case for case in looked_at if not _is_held(case, member_id, present)]
+def sort_cases(cases: Sequence[Case], person: Person, queues: Mapping[UUID, QueueTerms], present: datetime) -> Similar:
+    """Who may decide what: one's own, and whatever of the others this person could be handed now."""
+    free: list[Case] = []
+    held: list[Case] = []
+    for case in cases[:MOST]:
+        mine = case.state == CaseState.LEASED and case.holder_id == person.id
+        within_reach = mine or _is_within_reach(case, person, queues[case.queue_id], present)
+        (free if within_reach else held).append(case)
     return Similar(free, held, more=len(cases) > MOST)
 
 
-def _is_held(case: Case, member_id: UUID, present: datetime) -> bool:
-    if case.state != CaseState.LEASED or case.holder_id == member_id:
+def _is_within_reach(case: Case, person: Person, queue: QueueTerms, present: datetime) -> bool:
+    until = case.lease_expires_at if case.state == CaseState.LEASED else case.reserved_until
+    in_other_hands = case.state == CaseState.LEASED or case.reserved_for not in {None, person.id}
+    if in_other_hands and (until is None or until > present):
         return False
-    return case.lease_expires_at is None or case.lease_expires_at > present
+    if case.flag is not None and not person.able.supervises:
+        return False
+    return find_fit(person.able, case.client_id, queue, read_needs(case.needs)) == "primary"
 
 
 def _key_column(by: SimilarBy) -> Any:

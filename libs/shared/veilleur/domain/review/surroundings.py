@@ -63,11 +63,15 @@ async def list_others(session: AsyncSession, agency_id: UUID, item_ids: Sequence
 
 
 def describe_other(item: Item, verdict: str | None) -> dict[str, Any]:
-    """Another item of the client, as it is listed: enough to recognise it."""
+    """Another item of the client, as it is listed: enough to recognise it.
+
+    What is under a legal hold is read in its restricted queue, and nowhere beside other cases or in a search.
+    """
     return {
         "id": show_id("itm", item.id),
         "external_id": item.external_id,
-        "text": item.body.get("text"),
+        "text": item.body.get("text") if item.hold_class is None else None,
+        "quarantined": item.hold_class,
         "author": (item.body.get("author") or {}).get("external_id"),
         "received_at": item.received_at,
         "state": item.state,

@@ -16,7 +16,7 @@ from veilleur.domain.rules.check_references import check_references
 from veilleur.domain.rules.compile import CompiledRule, CompiledRuleSet, compile_rule_set
 from veilleur.domain.rules.document import Path, RuleSet, RuleTest, digest_document, list_leaves
 from veilleur.domain.rules.expressions import read_expression
-from veilleur.domain.rules.facts import NOTHING, item_facts, lay_over
+from veilleur.domain.rules.facts import NOTHING, ItemFacts, item_facts, lay_over
 from veilleur.domain.rules.findings import MAX_FINDINGS, Finding, Mistake, write_path
 from veilleur.domain.rules.language import read_rule_set
 from veilleur.domain.rules.lists import SharedLists
@@ -25,6 +25,7 @@ from veilleur.domain.rules.logic import pack_answers, resolve_gate
 from veilleur.domain.rules.readings import answer_required, take_readings
 from veilleur.domain.rules.schema import split_call
 from veilleur.domain.rules.source import read_source
+from veilleur.domain.rules.trimming import trim_phrases
 from veilleur.kernel.errors import Invalid
 from veilleur.kernel.messages import msg
 
@@ -74,18 +75,23 @@ def check_rule_set(
 
 def run_tests(rule_set: RuleSet, gathered: Mapping[str, object] = NOTHING) -> list[Mistake]:
     """The rules' own tests, of drafts too: a mistake for each whose rule does otherwise than it says."""
-    compiled = compile_rule_set(rule_set, drafts=True)
+    trials = {
+        test.path: lay_over(item_facts(test.item, TEST_INSTANT, gathered), test.facts)
+        for rule in rule_set.rules
+        for test in rule.tests
+    }
+    if not trials:
+        return []
+    trimmed = trim_phrases(rule_set, [facts.keys for facts in trials.values()])
+    compiled = compile_rule_set(trimmed, drafts=True)
     mistakes: list[Mistake] = []
     for rule in compiled.rules:
         for test in rule.rule.tests:
-            mistakes += _run_test(compiled, rule, test, gathered)
+            mistakes += _run_test(compiled, rule, test, trials[test.path])
     return mistakes
 
 
-def _run_test(
-    compiled: CompiledRuleSet, rule: CompiledRule, test: RuleTest, gathered: Mapping[str, object]
-) -> Iterator[Mistake]:
-    facts = lay_over(item_facts(test.item, TEST_INSTANT, gathered), test.facts)
+def _run_test(compiled: CompiledRuleSet, rule: CompiledRule, test: RuleTest, facts: ItemFacts) -> Iterator[Mistake]:
     readings = take_readings(compiled, facts)
     known = compiled.program.evaluate(readings.values, readings.unknown)
     answers = pack_answers([*known, *answer_required(compiled, readings)])

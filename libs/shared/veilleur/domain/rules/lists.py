@@ -19,7 +19,8 @@ from veilleur.domain.rules.reading import (
 )
 from veilleur.domain.rules.signals.links import read_domain
 from veilleur.domain.rules.signals.phrases import fold_phrase
-from veilleur.kernel.messages import msg
+from veilleur.kernel.lazy import lazy
+from veilleur.kernel.messages import Message, msg
 from veilleur.kernel.strict_json import Json, canonical_digest
 
 MAX_LISTS = 100
@@ -35,6 +36,21 @@ SharedLists = Mapping[str, Mapping[str, Json]]
 """The agency's lists: documents in the form of a list of a rule set, by code."""
 
 AnyList = PhraseList | DomainList | HashList
+
+
+class ListDocument(dict[str, Json]):
+    """A shared list as it is kept; what it says is read once, however many rule sets refer to it."""
+
+    @lazy
+    def digest(self) -> str:
+        return digest_list(self)
+
+    @lazy
+    def reading(self) -> tuple[AnyList | None, Message | None]:
+        """The list, and the first mistake it has."""
+        mistakes: list[Mistake] = []
+        one = _read_list("", Place(dict(self), (), mistakes))
+        return one, mistakes[0].message if mistakes else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +127,17 @@ def _resolve_list(name: str, place: Place, shared: SharedLists, digests: dict[st
         hint = suggest_name(code, shared) or (msg("known here: {names}", names=sorted(shared)[:20]) if shared else None)
         fields["list"].complain(msg("{name} is not a list of this agency", name=code), hint, slug="unknown-list")
         return None
-    mistakes: list[Mistake] = []
-    one = _read_list(name, Place(dict(shared[code]), (), mistakes))
-    if mistakes or one is None:
-        reason = mistakes[0].message if mistakes else msg("must be an object")
+    held = shared[code]
+    document = held if isinstance(held, ListDocument) else ListDocument(held)
+    one, mistake = document.reading
+    if mistake is not None or one is None:
+        reason = mistake or msg("must be an object")
         fields["list"].complain(
             msg("the agency's list {name} has mistakes: {reason}", name=code, reason=reason), slug="shared-list"
         )
         return None
-    digests[code] = digest_list(shared[code])
-    return one
+    digests[code] = document.digest
+    return replace(one, name=name)
 
 
 def _read_list(name: str, place: Place) -> AnyList | None:

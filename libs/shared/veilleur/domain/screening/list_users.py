@@ -1,7 +1,7 @@
 """Who uses a shared list, and whether a change would break it there."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,9 +14,10 @@ from veilleur.domain.rules.catalogue_view import Catalogue
 from veilleur.domain.rules.check import check_rule_set
 from veilleur.domain.rules.expressions import read_expression
 from veilleur.domain.rules.findings import Finding
-from veilleur.domain.rules.lists import SharedLists
+from veilleur.domain.rules.list_queries import load_owned_lists
+from veilleur.domain.rules.lists import ListDocument, SharedLists, list_shared_codes
 from veilleur.domain.rules.models import RuleSetVersion, SharedList
-from veilleur.domain.screening.authoring import find_shared_lists, load_rule_catalogue
+from veilleur.domain.screening.authoring import load_rule_catalogue
 from veilleur.domain.tenancy.models import Client
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.errors import InputError, Invalid
@@ -70,13 +71,16 @@ async def refuse_breakage(
 ) -> None:
     """`Invalid` names every published rule set that would have a mistake, or a failing test, that it has not now."""
     errors: list[InputError] = []
-    for user in users:
-        if user.state == "published":
-            catalogue = await load_rule_catalogue(session, agency_id, user.client_id)
-            before = await find_shared_lists(session, agency_id, user.client_id, user.document)
-            after = {**before, code: document}
-            broken = await asyncio.to_thread(_find_breakage, user.document, catalogue, before, after)
-            errors += _tell_breakage(user, broken[:MAX_TOLD])
+    published = [(user, list_shared_codes(user.document)) for user in users if user.state == "published"]
+    # Lists are what is large here: of the agency's each is loaded and read once for all who use it.
+    everybodys = await _load_documents(session, agency_id, None, {name for _, codes in published for name in codes})
+    changed = ListDocument(document)
+    for user, codes in published:
+        catalogue = await load_rule_catalogue(session, agency_id, user.client_id)
+        own = await _load_documents(session, agency_id, user.client_id, codes)
+        before = {name: one for name, one in everybodys.items() if name in codes} | own
+        broken = await asyncio.to_thread(_find_breakage, user.document, catalogue, before, before | {code: changed})
+        errors += _tell_breakage(user, broken[:MAX_TOLD])
     if errors:
         raise Invalid(msg("The list would break rule sets that use it"), slug="breaks-rule-set", errors=errors)
 
@@ -88,6 +92,14 @@ async def recount_users(session: AsyncSession, agency_id: UUID, users: Sequence[
         mine = (Client.agency_id == agency_id, Client.id.in_(counting))
         await session.execute(update(Client).where(*mine).values(counter_epoch=Client.counter_epoch + 1))
         await hint_work(session, agency_id, "counters")
+
+
+async def _load_documents(
+    session: AsyncSession, agency_id: UUID, client_id: UUID | None, codes: Collection[str]
+) -> dict[str, ListDocument]:
+    """Of this owner alone."""
+    found = await load_owned_lists(session, agency_id, client_id, codes)
+    return {code: ListDocument(document) for code, document in found.items()}
 
 
 def _find_breakage(

@@ -35,6 +35,7 @@ from veilleur.domain.screening.judge import (
     Question,
     Settled,
     judge,
+    needs_rules,
 )
 from veilleur.domain.screening.keep import keep_evaluations
 from veilleur.domain.screening.rule_sets import RuleSetCache, RuleSets
@@ -61,11 +62,13 @@ WITH chosen AS MATERIALIZED (
     AND (screen_after IS NULL OR screen_after <= app_now())
   ORDER BY {order} LIMIT :wanted FOR UPDATE SKIP LOCKED)
 UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
-FROM chosen WHERE items.agency_id = :agency_id AND items.id = chosen.id
-RETURNING items.id
+WHERE agency_id = :agency_id AND id = ANY (ARRAY(SELECT id FROM chosen))
+RETURNING id
 """
 # Clients take turns, each with its oldest first. Who is in line is looked up at both ends of it: a client that sends
 # little stands near the end of a line that another one has filled, and waits for one round instead of for all of it.
+# The chosen are looked up by their ids alone, as an array, and their state when they are locked: with a join, or asked
+# for what is `received`, a planner with old statistics walks along the whole line once for each of them.
 _IN_LINE = """
 SELECT id, client_id, asked_at FROM items WHERE agency_id = :agency_id AND state = 'received' AND attempts = 0
   AND (screen_after IS NULL OR screen_after <= app_now())
@@ -78,11 +81,11 @@ WITH line AS MATERIALIZED (
 ), next AS MATERIALIZED (
   SELECT id FROM turns ORDER BY turn, asked_at LIMIT :wanted
 ), chosen AS MATERIALIZED (
-  SELECT items.id FROM items JOIN next ON next.id = items.id
-  WHERE items.agency_id = :agency_id AND state = 'received' AND attempts = 0 FOR UPDATE OF items SKIP LOCKED)
+  SELECT id, state, attempts FROM items
+  WHERE agency_id = :agency_id AND id = ANY (ARRAY(SELECT id FROM next)) FOR UPDATE SKIP LOCKED)
 UPDATE items SET attempts = attempts + 1, attempted_at = app_now()
-FROM chosen WHERE items.agency_id = :agency_id AND items.id = chosen.id
-RETURNING items.id
+WHERE agency_id = :agency_id AND id = ANY (ARRAY(SELECT id FROM chosen WHERE state = 'received' AND attempts = 0))
+RETURNING id
 """)
 # Who failed least comes first: the neighbours of a poison item are done before its next try.
 _MARK_AGAIN = text(
@@ -126,6 +129,12 @@ async def forgive_attempts(session: AsyncSession, agency_id: UUID, item_ids: Seq
     await hint_work(session, agency_id, "screening")
 
 
+async def list_traceparents(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> list[str]:
+    """The places in their senders' traces that these items come from, each once."""
+    query = select(Item.traceparent).distinct().where(Item.agency_id == agency_id, is_among(Item.id, item_ids))
+    return [one for one in await session.scalars(query.where(Item.traceparent.is_not(None))) if one is not None]
+
+
 async def screen_marked(
     session: AsyncSession,
     agency_id: UUID,
@@ -136,7 +145,8 @@ async def screen_marked(
     """Let what came take effect for each of these items that is still `received`, all in this transaction; how many
     seconds each of them had waited.
 
-    `counts` is what the counters said about the batch before; what they did not say is unknown.
+    Items whose client's rule set can't be compiled are left as they are: tried again, and after `MAX_ATTEMPTS` a
+    person's. `counts` is what the counters said about the batch before; what they did not say is unknown.
     """
     items = await _lock_items(session, agency_id, item_ids)
     if not items:
@@ -147,6 +157,8 @@ async def screen_marked(
     # Not for those that ended here: it may be the rule set itself that fails them.
     sound = [item for item in items if item.attempts <= MAX_ATTEMPTS]
     in_force = await rule_sets.load(session, agency_id, {item.client_id for item in sound})
+    stuck = {item.id for item in sound if _is_stuck(item, in_force, standings)}
+    items, sound = _leave_out(items, stuck), _leave_out(sound, stuck)
     modes = await load_automation(session, agency_id, {item.client_id for item in sound})
     gathered = await gather_facts(session, agency_id, sound, in_force.published, counts, present)
     answers = _judge_all(sound, in_force, modes, standings, gathered)
@@ -178,6 +190,14 @@ def _name_reporters(opening: Opening, standings: Mapping[UUID, Standing]) -> Ope
     return replace(opening, reporters=tuple(sorted(standing.reports))) if standing else opening
 
 
+def _is_stuck(item: Item, in_force: RuleSets, standings: Mapping[UUID, Standing]) -> bool:
+    return item.client_id in in_force.broken and needs_rules(item, standings.get(item.id))
+
+
+def _leave_out(items: Sequence[Item], stuck: Collection[UUID]) -> list[Item]:
+    return [item for item in items if item.id not in stuck]
+
+
 def _judge_all(
     items: Sequence[Item],
     in_force: RuleSets,
@@ -205,13 +225,10 @@ def _judge_all(
 
 
 async def _lock_items(session: AsyncSession, agency_id: UUID, item_ids: Sequence[UUID]) -> list[Item]:
-    query = (
-        select(Item)
-        .where(Item.agency_id == agency_id, is_among(Item.id, item_ids), Item.state == ItemState.RECEIVED)
-        .order_by(Item.id)
-        .with_for_update(skip_locked=True)
-    )
-    return list(await session.scalars(query))
+    """By their ids alone, as they are marked; the state is looked at when they are locked."""
+    mine = select(Item).where(Item.agency_id == agency_id, is_among(Item.id, item_ids))
+    locked = await session.scalars(mine.order_by(Item.id).with_for_update(skip_locked=True))
+    return [item for item in locked if item.state == ItemState.RECEIVED]
 
 
 async def _settle(session: AsyncSession, agency_id: UUID, judgements: Sequence[Judgement], present: datetime) -> None:

@@ -17,6 +17,9 @@ from veilleur.kernel.errors import Conflict, NotFound
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
 
+MOST_PROVIDERS = 20
+"""Every process keeps their documents, and asks each of them by itself."""
+
 
 def login_aad(agency_id: UUID, provider_id: UUID) -> str:
     """What a provider's sealed client secret is bound to: it opens nowhere else."""
@@ -26,7 +29,13 @@ def login_aad(agency_id: UUID, provider_id: UUID) -> str:
 async def add_provider(
     session: AsyncSession, sealer: Sealer, agency_id: UUID, terms: ProviderTerms, secret: str | None, actor: str
 ) -> IdentityProvider:
-    """Trust an issuer; one that is trusted already is a `Conflict`."""
+    """Trust an issuer; one that is trusted already, or one too many, is a `Conflict`."""
+    trusted = select(func.count()).where(IdentityProvider.agency_id == agency_id)
+    if (await session.execute(trusted)).scalar_one() >= MOST_PROVIDERS:
+        raise Conflict(
+            msg("At most {limit} identity providers can be configured", limit=MOST_PROVIDERS),
+            slug="identity-provider-limit",
+        )
     provider = IdentityProvider(agency_id=agency_id, id=new_id())
     _write(provider, terms)
     _seal(provider, sealer, secret)
@@ -98,7 +107,7 @@ async def link_identity(
 async def unlink_identity(
     session: AsyncSession, agency_id: UUID, member_id: UUID, identity_id: UUID, actor: str
 ) -> None:
-    """Forget that a subject is this member."""
+    """Forget that a subject is this member, and end what it opened."""
     gone = await session.execute(
         delete(MemberIdentity)
         .where(
@@ -106,12 +115,13 @@ async def unlink_identity(
             MemberIdentity.member_id == member_id,
             MemberIdentity.id == identity_id,
         )
-        .returning(MemberIdentity.id)
+        .returning(MemberIdentity.provider_id)
     )
-    shown = show_id("idn", identity_id)
-    if gone.scalar_one_or_none() is None:
+    shown, provider_id = show_id("idn", identity_id), gone.scalar_one_or_none()
+    if provider_id is None:
         raise NotFound(msg("There is no {id} here", id=shown))
     await record_deeds(session, agency_id, [Deed(actor, "identity.unlinked", shown)])
+    await end_sessions_by(session, agency_id, provider_id, actor, member_id)
 
 
 async def find_linked(session: AsyncSession, agency_id: UUID, provider_id: UUID, subject: str) -> UUID | None:

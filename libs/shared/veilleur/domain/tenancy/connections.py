@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.tenancy.lookup import source_aad
 from veilleur.domain.tenancy.models import Client, Credential, Source, SourceSecret
+from veilleur.domain.tenancy.secret_limit import refuse_too_many_secrets
 from veilleur.infra.security.api_keys import hash_secret, new_api_key, new_client_secret, show_prefix
 from veilleur.infra.security.sealing import Sealer
 from veilleur.kernel.errors import NotFound
@@ -63,7 +64,10 @@ async def add_source(
 async def rotate_source_secret(
     session: AsyncSession, sealer: Sealer, source: Source, key: bytes, overlap: timedelta, actor: str
 ) -> None:
-    """Add a key; those that stand end after `overlap`, or earlier if they already were to."""
+    """Add a key; those that stand end after `overlap`, or earlier if they already were to.
+
+    Each is tried with every delivery: beyond `MOST_SECRETS` it is a `Conflict` (`secret-limit`).
+    """
     await session.execute(
         update(SourceSecret)
         .where(SourceSecret.agency_id == source.agency_id, SourceSecret.source_id == source.id)
@@ -71,6 +75,12 @@ async def rotate_source_secret(
     )
     session.add(_seal(sealer, source, key))
     await session.flush()
+    live = select(func.count()).where(
+        SourceSecret.agency_id == source.agency_id,
+        SourceSecret.source_id == source.id,
+        func.coalesce(SourceSecret.expires_at > func.app_now(), True),
+    )
+    refuse_too_many_secrets((await session.execute(live)).scalar_one())
     deed = Deed(actor, "source.secret_rotated", show_id("src", source.id), source.client_id)
     await record_deeds(session, source.agency_id, [deed])
 

@@ -29,13 +29,15 @@ Ending = Literal["logout", "reuse", "provider"]
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
-    """Who says that it is this member: a provider, or nobody else for a login code. `roles`: all that are left."""
+    """Who says that it is this member: a provider, or what `word` names. `roles`: all that are left."""
 
     provider_id: UUID | None = None
     roles: frozenset[str] | None = None
+    word: str = "login_code"
 
 
 BY_CODE = Voucher()
+BY_OPERATOR = Voucher(word="operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,17 @@ async def open_session(
     member = await session.get(Member, (agency_id, member_id))
     if member is None or member.disabled_at is not None:
         return None
+    return await _hand_out(session, await begin_session(session, member, voucher), SESSION_LIFETIME)
+
+
+async def begin_session(session: AsyncSession, member: Member, voucher: Voucher) -> MemberSession:
+    """A log-in without a refresh token: it ends with its first access token, or when somebody ends it."""
+    agency_id = member.agency_id
     present = (await session.execute(select(func.app_now()))).scalar_one()
     opened = MemberSession(
         agency_id=agency_id,
         id=new_id(),
-        member_id=member_id,
+        member_id=member.id,
         provider_id=voucher.provider_id,
         roles=None if voucher.roles is None else sorted(voucher.roles),
         created_at=present,
@@ -79,11 +87,11 @@ async def open_session(
     )
     session.add(opened)
     await session.flush()
-    how = {"by": show_id("idp", voucher.provider_id)} if voucher.provider_id else {"by": "login_code"}
-    deed = Deed(show_id("mem", member_id), "session.opened", show_id("ses", opened.id), None, how)
+    how = {"by": show_id("idp", voucher.provider_id) if voucher.provider_id else voucher.word}
+    deed = Deed(show_id("mem", member.id), "session.opened", show_id("ses", opened.id), None, how)
     await record_deeds(session, agency_id, [deed])
     await hint_work(session, agency_id, "retention", in_s=KEPT_S, daily=True)
-    return await _hand_out(session, opened, SESSION_LIFETIME)
+    return opened
 
 
 async def refresh_session(session: AsyncSession, agency_id: UUID, session_id: UUID, token_id: UUID) -> LoggedIn | None:
@@ -127,10 +135,19 @@ async def end_all_sessions(session: AsyncSession, agency_id: UUID, member_id: UU
     await end_sessions(session, agency_id, await _list_open(session, agency_id, member_id=member_id), "logout", actor)
 
 
-async def end_sessions_by(session: AsyncSession, agency_id: UUID, provider_id: UUID, actor: str) -> None:
-    """Log out everybody this provider vouched for."""
-    open_ones = await _list_open(session, agency_id, provider_id=provider_id)
-    await end_sessions(session, agency_id, open_ones, "provider", actor)
+async def shut_out(session: AsyncSession, agency_id: UUID, member_id: UUID, actor: str) -> None:
+    """Log a member out for good: whoever lets them in again starts from nothing, old codes included."""
+    await end_all_sessions(session, agency_id, member_id, actor)
+    unused = (LoginCode.agency_id == agency_id, LoginCode.member_id == member_id, LoginCode.used_at.is_(None))
+    await session.execute(update(LoginCode).where(*unused).values(used_at=func.app_now()))
+
+
+async def end_sessions_by(
+    session: AsyncSession, agency_id: UUID, provider_id: UUID, actor: str, member_id: UUID | None = None
+) -> None:
+    """Log out everybody this provider vouched for, or this member alone."""
+    whose = {"provider_id": provider_id} | ({} if member_id is None else {"member_id": member_id})
+    await end_sessions(session, agency_id, await _list_open(session, agency_id, **whose), "provider", actor)
 
 
 async def drop_old_sessions(session: AsyncSession, agency_id: UUID, limit: int) -> int:

@@ -3,9 +3,10 @@
 Answers are kept for at most five seconds, so that a revocation bites within five seconds everywhere.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import and_, func, select, text
@@ -17,6 +18,11 @@ from veilleur.domain.tenancy.keyring import Keyring
 from veilleur.domain.tenancy.models import Credential, Member
 from veilleur.infra.db.session import NOBODY, Database, Scope
 from veilleur.infra.kept import Kept
+from veilleur.infra.security.api_keys import hash_secret
+
+STRANGERS = 3
+"""Connections that look-ups on nobody's word may take of those that are for people: the others stay theirs."""
+STRANGERS_WAIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class Lookups:
         self._database = database
         self._intake = intake or database
         self._keyring = keyring
+        self._strangers = asyncio.Semaphore(STRANGERS)
         self._sources: Kept[UUID, FoundSource] = Kept(self._load_source)
         self._credentials: Kept[bytes, FoundCredential] = Kept(self._load_credential)
         self._issued: Kept[tuple[UUID, UUID], UUID] = Kept(self._load_issued)
@@ -110,7 +117,7 @@ class Lookups:
 
     async def find_login_provider(self, provider_id: UUID) -> FoundProvider | None:
         """A provider that people log in by, with its secret opened; not kept."""
-        row = await _find(self._database, "find_login_provider", provider_id)
+        row = await self._ask("find_login_provider", provider_id)
         if row is None:
             return None
         secret = None
@@ -118,6 +125,10 @@ class Lookups:
             sealer = await self._keyring.sealer_for(row.agency_id, [row.login_secret])
             secret = sealer.open(row.login_secret, login_aad(row.agency_id, row.id)).decode()
         return _read_provider(row, row.login_client_id, secret)
+
+    async def find_secret(self, look_up: Literal["find_login_code", "find_refresh_token"], secret: str) -> Any:
+        """What a secret opens that anybody may have made up; None for nothing, and not kept."""
+        return await self._ask(look_up, hash_secret(secret))
 
     def forget(self) -> None:
         """Drop everything that is kept; the next look-ups ask the database."""
@@ -179,9 +190,14 @@ class Lookups:
         return FoundMember(member_id, agency_id, roles if row.left is None else roles & frozenset(row.left))
 
     async def _load_providers(self, issuer: str) -> tuple[FoundProvider, ...] | None:
-        async with self._database.transaction(NOBODY) as session:
-            rows = await session.execute(text("SELECT * FROM find_identity_providers(:wanted)"), {"wanted": issuer})
+        statement = text("SELECT * FROM find_identity_providers(:wanted)")
+        async with self._strangers, self._database.transaction(NOBODY) as session:
+            rows = await session.execute(statement, {"wanted": issuer})
         return tuple(_read_provider(row) for row in rows) or None
+
+    async def _ask(self, look_up: str, wanted: object) -> Any:
+        async with asyncio.timeout(STRANGERS_WAIT_S), self._strangers:
+            return await _find(self._database, look_up, wanted)
 
     async def _load_linked(self, key: tuple[UUID, UUID, str]) -> UUID | None:
         async with self._database.transaction(Scope(key[0])) as session:

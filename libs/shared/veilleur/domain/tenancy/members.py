@@ -84,6 +84,19 @@ async def find_member(session: AsyncSession, agency_id: UUID, member_id: UUID) -
     return member
 
 
+async def keep_an_owner(session: AsyncSession, agency_id: UUID, besides: UUID) -> None:
+    """Refuse (`last-owner`) what would leave an agency without an owner who can log in: nobody could undo it.
+
+    Owners are locked in the order of their ids, so that two of them can't let each other go at once.
+    """
+    owners = select(Member.id).where(
+        Member.agency_id == agency_id, Member.roles.contains(["owner"]), Member.disabled_at.is_(None)
+    )
+    standing = (await session.scalars(owners.order_by(Member.id).with_for_update(key_share=True))).all()
+    if not set(standing) - {besides}:
+        raise Conflict(msg("This is the agency's last owner; make somebody else one first"), slug="last-owner")
+
+
 async def list_grants(session: AsyncSession, agency_id: UUID, member_id: UUID) -> list[UUID]:
     query = select(Grant.client_id).where(Grant.agency_id == agency_id, Grant.member_id == member_id)
     return list(await session.scalars(query.order_by(Grant.client_id)))

@@ -52,7 +52,7 @@ class Client(Tenanted):
     send_after_s: Mapped[int] = mapped_column(server_default="0")
     """So long a person's decision waits before anybody is told: a correction meanwhile wins."""
     payload_days: Mapped[int] = mapped_column(server_default="30")
-    """How long the bodies of its events and deliveries are kept."""
+    """How long the bodies of its events are kept: its data policy's `events`, and stored nowhere else."""
     house_rules: Mapped[str] = mapped_column(server_default="")
     tone: Mapped[str] = mapped_column(server_default="")
     contacts: Mapped[list[JsonObject]] = mapped_column(server_default="[]")

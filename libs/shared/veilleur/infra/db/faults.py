@@ -10,6 +10,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from veilleur.infra.cannot_start import CannotStart
+
 # SQLSTATE classes that mean "not now": connections, resources, operator intervention, locks and timeouts.
 _PASSING = ("08", "53", "57", "55P03", "40", "25P03", "25P04")
 # Of these, the ones nobody's own statement brings about: not its timeouts and locks, nor the memory it takes.
@@ -26,6 +28,18 @@ def is_foreign(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         return _has_lost_connection(error) or _read_state(error).startswith(_FOREIGN)
     return isinstance(error, OSError | PoolTimeoutError | asyncio.TimeoutError)
+
+
+def explain_silence(error: BaseException) -> CannotStart | None:
+    """What to tell whoever starts a process whose database did not let it in; None when it was something else."""
+    state = _read_state(error) if isinstance(error, DBAPIError) else ""
+    if state.startswith("28"):
+        return CannotStart("The database refuses the role or the password that VEILLEUR_DATABASE_URL names.")
+    if state == "3D000":
+        return CannotStart("The server has no database of the name that VEILLEUR_DATABASE_URL gives.")
+    if is_foreign(error):
+        return CannotStart(f"The database that VEILLEUR_DATABASE_URL names can't be reached: {error}")
+    return None
 
 
 def silence_error(context: ExceptionContext) -> None:

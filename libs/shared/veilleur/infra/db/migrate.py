@@ -4,9 +4,9 @@ Every revision is a transaction of its own and waits two seconds for a lock at m
 stop the service. It then steps aside and tries again a little later; revisions that are done stay done.
 """
 
+import argparse
 import asyncio
 import random
-import sys
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
@@ -18,8 +18,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from veilleur.infra.cannot_start import CannotStart
+from veilleur.infra.db.faults import explain_silence
 from veilleur.infra.db.schema import newest_revision, serving_statement
-from veilleur.infra.settings import DatabaseSettings
+from veilleur.infra.settings import DatabaseSettings, read_settings
 
 ADVISORY_LOCK = 0x7665696C6C657572  # "veilleur": two migrations never run at once
 LOCK_TIMEOUT_MS = 2_000
@@ -27,26 +29,29 @@ TRIES = 12
 PAUSE_S = (0.5, 10.0)
 """First and longest pause between two tries, before jitter."""
 
-LOCK_NOT_AVAILABLE = "55P03"
+LOCK_NOT_AVAILABLE, INSUFFICIENT_PRIVILEGE = "55P03", "42501"
 
 _log = structlog.get_logger(__name__)
 
 
-class NewerDatabaseError(Exception):
+class NewerDatabaseError(CannotStart):
     """The database was migrated by newer code than this."""
 
 
-def run(_arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    argparse.ArgumentParser(prog="veilleur migrate", description=__doc__).parse_args(arguments)
+    settings = read_settings(DatabaseSettings)
     try:
-        migrate_to_head(DatabaseSettings().database_url.get_secret_value())
-    except NewerDatabaseError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-            raise
-        sys.stderr.write("A lock stayed taken through every try. What was done stays; run it again later.\n")
-        return 1
+        migrate_to_head(settings.database_url.get_secret_value())
+    except (DBAPIError, OSError) as error:
+        state = getattr(getattr(error, "orig", None), "sqlstate", None)
+        if state == LOCK_NOT_AVAILABLE:
+            message = "A lock stayed taken through every try. What was done stays; run it again later."
+            raise CannotStart(message) from error
+        if state == INSUFFICIENT_PRIVILEGE:
+            message = "This role may not change the schema: VEILLEUR_DATABASE_URL has to name veilleur_owner."
+            raise CannotStart(message) from error
+        raise explain_silence(error) or error from error
     return 0
 
 

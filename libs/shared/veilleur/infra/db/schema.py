@@ -13,6 +13,7 @@ from importlib.resources import files
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.infra.cannot_start import CannotStart
 from veilleur.infra.db.session import NOBODY, Database
 
 SERVES_FROM = "0023"
@@ -32,7 +33,7 @@ class SchemaFit(StrEnum):
     NEWER = "newer"
 
 
-class UnfitSchemaError(Exception):
+class UnfitSchemaError(CannotStart):
     """The schema is not one that this code can work with."""
 
 
@@ -74,6 +75,6 @@ async def refuse_unfit_schema(database: Database) -> None:
     known = newest_revision()
     fit = judge_schema(revision, serves_from, known)
     if fit is SchemaFit.OLDER:
-        raise UnfitSchemaError(f"the schema is at {revision}, this code needs {known}: run `veilleur migrate` first")
+        raise UnfitSchemaError(f"The schema is at {revision}, this code needs {known}: run `veilleur migrate` first.")
     if fit is SchemaFit.NEWER:
-        raise UnfitSchemaError(f"the schema is at {revision} and no longer serves code of {known}: start newer code")
+        raise UnfitSchemaError(f"The schema is at {revision} and no longer serves code of {known}: start newer code.")

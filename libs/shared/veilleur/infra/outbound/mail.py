@@ -13,12 +13,23 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """`media_type` is one of bytes: `application/pdf`."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     sender: str
     recipient: str
     subject: str
     text: str
     message_id: str
+    reply_to: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +52,7 @@ async def send_mail(url: str, mail: Mail, timeout_s: float) -> MailReply:
 def _send(server: SplitResult, mail: Mail, timeout_s: float) -> MailReply:
     try:
         with _connect(server, timeout_s) as smtp:
-            smtp.send_message(_compose(mail))
+            smtp.send_message(_compose(mail), to_addrs=[mail.recipient])
     except smtplib.SMTPRecipientsRefused as refused:
         return MailReply(next(iter(refused.recipients.values()))[0], "refused")
     except smtplib.SMTPResponseException as error:
@@ -73,5 +84,10 @@ def _compose(mail: Mail) -> EmailMessage:
     message["From"], message["To"], message["Subject"] = mail.sender, mail.recipient, mail.subject
     message["Message-ID"] = mail.message_id
     message["Auto-Submitted"] = "auto-generated"
+    if mail.reply_to is not None:
+        message["Reply-To"] = mail.reply_to
     message.set_content(mail.text)
+    for file in mail.attachments:
+        kind, _, detail = file.media_type.partition("/")
+        message.add_attachment(file.content, maintype=kind, subtype=detail, filename=file.name)
     return message

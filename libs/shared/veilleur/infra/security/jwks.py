@@ -47,6 +47,8 @@ class _Kept:
     good_since: float = 0.0
     asked_at: float = float("-inf")
     asking: asyncio.Task[None] | None = None
+    keys: tuple[float, KeySet] | None = None
+    """The document's, with the moment it came."""
 
 
 class KeyShelf:
@@ -56,46 +58,52 @@ class KeyShelf:
         self._http = http
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
-        self._keys: dict[str, tuple[float, KeySet]] = {}
+        """What was asked for last stands last."""
 
     async def find_keys(self, jwks_uri: str, kid: object) -> KeySet:
         """The keys of an address, with `kid` among them where it has it. Raises `Unavailable`."""
-        keys = self._read_keys(jwks_uri, await self._read(jwks_uri))
+        kept = await self._read(jwks_uri)
+        keys = _read_kept(kept)
         if isinstance(kid, str) and all(key.kid != kid for key in keys):
-            await self._ask(jwks_uri)
-            keys = self._read_keys(jwks_uri, self._kept[jwks_uri].document or {})
+            await self._ask(jwks_uri, kept)
+            keys = _read_kept(kept)
         return keys
 
     async def read_metadata(self, issuer: str) -> dict[str, Any]:
         """The OpenID Connect metadata of `issuer`, which must say that they are its own. Raises `Unavailable`."""
-        document = await self._read(issuer.removesuffix("/") + METADATA_PATH)
+        document = (await self._read(issuer.removesuffix("/") + METADATA_PATH)).document or {}
         if document.get("issuer") != issuer:
             raise Unavailable(msg("The identity provider's metadata name another issuer"), retry_after=60)
         return document
 
-    async def _read(self, url: str) -> dict[str, Any]:
-        kept = self._kept.get(url)
-        age = self._clock() - kept.good_since if kept is not None and kept.document is not None else None
+    async def _read(self, url: str) -> _Kept:
+        kept = self._keep(url)
+        age = self._clock() - kept.good_since if kept.document is not None else None
         if age is None or age > STALE_S:
-            await self._ask(url)
+            await self._ask(url, kept)
         elif age > FRESH_S:
-            self._begin(url)
-        document = self._kept[url].document
-        if document is None or self._clock() - self._kept[url].good_since > STALE_S:
+            self._begin(url, kept)
+        if kept.document is None or self._clock() - kept.good_since > STALE_S:
             raise Unavailable(msg("The identity provider does not answer; try again"), retry_after=int(AGAIN_S))
-        return document
+        return kept
 
-    async def _ask(self, url: str) -> None:
-        asking = self._begin(url)
+    def _keep(self, url: str) -> _Kept:
+        """The place of an address; what was not asked for longest makes room, whoever names new ones.
+
+        Who still waits for an answer has its place in hand: forgetting it here takes nothing from them.
+        """
+        kept = self._kept[url] = self._kept.pop(url, _Kept())
+        if len(self._kept) > MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        return kept
+
+    async def _ask(self, url: str, kept: _Kept) -> None:
+        asking = self._begin(url, kept)
         if asking is not None:
             await asyncio.shield(asking)
 
-    def _begin(self, url: str) -> asyncio.Task[None] | None:
+    def _begin(self, url: str, kept: _Kept) -> asyncio.Task[None] | None:
         """The call that is under way, begun if there is none and the last was long enough ago."""
-        if url not in self._kept and len(self._kept) >= MOST_KEPT:
-            self._kept.clear()
-            self._keys.clear()
-        kept = self._kept.setdefault(url, _Kept())
         if kept.asking is None and self._clock() - kept.asked_at >= AGAIN_S:
             kept.asked_at = self._clock()
             kept.asking = asyncio.create_task(self._call(url, kept))
@@ -119,20 +127,19 @@ class KeyShelf:
             raise OutboundError("protocol")
         return document
 
-    def _read_keys(self, url: str, document: Mapping[str, Any]) -> KeySet:
-        """The readable ones, read once for each answer."""
-        since = self._kept[url].good_since
-        known = self._keys.get(url)
-        if known is None or known[0] != since:
-            known = self._keys[url] = (since, read_keys(document))
-        return known[1]
-
 
 def read_keys(document: Mapping[str, Any]) -> KeySet:
     """The public signing keys of a JWKS; what is private, symmetric, weak, for encryption or unreadable is left out."""
     listed = document.get("keys")
     found = [_read_key(one) for one in (listed[:MOST_KEYS] if isinstance(listed, list) else [])]
     return KeySet([key for key in found if key is not None])
+
+
+def _read_kept(kept: _Kept) -> KeySet:
+    """The readable ones, read once for each answer."""
+    if kept.keys is None or kept.keys[0] != kept.good_since:
+        kept.keys = (kept.good_since, read_keys(kept.document or {}))
+    return kept.keys[1]
 
 
 def _read_key(value: object) -> RSAKey | ECKey | OKPKey | None:

@@ -51,7 +51,7 @@ async def check_egress(settings: Settings, _database: Database) -> list[Finding]
 
 async def check_mail(settings: Settings, _database: Database) -> list[Finding]:
     if settings.smtp_url is None:
-        told = msg("No mail server is set: alarms go to webhooks and Slack only")
+        told = msg("No mail server is set: alarms go to webhooks and Slack only, and invoices are mailed to nobody")
         return [Finding(Level.NOTE, "mail", told, msg("Set VEILLEUR_SMTP_URL and VEILLEUR_SMTP_FROM to send e-mail"))]
     why = await asyncio.to_thread(_try_mail, settings.smtp_url.get_secret_value())
     if why is not None:

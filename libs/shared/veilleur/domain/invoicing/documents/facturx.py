@@ -4,6 +4,7 @@ The library that writes it is in the extra `einvoice`. Notes, identifiers and fo
 invoices between businesses (BR-FR) wherever the seller is French.
 """
 
+import re
 from typing import Any
 
 from veilleur.domain.billing.parties import Party
@@ -30,9 +31,21 @@ def write_xml(document: InvoiceDocument) -> bytes:
     """The same bytes for the same document; not yet checked against the rules."""
     library = load_extra("facturx")
     written: bytes = library.generate_xml(
-        to_terms(document), flavor="factur-x", level="en16931", check_xsd=False, check_schematron=False
+        make_writable(to_terms(document)), flavor="factur-x", level="en16931", check_xsd=False, check_schematron=False
     )
     return written
+
+
+def make_writable(value: Any) -> Any:
+    """A tree of terms without the characters that XML 1.0 has no place for: a document is not lost for one of them."""
+    if isinstance(value, str):
+        return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {name: make_writable(one) for name, one in value.items()}
+    return [make_writable(one) for one in value] if isinstance(value, list) else value
+
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_terms(document: InvoiceDocument) -> dict[str, Any]:

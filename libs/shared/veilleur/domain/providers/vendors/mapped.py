@@ -25,6 +25,12 @@ Pointer = Annotated[str, Field(pattern=r"^(/[^/]*)+$", max_length=300)]
 TEXT, LANGUAGE = "{text}", "{language}"
 
 
+FRAMING = frozenset({
+    "connection", "content-encoding", "content-length", "content-type", "expect", "host", "te", "trailer",
+    "transfer-encoding", "upgrade",
+})  # fmt: skip
+
+
 class MappedSettings(VendorSettings):
     """`body` is JSON in which a text `{text}` becomes the text; `scores` gives a JSON Pointer (RFC 6901) a category;
     a score of `most` becomes 1.0. The secret goes into the header `key_header`, after `key_prefix`.
@@ -36,6 +42,13 @@ class MappedSettings(VendorSettings):
     most: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
     key_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,100}$")] = "authorization"
     key_prefix: Annotated[str, Field(pattern=r"^[ -~]*$", max_length=50)] = "Bearer "
+
+    @field_validator("key_header")
+    @classmethod
+    def _require_own_header(cls, name: str) -> str:
+        if name.lower() in FRAMING:
+            raise ValueError(msg("this header says how the call is sent; it can't carry a key"))
+        return name
 
     @field_validator("body")
     @classmethod

@@ -1,7 +1,8 @@
 """Looking into an agency in an emergency: the operator says why, for an hour at most, and the agency sees everything.
 
-The operator's key opens no agency. A grant is a row of the agency's own, which its owner sees and can end; every
-request made with it is in the agency's trail before it is answered; and it reads, it never changes anything.
+The operator's key opens no agency. A grant is a row of the agency's own, which its owner sees and can end; its
+endpoints are told when one is made; every request made with it is in the agency's trail before it is answered; and it
+reads, it never changes anything.
 """
 
 from dataclasses import dataclass
@@ -9,18 +10,23 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import DateTime, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from veilleur.domain.alarms.models import Alarm
+from veilleur.domain.alarms.record import AlarmKind, Trouble, close_alarms, raise_alarm
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.tenancy.identity_models import BreakGlassGrant
 from veilleur.domain.tenancy.models import Agency
+from veilleur.infra.worklist import hint_work
+from veilleur.kernel.clock import to_rfc3339
 from veilleur.kernel.errors import NotFound
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
 
 LONGEST = timedelta(minutes=60)
 OPERATOR = "operator"
+OPENED: AlarmKind = "break_glass.opened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,9 @@ async def break_glass(session: AsyncSession, agency_id: UUID, reason: str, lifet
     await session.flush()
     details = {"minutes": int(lifetime.total_seconds() // 60)}
     await record_deeds(session, agency_id, [Deed(OPERATOR, "break_glass.granted", _show(grant), None, details)])
+    figures = {"reason": reason, "expires_at": to_rfc3339(grant.expires_at)}
+    await raise_alarm(session, agency_id, Trouble(OPENED, _show(grant), None, figures))
+    await hint_work(session, agency_id, "watch", due_at=grant.expires_at)
     return grant
 
 
@@ -77,7 +86,17 @@ async def end_break_glass(session: AsyncSession, agency_id: UUID, grant_id: UUID
         grant.ended_by = actor
         await session.flush()
         await record_deeds(session, agency_id, [Deed(actor, "break_glass.ended", _show(grant))])
+        await close_alarms(session, agency_id, OPENED, [_show(grant)])
     return grant
+
+
+async def close_ended_looks(session: AsyncSession, agency_id: UUID) -> None:
+    """Close the alarms of grants whose hour is over. They say so themselves: workers do not read grants."""
+    over = cast(Alarm.figures["expires_at"].astext, DateTime(timezone=True)) <= func.app_now()
+    query = select(Alarm.subject).where(
+        Alarm.agency_id == agency_id, Alarm.kind == OPENED, Alarm.closed_at.is_(None), over
+    )
+    await close_alarms(session, agency_id, OPENED, list(await session.scalars(query)))
 
 
 def describe_grant(grant: BreakGlassGrant) -> dict[str, Any]:

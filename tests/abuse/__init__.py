@@ -1,0 +1,1 @@
+"""What somebody who has read the source would try, and finds shut."""
