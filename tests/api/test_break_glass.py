@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.api.refusals import read_problem
+from tests.support.billing import sign
 from tests.support.people import Agency, Caller, Json
 from tests.support.receiver import open_receiver
 from tests.support.world import World
@@ -83,6 +84,15 @@ async def test_the_operator_changes_nothing_and_sees_no_desk(world: World, agenc
         read_problem(await operator.ask(method, path, body), 403, "forbidden")
     read_problem(await operator.ask("GET", "/ingest/v1/me"), 401, "unauthenticated")
     assert await list_looks(world, agency) == []
+
+
+async def test_an_operators_look_at_a_reconciliation_is_answered_and_not_kept(world: World, agency: Agency):
+    client = await agency.add_client()
+    await sign(client)
+    operator = Caller(world.http, (await look_in(world, agency))["token"])
+    seen = await operator.call("GET", f"/owner/v1/reconciliation?client={client.id}")
+    assert (seen["differences"], seen["made_by"]) == (0, None)
+    assert (await agency.owner.call("GET", f"{client.base}/reconciliations"))["data"] == []
 
 
 async def test_a_look_opens_one_agency(world: World, agency: Agency):

@@ -1,6 +1,7 @@
 """What a decision does on a platform outlives the worker that was doing it."""
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,27 +27,33 @@ WHERE a.agency_id = $1
 
 @dataclass
 class Forum:
-    """A forum that deletes posts: the second time it says that there is none. While `mute` it deletes, and is silent."""
+    """A forum that deletes posts: the second time it says that there is none. While `answering` is not set, deletions
+    are done and not answered.
+    """
 
     site: Site = field(default_factory=Site)
     deleted: Counter[str] = field(default_factory=Counter)
-    unanswered: int = 0
-    mute: bool = False
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, asked: Asked) -> Answer:
-        self.site.silent = self.mute and asked.method == "DELETE"
+        self.site.answering = self.answering if asked.method == "DELETE" else None
         if asked.method != "DELETE":
             return answer(200, {"reviewable_id": None})
         post = asked.path.removeprefix("/posts/").removesuffix(".json")
         self.deleted[post] += 1
-        self.unanswered += self.site.silent
         return answer(200 if self.deleted[post] == 1 else 404, {})
+
+    async def take_deletion(self) -> None:
+        """Wait until one is done; it is not answered."""
+        before = self.deleted.total()
+        await wait_until(lambda: self.deleted.total() > before, "a deletion", every=0.005)
 
 
 @asynccontextmanager
 async def open_forum(client: Client) -> AsyncIterator[Forum]:
     """Where all that is removed of the client's source is removed."""
     forum = Forum()
+    forum.answering.set()
     forum.site.handle = forum.take
     async with await asyncio.start_server(forum.site.serve, "127.0.0.1", 0) as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -61,12 +68,13 @@ async def test_an_action_whose_worker_was_killed_is_done_once_more_and_found_don
     times = few_or_many(1, 20)
     async with open_forum(scene.client) as forum:
         for _ in range(times):
-            before, forum.mute = forum.unanswered, True
+            forum.answering.clear()
+            deletion = asyncio.create_task(forum.take_deletion())
             await scene.send(5)
             await scene.send(3, "remove")
-            await wait_until(lambda before=before: forum.unanswered > before, "a deletion in the air", every=0.005)
+            await deletion
             await scene.installation.strike("worker")
-            forum.mute = False
+            forum.answering.set()
             await wait_until(lambda: is_idle(scene, "items", "state = 'received'"), "all decisions")
             await scene.installation.pass_time(LEASE_S + 1)
             await wait_until(lambda: is_idle(scene, "platform_actions", "due_at IS NOT NULL"), "all actions")
@@ -80,6 +88,22 @@ async def test_an_action_whose_worker_was_killed_is_done_once_more_and_found_don
     again = {name: calls for name, calls in forum.deleted.items() if calls > 1}
     assert again == dict.fromkeys((row["external_id"] for row in acted if row["reason"] == "already_gone"), 2)
     assert len(again) == times
+
+
+async def test_a_worker_that_is_asked_to_stop_hears_the_platform_out(scene):
+    """Else every deployment would do over what was under way, a minute later."""
+    async with open_forum(scene.client) as forum:
+        forum.answering.clear()
+        deletion = asyncio.create_task(forum.take_deletion())
+        await scene.send(1, "remove")
+        await deletion
+        stopping = asyncio.create_task(scene.installation.strike("worker", signal.SIGTERM))
+        await asyncio.sleep(2)
+        forum.answering.set()
+        await stopping
+        await scene.reckon("4 SIGTERM of the worker while it acts", 1)
+    assert [tuple(row)[1:] for row in await scene.fetch(ACTIONS)] == [("done", None)]
+    assert forum.deleted.total() == 1
 
 
 async def is_idle(scene, table, condition) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from veilleur.dev.ports import choose_ports
 from veilleur.infra.cannot_start import CannotStart
 from veilleur.infra.db import start
+from veilleur.infra.db.guard import HastyServerError
 from veilleur.infra.db.session import Database
 from veilleur.infra.db.start import prepare_database
 from veilleur.infra.doorbell import SilentBell
@@ -74,3 +75,14 @@ async def test_it_does_not_wait_where_waiting_mends_nothing(world, url):
         with pytest.raises(CannotStart, match={"admin_url": "superuser", "wrong_password": "password"}[url]):
             await prepare_database(database)
     assert time.monotonic() - began < start.PATIENCE_S / 3
+
+
+async def test_a_server_that_forgets_what_it_confirmed_is_refused(world):
+    role = f"ALTER ROLE {urlsplit(url_of(world)).username} IN DATABASE {urlsplit(url_of(world)).path[1:]}"
+    await world.fetch(f"{role} SET synchronous_commit = off")
+    try:
+        async with open_database(url_of(world)) as database:
+            with pytest.raises(HastyServerError):
+                await prepare_database(database)
+    finally:
+        await world.fetch(f"{role} RESET synchronous_commit")

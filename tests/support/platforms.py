@@ -60,6 +60,8 @@ class Site:
     port: int = 0
     silent: bool = False
     """Takes what is asked, carries it out, and never answers."""
+    answering: asyncio.Event | None = None
+    """What has to happen before it answers."""
 
     @property
     def lines(self) -> list[str]:
@@ -78,6 +80,8 @@ class Site:
             raw = await reader.readexactly(int(headers.get("content-length", 0)))
             method, target, _ = head[0].split(" ")
             status, body, more = self.reply(read_asked(method, headers.pop("x-test-host", ""), target, headers, raw))
+            if self.answering is not None:
+                await self.answering.wait()
             if self.silent:
                 await reader.read()
             else:

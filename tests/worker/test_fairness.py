@@ -2,7 +2,10 @@
 
 import asyncio
 
+from sqlalchemy import text
+
 from tests.support.people import Agency, Client, unique
+from veilleur.domain.screening import screen
 from veilleur.domain.screening.screen import mark_attempts
 from veilleur.infra.db.session import Scope
 from veilleur.kernel.ids import parse_id
@@ -94,7 +97,7 @@ async def test_agencies_take_turns_and_a_turn_that_failed_is_given_back(world, m
     for agency in agencies:
         await flood(await agency.add_client(RULES), 3)
     most, running = 0, 0
-    screen = module._screen
+    screen_batch = module._screen
 
     async def watched(parts, agency_id, marked):
         nonlocal most, running
@@ -102,7 +105,7 @@ async def test_agencies_take_turns_and_a_turn_that_failed_is_given_back(world, m
         most = max(most, running)
         await asyncio.sleep(0.01)
         running -= 1
-        await screen(parts, agency_id, marked)
+        await screen_batch(parts, agency_id, marked)
 
     async def fail(*_arguments, **_options):
         raise ConnectionError
@@ -117,3 +120,15 @@ async def test_agencies_take_turns_and_a_turn_that_failed_is_given_back(world, m
     assert 1 <= most <= SCREEN_TURNS
     for agency in agencies:
         assert await count_waiting(world, agency) == {}
+
+
+async def test_a_batch_is_looked_up_by_its_ids_and_not_along_the_whole_line(world):
+    """With old statistics that took time by the length of the line, for every batch of it."""
+    agency_id = parse_id("agc", (await world.operator.found_agency()).id)
+    async with world.worker.database.transaction(Scope(agency_id)) as session:
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
+        values = {"agency_id": agency_id, "wanted": SCREEN_BATCH}
+        plan = "\n".join(await session.scalars(text(f"EXPLAIN {screen._MARK_FRESH.text}"), values))
+    assert plan.count("ix_items_unscreened") == 2, "a look at each end"
+    assert plan.count("id = ANY") == 2
+    assert "Join" not in plan

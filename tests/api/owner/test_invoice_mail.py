@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.billing import BUYER, agency_of
-from tests.support.invoicing import SELLER, draft, issue, set_up_seller, set_up_sold
+from tests.support.invoicing import SELLER, draft, finalise, issue, set_up_seller, set_up_sold
 from tests.support.post import open_post
 from veilleur.domain.invoicing.mail_invoice import begin_mails, finish_mail
 from veilleur.infra.db.session import Scope
@@ -61,6 +61,20 @@ async def test_the_buyer_is_mailed_the_page_that_was_kept_in_the_documents_langu
     assert page.get_filename().endswith(".pdf")
 
 
+async def test_a_credit_note_is_mailed_as_one_in_its_own_language_and_it_is_noted(world, agency, post):
+    client = await set_up_sold(world, agency)
+    issued = await finalise(client, await draft(client, language="en"))
+    path = f"{client.base}/invoices/{issued['id']}/credit-notes"
+    note = (await client.owner.call("POST", path, {"reason": "x", "dry_run": False}, 201))["credit_note"]
+    note = await finalise(client, {"id": note})
+    await send(client, note, to="ap@forum.example")
+    await drain(world, client)
+    assert post.read()["Subject"] == f"Credit note {note['number']} from {SELLER['name']}"
+    assert "credit note" in post.read().get_body().get_content()
+    [entry] = (await client.owner.call("GET", "/owner/v1/audit?action=invoice.mailed"))["data"]
+    assert entry["subject"] == note["id"]
+
+
 async def test_to_one_address_it_goes_once_and_to_another_one_too(world, agency, post):
     client = await set_up_sold(world, agency)
     issued = await issue(client)
@@ -94,6 +108,7 @@ async def test_a_busy_server_is_tried_again_one_that_refuses_is_an_alarm_and_can
     await send(client, issued, to="ap@forum.example")
     await drain(world, client)
     assert [row["state"] for row in await read_mails(client, issued)] == ["failed", "sent"]
+    assert (await client.owner.call("GET", "/owner/v1/alarms?state=open&kind=invoice.unsent"))["data"] == []
 
 
 async def test_without_a_server_or_an_address_it_is_marked_as_sent_and_says_that_nobody_was_mailed(world, agency):

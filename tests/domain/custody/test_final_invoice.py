@@ -15,7 +15,7 @@ from tests.support.desk import ASK_RULES, Desk, open_desk
 from tests.support.invoicing import set_up_seller
 from tests.support.people import Json
 from veilleur.domain.custody.advance_offboarding import advance_offboarding
-from veilleur.domain.custody.settle_bill import last_day_of_service
+from veilleur.domain.custody.settle_bill import last_day_of_service, settle_bill
 from veilleur.kernel.ids import read_id
 from veilleur_worker.drains import Drains
 
@@ -196,6 +196,20 @@ async def test_killed_between_its_steps_even_over_midnight_it_bills_once_and_the
     seen = await look(desk, row)
     assert seen["final_invoice"]["period"]["to"] == (present() + timedelta(days=1)).isoformat()
     assert [one["id"] for one in await list_invoices(desk)] == [seen["final_invoice"]["invoice"]["id"]]
+
+
+async def test_called_off_between_its_steps_nothing_is_billed_and_the_term_does_not_begin(desk):
+    await set_up_seller(desk.agency)
+    await sign(desk.client)
+    row = await leave(desk)
+    offboarding_id = read_id("ofb", row["id"])
+    async with desk.world.worker.database.transaction(desk.scope) as session:
+        await advance_offboarding(session, desk.world.worker.sealer, desk.agency_id, offboarding_id)
+    await desk.agency.owner.call("POST", f"{desk.client.base}/offboarding/{row['id']}/cancel", status=200)
+    async with desk.world.worker.database.transaction(desk.scope) as session:
+        await settle_bill(session, desk.agency_id, offboarding_id, None)
+    assert (await look(desk, row))["state"] == "cancelled"
+    assert await list_invoices(desk) == []
 
 
 async def test_usage_of_earlier_months_that_came_late_is_on_the_last_bill(desk):

@@ -50,6 +50,31 @@ async def test_from_its_day_on_nothing_comes_in_and_no_key_opens_anything(desk):
         assert slug(await owner.ask(method, desk.client.base + path, body)) == "offboarding-open", path
 
 
+async def test_a_departure_in_the_past_or_without_time_for_the_archive_is_refused(desk):
+    """One slip of the hand would revoke every key, or erase a client whose archive nobody has."""
+    refused = await desk.agency.owner.ask(
+        "POST", f"{desk.client.base}/offboard", {"mode": "return", "on": "2020-01-01", "term_days": 0}
+    )
+    assert refused.status_code == 422
+    assert [error["pointer"] for error in refused.json()["errors"]] == ["/on", "/term_days"]
+    assert await desk.count("offboardings") == 0
+    await desk.client.accept()
+
+
+async def test_who_asks_again_is_told_which_departure_is_under_way_and_all_are_listed(desk):
+    path = f"{desk.client.base}/offboarding"
+    first = await leave(desk, on="2099-01-01")
+    refused = await desk.agency.owner.ask("POST", f"{desk.client.base}/offboard", {"mode": "finish"})
+    assert first["id"] in refused.json()["detail"]
+    await desk.agency.owner.call("POST", f"{path}/{first['id']}/cancel", status=200)
+    second = await leave(desk, on="2099-01-01")
+    listed = await desk.agency.owner.call("GET", path)
+    assert [(row["id"], row["state"]) for row in listed["data"]] == [
+        (first["id"], "cancelled"),
+        (second["id"], "scheduled"),
+    ]
+
+
 async def test_what_is_planned_for_later_changes_nothing_until_then(desk):
     row = await leave(desk, on="2099-01-01")
     await work(desk)
@@ -179,7 +204,7 @@ async def test_a_legal_hold_outlives_the_client(desk):
     path = f"/moderator/v1/assignments/{held['id']}/quarantine"
     await desk.moderator.caller.call("POST", path, {"fence": held["fence"], "class": "csam"}, 200)
     await desk.receive(text="bad")
-    row = await leave(desk, term_days=0)
+    row = await leave(desk, term_days=0, waive_archive=True)
     await work(desk)
     seen = await look(desk, row)
     assert seen["state"] == "erasing"

@@ -179,7 +179,9 @@ async def test_a_reply_that_was_never_sent_is_still_found_out(desk):
 async def test_a_client_that_was_erased_has_no_facts_left_and_differs_from_nothing(desk):
     await sign(desk.client)
     await desk.client.accept("bad")
-    await desk.agency.owner.call("POST", f"{desk.client.base}/offboard", {"mode": "finish", "term_days": 0}, 202)
+    await desk.agency.owner.call(
+        "POST", f"{desk.client.base}/offboard", {"mode": "finish", "term_days": 0, "waive_archive": True}, 202
+    )
     for kind in ("screening", "offboarding", "offboarding", "erasure", "offboarding"):
         assert await Drains(desk.world.worker).run(kind, desk.agency_id)
     assert await desk.count("items") == 0

@@ -125,7 +125,14 @@ class Estate:
 
     async def _part_with_client(self) -> Json:
         owner, base = self.agency.owner, self.parting.base
-        await self.ask(owner, "POST", f"{base}/offboard", {"mode": "return", "term_days": 0}, wanted=202, done=409)
+        await self.ask(
+            owner,
+            "POST",
+            f"{base}/offboard",
+            {"mode": "return", "term_days": 0, "waive_archive": True},
+            wanted=202,
+            done=409,
+        )
         [row] = await self.fetch("SELECT id FROM offboardings WHERE agency_id = $1")
         return await self._follow(owner, f"{base}/offboarding/{show_id('ofb', row['id'])}")
 

@@ -5,7 +5,7 @@ alone; a sender that hangs up does not disturb the group it is in.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
@@ -57,8 +57,8 @@ class GroupCommit:
         finally:
             self._waiting -= len(arrival.events)
             impatience.cancel()
-        for receipt in receipts:
-            INTAKE_ITEMS.labels(receipt.status).inc()
+        for status, count in Counter(receipt.status for receipt in receipts).items():
+            INTAKE_ITEMS.labels(status).inc(count)
         return receipts
 
     def _enqueue(self, agency_id: UUID, waiting: Waiting) -> None:

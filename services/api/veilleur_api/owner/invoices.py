@@ -207,9 +207,10 @@ async def send_invoice(  # noqa: PLR0917 - dependencies
 ) -> Response:
     """Mail its page, where a mail server is set: once to each address. From now on the client's own key sees it too."""
     invoice = await _lock(session, caller, client_id, invoice_id)
-    to = (wanted.to if wanted else None) or read_document(invoice.document).buyer.email
-    await mark_sent(session, invoice, caller.member_id, to)
-    told = choose_mail(to, has_server=parts.settings.smtp_url is not None)
+    named = wanted.to if wanted else None
+    known = named or read_document(invoice.document).buyer.email
+    told = choose_mail(known, has_server=parts.settings.smtp_url is not None)
+    await mark_sent(session, invoice, caller.member_id, named or told.recipient)
     if told.recipient is not None:
         await order_mail(session, invoice, told.recipient, caller.member_id)
     language = choose_language(request.headers.get("accept-language"))

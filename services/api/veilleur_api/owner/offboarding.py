@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
 from starlette.responses import Response, StreamingResponse
 
 from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.custody.archive import write_archive
 from veilleur.domain.custody.load_receipt import load_receipt
+from veilleur.domain.custody.models import Offboarding
 from veilleur.domain.custody.offboard import (
     Leaving,
     begin_offboarding,
@@ -22,10 +24,10 @@ from veilleur.kernel.errors import Conflict
 from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
-from veilleur_api.deps import Member, PartsOf, Tx
+from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.billing_runs import RunFinding
-from veilleur_api.owner.common import find_client
+from veilleur_api.owner.common import find_client, page_by_id
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "offboarding")
@@ -35,7 +37,8 @@ ARCHIVE: dict[str, Any] = {"content": {"application/x-tar": {"schema": {"type": 
 
 class OffboardIn(BaseModel):
     """`mode`: moderators `finish` open cases, or they are `return`ed undecided (`case.returned`). `on`: the first day
-    without service, in the client's zone; at once without it. `term_days` later everything is erased.
+    without service, in the client's zone; at once without it. `term_days` later everything is erased; without a term
+    nobody could take the archive, so none is only taken together with `waive_archive`.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -43,6 +46,7 @@ class OffboardIn(BaseModel):
     mode: Literal["finish", "return"]
     on: Annotated[date | None, Field(strict=False)] = None
     term_days: int = Field(default=30, ge=0, le=3_650)
+    waive_archive: bool = False
 
 
 class FinalInvoiceOut(BaseModel):
@@ -68,12 +72,17 @@ class OffboardingOut(BaseModel):
     erase_at: datetime | None
     progress: dict[str, Any]
     final_invoice: FinalInvoiceOut | None
-    """Null as long as the service goes on."""
+    """Null as long as the service goes on, and in lists."""
     erasure: dict[str, Any] | None
-    """What was erased, by table, and what a legal hold keeps."""
+    """What was erased, by table, and what a legal hold keeps; null in lists."""
     requested_by: str
     requested_at: datetime
     ended_at: datetime | None
+
+
+class Offboardings(BaseModel):
+    data: list[OffboardingOut]
+    next: str | None
 
 
 @router.post(
@@ -85,10 +94,21 @@ class OffboardingOut(BaseModel):
 async def offboard_client(client_id: str, wanted: OffboardIn, caller: Member, session: Tx) -> Response:
     """Let a client go. From its day on its sources are closed and its keys dead; the rest follows by itself."""
     client = await find_client(session, caller.agency_id, client_id)
-    row = await begin_offboarding(session, client, Leaving(wanted.mode, wanted.on, wanted.term_days), caller.name)
+    leaving = Leaving(wanted.mode, wanted.on, wanted.term_days, waive_archive=wanted.waive_archive)
+    row = await begin_offboarding(session, client, leaving, caller.name)
     shown = describe_offboarding(row)
     path = f"/owner/v1/clients/{shown['client']}/offboarding/{shown['id']}"
     return JsonAnswer(shown, 202, {"location": path})
+
+
+@router.get("/clients/{client_id}/offboarding", responses={200: {"model": Offboardings}}, **needs("clients:read"))
+async def list_offboardings(
+    client_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
+) -> Response:
+    """Every time this client left or was about to, the first one first."""
+    client = await find_client(session, caller.agency_id, client_id)
+    mine = select(Offboarding).where(Offboarding.agency_id == caller.agency_id, Offboarding.client_id == client.id)
+    return JsonAnswer(await page_by_id(session, mine, Offboarding, limit, after, describe_offboarding))
 
 
 @router.get(
@@ -112,7 +132,9 @@ async def get_offboarding(
     **needs("custody:write"),
 )
 async def cancel_client_offboarding(client_id: str, offboarding_id: str, caller: Member, session: Tx) -> Response:
-    """Call it off, up to the end of the term. Sources open again; keys stay dead, new ones can be issued."""
+    """Call it off, up to the end of the term. Sources open again; keys stay dead and an ended contract stays ended: new
+    ones can be issued, and signed.
+    """
     client = await find_client(session, caller.agency_id, client_id)
     row = await find_offboarding(session, caller.agency_id, client.id, read_id("ofb", offboarding_id))
     return JsonAnswer(describe_offboarding(await cancel_offboarding(session, row, caller.name)))

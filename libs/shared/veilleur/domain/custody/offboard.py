@@ -19,7 +19,7 @@ from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.custody.models import Offboarding
 from veilleur.domain.tenancy.models import Client, Credential, Source
 from veilleur.infra.worklist import hint_work
-from veilleur.kernel.errors import Conflict, NotFound
+from veilleur.kernel.errors import Conflict, InputError, Invalid, NotFound
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
 
@@ -29,16 +29,22 @@ CANCELLABLE = ("scheduled", "closing", "waiting")
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """`on`: the first day without service, in the client's zone; at once without it."""
+    """`on`: the first day without service, in the client's zone; at once without it. `waive_archive`: nobody will take
+    one, so that no term is needed.
+    """
 
     mode: Mode
     on: date | None
     term_days: int
+    waive_archive: bool = False
 
 
 async def begin_offboarding(session: AsyncSession, client: Client, leaving: Leaving, actor: str) -> Offboarding:
-    """A client leaves once: `Conflict` while it is on its way out already."""
+    """A client leaves once: `Conflict` while it is on its way out already. `Invalid`: in the past, or with no time left
+    to take the archive.
+    """
     present = (await session.execute(select(func.app_now()))).scalar_one()
+    _check_wish(leaving, present.astimezone(ZoneInfo(client.time_zone)).date())
     row = Offboarding(
         agency_id=client.agency_id,
         id=new_id(),
@@ -54,7 +60,9 @@ async def begin_offboarding(session: AsyncSession, client: Client, leaving: Leav
             session.add(row)
             await session.flush()
     except IntegrityError:
-        raise Conflict(msg("This client is leaving already"), slug="offboarding-open") from None
+        raise Conflict(
+            msg("This client is leaving already: {id}", id=await _find_open(session, client)), slug="offboarding-open"
+        ) from None
     if row.starts_at <= present:
         await shut_doors(session, row)
     await hint_work(session, client.agency_id, "offboarding", due_at=max(row.starts_at, present))
@@ -64,7 +72,9 @@ async def begin_offboarding(session: AsyncSession, client: Client, leaving: Leav
 
 
 async def cancel_offboarding(session: AsyncSession, row: Offboarding, actor: str) -> Offboarding:
-    """The client stays: its sources are what they were. Keys stay dead, and what was returned stays returned."""
+    """The client stays: its sources are what they were. Keys stay dead, and what was returned, ended
+    or billed stays so.
+    """
     await session.refresh(row, with_for_update=True)
     if row.state not in CANCELLABLE:
         raise Conflict(msg("It is too late: the state is {state}", state=row.state), slug="offboarding-over")
@@ -98,6 +108,15 @@ async def require_staying(session: AsyncSession, agency_id: UUID, client_id: UUI
         raise Conflict(msg("This client is leaving already"), slug="offboarding-open")
 
 
+async def _find_open(session: AsyncSession, client: Client) -> str:
+    query = select(Offboarding.id).where(
+        Offboarding.agency_id == client.agency_id,
+        Offboarding.client_id == client.id,
+        Offboarding.ended_at.is_(None),
+    )
+    return show_id("ofb", (await session.scalars(query)).one())
+
+
 async def shut_doors(session: AsyncSession, row: Offboarding) -> None:
     """Nothing comes in any more, and no key opens anything."""
     of_client = (Source.agency_id == row.agency_id, Source.client_id == row.client_id)
@@ -112,6 +131,17 @@ async def shut_doors(session: AsyncSession, row: Offboarding) -> None:
     row.state = "closing"
     row.progress = {"sources_closed": len(sources), "keys_revoked": dead.rowcount}  # type: ignore[attr-defined]  # a cursor result
     await session.flush()
+
+
+def _check_wish(leaving: Leaving, today: date) -> None:
+    errors = []
+    if leaving.on is not None and leaving.on < today:
+        errors.append(InputError("/on", msg("is in the past"), msg("today is {day} where the client is", day=today)))
+    if leaving.term_days == 0 and not leaving.waive_archive:
+        hint = msg("give the client a term, or say that nobody wants the archive: waive_archive")
+        errors.append(InputError("/term_days", msg("leaves no time to take the archive"), hint))
+    if errors:
+        raise Invalid(msg("The client can't leave like this"), errors=errors)
 
 
 def find_start(on: date | None, time_zone: str, present: datetime) -> datetime:

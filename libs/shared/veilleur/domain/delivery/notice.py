@@ -34,6 +34,7 @@ def _entitle(event_type: str, data: dict[str, Any]) -> Message:
         "invoice.unsent": msg("An invoice could not be sent by e-mail: {subject}", subject=subject),
         "audit.sealed": msg("The audit trail was sealed, number {number}", number=data.get("number")),
         "break_glass.opened": msg("The operator looks into this agency: {subject}", subject=subject),
+        "owner.readmitted": msg("The operator gave an owner a code to log in: {subject}", subject=subject),
         "case.escalated": msg("A case was escalated: {subject}", subject=subject),
     }
     return titles.get(event_type, msg("This is a test: the endpoint works"))

@@ -12,7 +12,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from veilleur.domain.alarms.record import Trouble, raise_alarm
+from veilleur.domain.alarms.record import AlarmKind, Trouble, close_alarms, raise_alarm
+from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.delivery.backoff import Jitter, next_attempt
 from veilleur.domain.invoicing.documents.document import read_document
 from veilleur.domain.invoicing.invoice_models import Invoice, InvoiceFile, InvoiceMail
@@ -21,6 +22,7 @@ from veilleur.infra.outbound.mail import MailReply
 from veilleur.infra.worklist import hint_work
 from veilleur.kernel.ids import new_id, show_id
 
+ALARM: AlarmKind = "invoice.unsent"
 LEASE_S = 120
 """Longer than an exchange with a slow server takes."""
 
@@ -83,25 +85,28 @@ async def finish_mail(
 ) -> str:
     """Record what came of it: `sent`, `waiting` until a later time, `failed`, or `stale`: the lease was lost.
 
-    What failed for good is an alarm: somebody believes that the client has its invoice.
+    What failed for good is an alarm, until it arrives after all: somebody believes that the client has its invoice.
     """
     query = select(InvoiceMail).where(InvoiceMail.agency_id == agency_id, InvoiceMail.id == mailing.id)
     row = (await session.scalars(query.with_for_update())).one_or_none()
     if row is None or row.state != "sending" or row.fence != mailing.fence:
         return "stale"
     present: datetime = (await session.execute(select(func.app_now()))).scalar_one()
+    number = mailing.letter.document.number or ""
     row.last_status, row.last_error = reply.status, reply.error
     since = present - (row.first_attempt_at or present)
     delay = None if reply.permanent else next_attempt(row.attempts, since, jitter=jitter)
     if reply.status is not None and 200 <= reply.status < 300:
         row.state, row.sent_at, row.due_at = "sent", present, None
+        deed = Deed("system", "invoice.mailed", show_id("inv", row.invoice_id), row.client_id)
+        await record_deeds(session, agency_id, [deed])
+        await close_alarms(session, agency_id, ALARM, [number], row.client_id)
     elif delay is not None:
         row.state, row.due_at = "waiting", present + delay
         await hint_work(session, agency_id, "mail", due_at=row.due_at)
     else:
         row.state, row.due_at = "failed", None
         figures = {"invoice": show_id("inv", row.invoice_id), "attempts": row.attempts, "status": row.last_status}
-        number = mailing.letter.document.number or ""
-        await raise_alarm(session, agency_id, Trouble("invoice.unsent", number, row.client_id, figures))
+        await raise_alarm(session, agency_id, Trouble(ALARM, number, row.client_id, figures))
     await session.flush()
     return row.state

@@ -107,7 +107,15 @@ async def keep_reconciliation(
     session: AsyncSession, stretch: Stretch, agreement: Agreement, member_id: UUID | None
 ) -> Reconciliation:
     """What came of comparing, with who asked; None: the night."""
-    kept = Reconciliation(
+    kept = write_reconciliation(stretch, agreement, member_id)
+    session.add(kept)
+    await session.flush()
+    await session.refresh(kept)
+    return kept
+
+
+def write_reconciliation(stretch: Stretch, agreement: Agreement, member_id: UUID | None) -> Reconciliation:
+    return Reconciliation(
         agency_id=stretch.agency_id,
         id=new_id(),
         client_id=stretch.client_id,
@@ -120,10 +128,6 @@ async def keep_reconciliation(
         differences=agreement.differences,
         digest=agreement.digest,
     )
-    session.add(kept)
-    await session.flush()
-    await session.refresh(kept)
-    return kept
 
 
 async def _bind(session: AsyncSession, stretch: Stretch, days: Period, near: timedelta) -> dict[str, Any]:

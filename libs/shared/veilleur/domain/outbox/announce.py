@@ -25,8 +25,8 @@ EventType = Literal[
 ]  # fmt: skip
 AgencyEventType = Literal[
     "sla.warning", "sla.breached", "queue.uncovered", "source.silent", "rule.anomaly", "endpoint.failing",
-    "usage.threshold", "usage.unreconciled", "invoice.unsent", "case.escalated", "break_glass.opened", "audit.sealed",
-    "ping",
+    "usage.threshold", "usage.unreconciled", "invoice.unsent", "case.escalated", "break_glass.opened",
+    "owner.readmitted", "audit.sealed", "ping",
 ]  # fmt: skip
 KEPT_S = 30 * 86_400
 """How long events are kept, in seconds: the client's time to pull them."""

@@ -25,30 +25,14 @@ async def load_lists(
     session: AsyncSession, agency_id: UUID, client_id: UUID | None, codes: Collection[str]
 ) -> dict[str, dict[str, Any]]:
     """The documents of these lists, by code; without a client the agency's own."""
-    if not codes:
-        return {}
-    query = (
-        select(SharedList.code, SharedListVersion.document)
-        .join(SharedListVersion, _newest())
-        .where(SharedList.agency_id == agency_id, _visible(client_id), SharedList.code.in_(codes))
-        .order_by(SharedList.client_id.nulls_first())
-    )
-    return {row.code: row.document for row in await session.execute(query)}
+    return await _load_documents(session, agency_id, codes, _visible(client_id))
 
 
 async def load_owned_lists(
     session: AsyncSession, agency_id: UUID, client_id: UUID | None, codes: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """Those among them that are this client's own; without a client as `load_lists`."""
-    if not codes:
-        return {}
-    query = (
-        select(SharedList.code, SharedListVersion.document)
-        .join(SharedListVersion, _newest())
-        .where(SharedList.agency_id == agency_id, SharedList.client_id.is_not_distinct_from(client_id))
-        .where(SharedList.code.in_(codes))
-    )
-    return {row.code: row.document for row in await session.execute(query)}
+    """Those among them that are this client's own; without a client the agency's."""
+    return await _load_documents(session, agency_id, codes, SharedList.client_id.is_not_distinct_from(client_id))
 
 
 async def load_known_lists(
@@ -94,6 +78,20 @@ async def load_lists_as_they_were(
         tuple_(table.code, table.digest).in_(list(digests.items())),
     )
     return {row.code: row.document for row in await session.execute(query)} if digests else {}
+
+
+async def _load_documents(
+    session: AsyncSession, agency_id: UUID, codes: Collection[str], owner: ColumnElement[bool]
+) -> dict[str, dict[str, Any]]:
+    if not codes:
+        return {}
+    query = (
+        select(SharedList.code, SharedListVersion.document)
+        .join(SharedListVersion, _newest())
+        .where(SharedList.agency_id == agency_id, owner, SharedList.code.in_(codes))
+        .order_by(SharedList.client_id.nulls_first())
+    )
+    return {row.code: row.document for row in await session.execute(query)}
 
 
 async def _lock(session: AsyncSession, agency_id: UUID, function: str) -> None:

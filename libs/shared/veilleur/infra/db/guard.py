@@ -1,4 +1,6 @@
-"""A process refuses to start under a role that row-level security does not bind."""
+"""A process refuses to start where it could not keep its promises: a role that row-level security does not bind, a
+server that forgets what it confirmed.
+"""
 
 from sqlalchemy import text
 
@@ -8,6 +10,10 @@ from veilleur.infra.db.session import NOBODY, Database
 
 class UnsafeRoleError(CannotStart):
     """The database role of this process could see every agency."""
+
+
+class HastyServerError(CannotStart):
+    """What is accepted could be lost."""
 
 
 async def refuse_unsafe_role(database: Database) -> None:
@@ -21,3 +27,15 @@ async def refuse_unsafe_role(database: Database) -> None:
             " connect as veilleur_app or veilleur_worker (deploy/roles.sql)."
         )
         raise UnsafeRoleError(message)
+
+
+async def refuse_hasty_server(database: Database) -> None:
+    """Raise `HastyServerError` where commits are confirmed before they are on disk, for this role at least."""
+    async with database.transaction(NOBODY) as session:
+        confirms = (await session.execute(text("SELECT current_setting('synchronous_commit')"))).scalar_one()
+    if confirms == "off":
+        message = (
+            "The database confirms commits before they are on disk, and a crash would lose what was accepted:"
+            " set synchronous_commit to on, for the server, the database and the role."
+        )
+        raise HastyServerError(message)

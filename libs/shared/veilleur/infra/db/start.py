@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from veilleur.infra.db.faults import explain_silence, is_foreign
-from veilleur.infra.db.guard import refuse_unsafe_role
+from veilleur.infra.db.guard import refuse_hasty_server, refuse_unsafe_role
 from veilleur.infra.db.schema import refuse_unfit_schema
 from veilleur.infra.db.session import NOBODY, Database
 
@@ -20,13 +20,15 @@ _log = structlog.get_logger()
 
 
 async def prepare_database(database: Database) -> None:
-    """Wait until it answers, then raise `UnsafeRoleError` or `UnfitSchemaError` where this process must not start.
+    """Wait until it answers, then raise `UnsafeRoleError`, `HastyServerError` or `UnfitSchemaError` where this process
+    must not start.
 
     When machines come back together, the database is the last that does: dying meanwhile would cost the whole start of
     a process once more. `CannotStart` where it refuses, or after `PATIENCE_S`.
     """
     await _wait(database)
     await refuse_unsafe_role(database)
+    await refuse_hasty_server(database)
     await refuse_unfit_schema(database)
 
 
