@@ -53,7 +53,7 @@ async def note_unstored(session: AsyncSession, source: FoundSource, unstored: Un
 
 
 def _tell(unstored: Unstored) -> dict[str, str] | None:
-    told = {} if unstored.webhook_id is None else {"webhook_id": unstored.webhook_id[:128]}
+    told = {} if unstored.webhook_id is None else {"webhook_id": unstored.webhook_id[:128].replace("\0", "")}
     if unstored.detail is not None:
         told |= {"en": _write(unstored, "en"), "fr": _write(unstored, "fr")}
     return told or None
