@@ -82,7 +82,7 @@ class ClientPatch(Shape):
 
 
 class SourceIn(Shape):
-    """`settings` are those of the kind (`docs/guide/sources.md`); a secret that may be ours to choose is made for you."""
+    """`settings` are those of the kind (`docs/guide/sources.md`); a secret left out is made for you where it may."""
 
     kind: Literal[
         "standard", "slack", "discord", "telegram", "discourse", "meta", "twitch", "mastodon", "x", "linkedin",
@@ -272,8 +272,8 @@ class SlaPolicyIn(Shape):
 
 
 class CalendarPreviewIn(RootModel[dict[str, Any]]):
-    """`{"calendar", "op", …}`: `add` and `clock_due` take `start` and `seconds`, `elapsed` `from` and `to`, `is_open` `at`,
-    `next_periods` `from` and `count`, `clock_elapsed` `start` and `stop`; clocks take `pauses` too.
+    """`{"calendar", "op", …}`: `add` and `clock_due` take `start` and `seconds`, `elapsed` `from` and `to`, `is_open`
+    `at`, `next_periods` `from` and `count`, `clock_elapsed` `start` and `stop`; clocks take `pauses` too.
     """
 
 
