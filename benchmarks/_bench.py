@@ -212,7 +212,7 @@ def rates(values: Sequence[float]) -> str:
     return f"{median(values):,.0f}/s ({min(values):,.0f} … {max(values):,.0f})"
 
 
-def wait_until(is_so: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def wait_until(is_so: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > until:

@@ -38,26 +38,48 @@ class Sent:
 
 def send_all(port: int, requests: Sequence[bytes], connections: int = CONNECTIONS) -> Sent:
     """All requests as fast as they are answered: each connection sends the next one after its answer."""
-    return _in_process(port, requests, connections, None)
+    return _in_process(port, requests, connections, _Pace())
 
 
 def send_paced(port: int, requests: Sequence[bytes], per_second: float, connections: int = CONNECTIONS) -> Sent:
     """One request every `1 / per_second`, whatever the answers do, as long as a connection is free."""
-    return _in_process(port, requests, connections, per_second)
+    return _in_process(port, requests, connections, _Pace(per_second))
 
 
-def _in_process(port: int, requests: Sequence[bytes], connections: int, per_second: float | None) -> Sent:
+def flood(port: int, request: bytes, per_second: float, seconds: float, connections: int = CONNECTIONS) -> Sent:
+    """One request again and again for so long, whenever its time has come and a connection is free.
+
+    This and `send_here` run in the process that they are called in.
+    """
+    requests = [request] * int(per_second * seconds)
+    return _run(port, requests, connections, _Pace(per_second, seconds))
+
+
+def send_here(port: int, requests: Sequence[bytes], per_second: float, connections: int = CONNECTIONS) -> Sent:
+    """As `send_paced`."""
+    return _run(port, requests, connections, _Pace(per_second))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How often something is sent, and after what time that ends, however much is left."""
+
+    per_second: float | None = None
+    seconds: float | None = None
+
+
+def _in_process(port: int, requests: Sequence[bytes], connections: int, pace: _Pace) -> Sent:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(_run, port, requests, connections, per_second).result()
+        return process.submit(_run, port, requests, connections, pace).result()
 
 
-def _run(port: int, requests: Sequence[bytes], connections: int, per_second: float | None) -> Sent:
-    return uvloop.run(_send(port, requests, connections, per_second))
+def _run(port: int, requests: Sequence[bytes], connections: int, pace: _Pace) -> Sent:
+    return uvloop.run(_send(port, requests, connections, pace))
 
 
-async def _send(port: int, requests: Sequence[bytes], connections: int, per_second: float | None) -> Sent:
+async def _send(port: int, requests: Sequence[bytes], connections: int, pace: _Pace) -> Sent:
     loop = asyncio.get_running_loop()
-    load = _Load(deque(requests), per_second)
+    load = _Load(deque(requests), pace)
     made = [await loop.create_connection(lambda: _Connection(load), "127.0.0.1", port) for _ in range(connections)]
     began = load.begin()
     for _, protocol in made:
@@ -72,18 +94,21 @@ async def _send(port: int, requests: Sequence[bytes], connections: int, per_seco
 class _Load:
     """What is left to send, and when."""
 
-    def __init__(self, waiting: deque[bytes], per_second: float | None) -> None:
+    def __init__(self, waiting: deque[bytes], pace: _Pace) -> None:
         self.waiting = waiting
         self.open = len(waiting)
         self.statuses: Counter[int] = Counter()
         self.took: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.paced = per_second is not None
-        self._gap = 1 / per_second if per_second else 0.0
+        self.paced = pace.per_second is not None
+        self._seconds = pace.seconds
+        self._gap = 1 / pace.per_second if pace.per_second else 0.0
         self._next_at = 0.0
 
     def begin(self) -> float:
         self._next_at = time.perf_counter()
+        if self._seconds is not None:
+            asyncio.get_running_loop().call_later(self._seconds, self._end)
         return self._next_at
 
     def reserve(self) -> float:
@@ -97,6 +122,11 @@ class _Load:
         self.took.append(took)
         self.open -= 1
         if self.open == 0:
+            self._end()
+
+    def _end(self) -> None:
+        self.waiting.clear()
+        if not self.done.done():
             self.done.set_result(None)
 
 

@@ -15,7 +15,8 @@ from tests.support.desk import open_desk, slug
 from tests.support.people import Agency, Caller, unique
 from tests.support.world import World
 from veilleur.domain.tenancy.secret_limit import MOST_SECRETS
-from veilleur_api.guard import BULK_BODY, MIB
+from veilleur.kernel.strict_json import strict_loads
+from veilleur_api.guard import BULK_BODY, BULK_NODES, MIB
 from veilleur_api.waits import OF_A_FEED, OF_A_MEMBER
 
 CHUNK = b" " * 65_536
@@ -199,3 +200,20 @@ async def test_no_link_leads_to_a_host_that_the_caller_made_up(agency: Agency):
     assert "elsewhere" not in answer.headers["link"]
     following = answer.headers["link"].partition(">")[0].removeprefix("<")
     assert len((await Caller(agency.http, agency.owner.token).ask("GET", following)).text.splitlines()) == 2
+
+
+async def test_while_a_large_document_is_read_the_others_are_served(world: World, agency: Agency):
+    client = await agency.add_client()
+    numbers = b"[" + b",".join([b"1234567"] * 900_000) + b"]"
+    began = time.perf_counter()
+    strict_loads(numbers, max_nodes=BULK_NODES)
+    alone = time.perf_counter() - began
+    headers = client.api.headers | {"content-type": "application/json"}
+    answering = asyncio.create_task(world.http.post("/ingest/v1/items", content=numbers, headers=headers))
+    longest = 0.0
+    while not answering.done():
+        began = time.perf_counter()
+        await asyncio.sleep(0)
+        longest = max(longest, time.perf_counter() - began)
+    assert (await answering).status_code == 422
+    assert longest < 0.5 * alone

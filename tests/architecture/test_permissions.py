@@ -66,7 +66,9 @@ def guarded(routers):
 
 def fill(path):
     """The path with ids that name nothing."""
-    return path.format(version=1, code="x", **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()})
+    return path.format(
+        version=1, code="x", policy_code="x", **{name: show_id(prefix, new_id()) for name, prefix in SHAPES.items()}
+    )
 
 
 async def knock(caller, route):

@@ -55,6 +55,7 @@ def example_of(path: str, ids: dict[str, str]) -> Json | None:
         "/ingest/v1/endpoints/{endpoint_id}/recover": {"since": "2026-11-22T10:00:00Z"},
         "/owner/v1/clients/{client_id}/credentials": {"kind": "api_key", "name": "n", "scopes": ["items:read"]},
         "/owner/v1/clients/{client_id}/policies": {"code": "c", "title": "t", "examples": [], "definition": ""},
+        "/owner/v1/clients/{client_id}/policies/{policy_code}": {"title": "t", "examples": [], "default_actions": []},
         "/owner/v1/clients/{client_id}/actions": {"code": "c", "title": "t", "verdict": "allow", "targets": ["item"]},
         "/owner/v1/clients/{client_id}/rule-sets": {"rule_set": rules, "note": "n"},
         "/owner/v1/lists": {"code": "c", "title": "t", "list": {"kind": "phrases", "entries": ["x"]}, "note": "n"},

@@ -4,6 +4,7 @@
 A route without a declared permission can't be built: access is denied by default.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from typing import Any
 
@@ -15,7 +16,8 @@ from starlette.responses import Response
 
 from veilleur.kernel.errors import InputError, Invalid, Problem, TooLarge, Unsupported
 from veilleur.kernel.messages import msg
-from veilleur.kernel.strict_json import extend_pointer, strict_loads
+from veilleur.kernel.strict_json import Json, extend_pointer, strict_loads
+from veilleur_api.parts import Parts
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -23,6 +25,7 @@ SMALL_BODY = 256 * KIB
 WEBHOOK_BODY = MIB
 BULK_BODY = 16 * MIB
 STRANGERS_BODY = MIB
+READ_AT_ONCE = SMALL_BODY
 BULK_NODES = 2_000_000
 SMALL_NODES = 20_000
 DEPTH = 32
@@ -69,7 +72,7 @@ def guarded_router(prefix: str, authorise: Authorise, tag: str, *, direct: bool 
                 _check_query(request, known)
                 if reads_json and raw:
                     _require_json(request)
-                    request._json = strict_loads(raw, max_depth=depth, max_nodes=_max_nodes(limit))  # noqa: SLF001 - Starlette's own cache
+                    request._json = await _read_json(request, raw, depth, _max_nodes(limit))  # noqa: SLF001 - Starlette's own cache
                 return await handle(request)
 
             return guarded
@@ -150,6 +153,15 @@ def _find_mistakes(request: Request, known: Collection[str] | None) -> Iterator[
         if known is not None and name not in known:
             hint = msg("allowed: {codes}", codes=sorted(known)) if known else msg("this address takes none")
             yield InputError(pointer, msg("is not a parameter of this address"), hint)
+
+
+async def _read_json(request: Request, raw: bytes, depth: int, nodes: int) -> Json:
+    """Reading a large document takes a second: in a thread, so that nobody waits for it, and one at a time."""
+    if len(raw) <= READ_AT_ONCE:
+        return strict_loads(raw, max_depth=depth, max_nodes=nodes)
+    parts: Parts = request.app.state.parts
+    async with parts.reading:
+        return await asyncio.to_thread(strict_loads, raw, max_depth=depth, max_nodes=nodes)
 
 
 def _require_json(request: Request) -> None:

@@ -60,6 +60,8 @@ class Parts:
     tracers: TracerProvider
     measurer: Measurer = field(default_factory=Measurer)
     waits: Waits = field(default_factory=Waits)
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a large document is read beside everything else."""
     trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Rule sets tried out at once, with no connection in hand: the desk must not wait for them."""
     looks: SingleFlight["Readiness"] = field(default_factory=SingleFlight)

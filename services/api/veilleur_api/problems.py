@@ -51,16 +51,15 @@ def describe_problem(problem: Problem, language: Language, instance: str | None 
 
 
 def render_problem(request: Request, problem: Problem) -> Response:
-    REFUSALS.labels(_find_audience(request.url.path), problem.status, problem.slug).inc()
+    path: str = request.scope["path"]
+    REFUSALS.labels(_find_audience(path), problem.status, problem.slug).inc()
     language = choose_language(request.headers.get("accept-language"))
     headers: dict[str, str] = {"content-language": language}
     if isinstance(problem, TooMany | Unavailable):
         headers["retry-after"] = str(problem.retry_after)
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
-    return JsonAnswer(
-        describe_problem(problem, language, request.url.path), problem.status, headers, media_type=PROBLEM_TYPE
-    )
+    return JsonAnswer(describe_problem(problem, language, path), problem.status, headers, media_type=PROBLEM_TYPE)
 
 
 def _find_audience(path: str) -> str:

@@ -68,6 +68,7 @@ SLUGS = (
     "offboarding-over",
     "period-closed",
     "period-not-over",
+    "policy-in-use",
     "precondition-failed",
     "quote-changed",
     "quote-closed",

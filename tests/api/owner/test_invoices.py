@@ -198,6 +198,9 @@ async def test_an_invoice_is_sent_paid_in_parts_and_overdue_in_between(world, ag
     await agency.owner.call("POST", f"{path}/payments", paid, 201)
     more = await agency.owner.ask("POST", f"{path}/payments", paid)
     assert (more.status_code, more.json()["errors"][0]["pointer"]) == (422, "/amount")
+    wrong = await agency.owner.ask("POST", f"{path}/payments", paid | {"amount": "0", "paid_on": "2099-11-22"})
+    said = {error["pointer"]: error["detail"] for error in wrong.json()["errors"]}
+    assert (wrong.status_code, said) == (422, {"/amount": "must not be 0", "/paid_on": "is still to come"})
     await world.move_clock(timedelta(days=3))
     try:
         late = await agency.owner.call("GET", path)

@@ -57,3 +57,33 @@ async def test_bad_input_is_named(shared_agency, body, pointer):
 async def test_moderators_see_no_money(shared_agency):
     moderator = await shared_agency.add_moderator()
     assert (await moderator.ask("POST", URL, preview(plan_of(flat("1"))))).status_code == 403
+
+
+async def test_usage_without_a_price_is_refused_by_name_and_what_the_service_counts_is_named(shared_agency):
+    typed = preview(plan_of(COUNTED | {"model": "per_unit", "unit": "1"}), {"foo.bar": "5", "decision.humans": "1"})
+    answer = await shared_agency.owner.ask("POST", URL, typed)
+    assert read_pointers(answer, 422, "unpriced-usage") == ["/usage/decision.humans", "/usage/foo.bar"]
+    assert "units" in answer.json()["errors"][0]["hint"]
+    counted = preview(plan_of(flat("1")), {"items.received": "5", "decision.auto": "0"})
+    bill = await shared_agency.owner.call("POST", URL, counted)
+    assert [(one["type"], one["meter"], one["quantity"]) for one in bill["warnings"]] == [
+        ("unpriced-usage", "items.received", "5")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "pointer"),
+    [
+        (COUNTED | {"model": "per_unit", "unit": "-5"}, "/components/0/unit"),
+        (COUNTED | {"model": "graduated", "tiers": tiers(("2", "1"), (None, "2", "-1"))}, "/components/0/tiers/1/flat"),
+        (COUNTED | {"model": "per_unit", "prices_by": {"dimension": "g", "units": {"a/b": "-1"}}},
+         "/components/0/prices_by/units/a~1b"),
+        (COUNTED | {"model": "per_unit", "unit": "1", "meter": "decision.humans"}, "/components/0/meter"),
+        (COUNTED | {"model": "per_unit", "unit": "1", "meter": "item.received"}, "/components/0/meter"),
+    ],
+)  # fmt: skip
+async def test_a_plan_of_no_meter_or_below_nothing_is_not_kept(shared_agency, part, pointer):
+    answer = await shared_agency.owner.ask("POST", "/owner/v1/rate-plans", plan_of(part))
+    assert read_pointers(answer, 422, "invalid") == [pointer]
+    if pointer.endswith("meter"):
+        assert "decision.human" in answer.json()["errors"][0]["hint"]

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.api.refusals import read_pointers
+from tests.support.billing import read_statement, sign
 from tests.support.desk import slug
 
 DONE = {
@@ -84,3 +85,23 @@ async def test_the_database_itself_refuses_one_person_alone(world, client):
         await world.fetch(
             "UPDATE usage_entries SET decided_by = created_by, state = 'approved' WHERE state = 'pending'"
         )
+
+
+async def test_work_that_the_plan_has_no_price_for_is_named_by_statement_close_and_month_end(client, accountant):
+    await sign(client)
+    path = f"{client.base}/usage-entries"
+    for quantity, decided in (("2", "approve"), ("3", "refuse")):
+        done = DONE | {"meter": "training.hours", "quantity": quantity, "occurred_at": "2026-05-10T10:00:00Z"}
+        entry = await client.owner.call("POST", path, done, 201)
+        await accountant.call("POST", f"{path}/{entry['id']}/{decided}", {"reason": "x"})
+    statement = await read_statement(client, "2026-05")
+    [warning] = statement["warnings"]
+    assert (warning["meter"], warning["quantity"]) == ("training.hours", "2")
+    close = f"{client.base}/periods/{statement['billing_period']}/close"
+    assert (await client.owner.call("POST", close, status=200))["warnings"] == [warning]
+    assert (await read_statement(client, "2026-04"))["warnings"] == []
+
+
+async def test_an_entry_of_a_meter_that_only_looks_like_one_is_refused(client):
+    answer = await client.owner.ask("POST", f"{client.base}/usage-entries", DONE | {"meter": "decision.humans"})
+    assert read_pointers(answer, 422, "invalid") == ["/meter"]

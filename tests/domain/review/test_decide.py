@@ -82,8 +82,10 @@ async def test_hold_brings_the_next_case_with_the_decision(world):
     assert answer["verdict"] == "allow"
     repeated = (await desk.moderator.decide(held, hold=1)).json()
     assert [one["id"] for one in repeated["assignments"]] == [one["id"] for one in answer["assignments"]]
-    last = (await desk.moderator.decide(answer["assignments"][0], hold=1)).json()
-    assert (last["assignments"], last["reason"]) == ([], "empty")
+    ruled = {"policies": ["threat"], "hold": 1}
+    last = (await desk.moderator.decide(answer["assignments"][0], "remove", **ruled)).json()
+    assert (last["assignments"], last["hold_reason"]) == ([], "empty")
+    assert "Menace de violence" in last["reason"]["text"]
 
 
 # --- What may be decided

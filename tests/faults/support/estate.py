@@ -125,15 +125,9 @@ class Estate:
 
     async def _part_with_client(self) -> Json:
         owner, base = self.agency.owner, self.parting.base
-        await self.ask(
-            owner,
-            "POST",
-            f"{base}/offboard",
-            {"mode": "return", "term_days": 0, "waive_archive": True},
-            wanted=202,
-            done=409,
-        )
-        [row] = await self.fetch("SELECT id FROM offboardings WHERE agency_id = $1")
+        leave = {"mode": "return", "term_days": 0, "waive_archive": True}
+        await self.ask(owner, "POST", f"{base}/offboard", leave, wanted=202, done=409)
+        row, *_ = await self.fetch("SELECT id FROM offboardings WHERE agency_id = $1 ORDER BY id")
         return await self._follow(owner, f"{base}/offboarding/{show_id('ofb', row['id'])}")
 
     async def _part_with_agency(self) -> Json:

@@ -91,6 +91,7 @@ async def set_up_terms(home: Household) -> None:
     policy = {"policy": SLA_POLICY, "apply_to": "open", "note": mark}
     await owner.call("POST", f"{client.base}/sla-policies", policy, 201)
     await owner.call("POST", f"{client.base}/policies", {"code": code, "title": mark}, 201)
+    home.ids["policy_code"] = code
     action = {"code": code, "title": mark, "verdict": "remove", "targets": ["item"]}
     await owner.call("POST", f"{client.base}/actions", action, 201)
     reply = {"code": code, "title": mark, "texts": {"fr": mark}}

@@ -26,6 +26,7 @@ OWNER = Asked(
         "replay_missing_events": dict,
         "create_credential": lambda: {"kind": "api_key", "name": "mine", "scopes": ["items:read"]},
         "create_policy": lambda: {"code": unique("p"), "title": "x"},
+        "change_client_policy": lambda: {"title": "Mine now"},
         "create_action": lambda: {"code": unique("a"), "title": "x", "verdict": "remove", "targets": ["item"]},
         "set_member_care": lambda: {"blur": False},
         "create_macro": lambda: {"code": unique("m"), "title": "x", "texts": {"fr": "x"}},

@@ -6,6 +6,7 @@ refusal is answered at once.
 """
 
 import asyncio
+import random
 import time
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from veilleur.domain.tenancy.purse import Purse, draw
 from veilleur.domain.tenancy.quota import Limits
 
 ANSWERED_AT_ONCE = Limits(items_per_s=100, burst=500)
-HELD_S = 1.0
+HELD_S = (0.5, 1.5)
+"""Each for another while, or all that came at once would come again at once."""
 MOST_HELD = 32 * 1024 * 1024
 """Bytes of bodies that are held, each with what its connection costs."""
 CONNECTION = 16 * 1024
@@ -39,6 +41,6 @@ class Holdback:
             return
         self._held += size
         try:
-            await asyncio.sleep(HELD_S)
+            await asyncio.sleep(random.uniform(*HELD_S))  # noqa: S311 - it keeps no secret
         finally:
             self._held -= size

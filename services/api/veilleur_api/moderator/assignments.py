@@ -96,7 +96,10 @@ async def send_heartbeat(heartbeat: HeartbeatIn, caller: Member, session: Tx, re
 
 @router.post("/assignments/{assignment_id}/decision", status_code=201, **needs("cases:work"))
 async def decide_assignment(assignment_id: str, decision: DecisionIn, caller: Member, parts: PartsOf) -> Response:
-    """Decide the case. Sent again it answers `200` with the same decision; with `hold` the next comes along."""
+    """Decide the case. Sent again it answers `200` with the same decision; with `hold` the next comes along.
+
+    `reason` is the decision's own; `hold_reason` says why no more is in hand, as `reason` does where cases are claimed.
+    """
     identifier = read_id("asg", assignment_id)
     request = _to_request(decision)
     async with parts.database.transaction(caller.scope) as session:
@@ -105,7 +108,8 @@ async def decide_assignment(assignment_id: str, decision: DecisionIn, caller: Me
         if decision.apply_to is not None:
             answer["applied"] = _describe_applied(decided)
     if decision.hold is not None:
-        answer |= await _claim(parts, caller, decision.hold, None)
+        claimed = await _claim(parts, caller, decision.hold, None)
+        answer |= {"assignments": claimed["assignments"], "hold_reason": claimed["reason"]}
     return JsonAnswer(answer, 200 if decided.repeated else 201)
 
 

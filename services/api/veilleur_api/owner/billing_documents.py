@@ -87,6 +87,21 @@ class BillOut(BaseModel):
     currency: str
 
 
+class BillWarning(BaseModel):
+    """Usage that no component of the plan prices."""
+
+    type: str
+    meter: str
+    quantity: str
+    detail: str
+
+
+class PreviewOut(BillOut):
+    """`warnings`: what was given and the service counts, and this plan has no price for."""
+
+    warnings: list[BillWarning]
+
+
 class RatePlanIn(RootModel[dict[str, Any]]):
     """A rate plan with its `code` and `version`, as its schema says."""
 
@@ -175,7 +190,7 @@ class StatementLineOut(BillLine):
 
 
 class StatementOut(BillOut):
-    """The bill of a period so far, or as it was closed."""
+    """The bill of a period so far, or as it was closed. `warnings`: work entered by hand that has no price."""
 
     contract: str
     client: str
@@ -186,3 +201,4 @@ class StatementOut(BillOut):
     closed: bool
     lines: list[StatementLineOut]  # type: ignore[assignment]  # a statement's lines say more than a bill's
     usage: list[dict[str, Any]]
+    warnings: list[BillWarning]

@@ -8,11 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from veilleur.domain.audit.record import Deed, record_deeds
-from veilleur.domain.catalogue.documents import CatalogueActionIn, PolicyIn
+from veilleur.domain.catalogue.check import check_default_actions
+from veilleur.domain.catalogue.documents import CatalogueActionIn, PolicyChangeIn, PolicyIn
 from veilleur.domain.catalogue.models import Action, Policy
+from veilleur.domain.catalogue.queries import load_catalogue
 from veilleur.domain.catalogue.shape import describe_action, describe_policy
 from veilleur.domain.onboarding.announce_changes import CatalogueChange, announce_changes
-from veilleur.kernel.errors import Conflict
+from veilleur.domain.onboarding.change_policies import change_policy, retire_policy
+from veilleur.kernel.errors import Conflict, Invalid
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
@@ -28,6 +31,10 @@ router = guarded_router("/owner/v1", authorise_member, "catalogue")
 async def create_policy(client_id: str, new: PolicyIn, caller: Member, session: Tx) -> Response:
     """Add a policy that content may break."""
     client = await find_client(session, caller.agency_id, client_id)
+    catalogue = await load_catalogue(session, caller.agency_id, client.id)
+    errors = check_default_actions(new.default_actions, catalogue.actions, "/default_actions")
+    if errors:
+        raise Invalid(msg("Some values can't be accepted"), errors=errors)
     policy = Policy(agency_id=caller.agency_id, id=new_id(), client_id=client.id, **new.model_dump())
     await _add(session, caller, policy, new.code)
     return JsonAnswer(describe_policy(policy), 201)
@@ -41,6 +48,24 @@ async def list_policies(
     client = await find_client(session, caller.agency_id, client_id)
     query = select(Policy).where(Policy.agency_id == caller.agency_id, Policy.client_id == client.id)
     return JsonAnswer(await page_by_id(session, query, Policy, limit, after, describe_policy))
+
+
+@router.patch("/clients/{client_id}/policies/{policy_code}", **needs("catalogue:write"))
+async def change_client_policy(
+    client_id: str, policy_code: str, changes: PolicyChangeIn, caller: Member, session: Tx
+) -> Response:
+    """Change what is named of a policy. Decisions keep its code."""
+    client = await find_client(session, caller.agency_id, client_id)
+    named = changes.model_dump(exclude_unset=True)
+    return JsonAnswer(await change_policy(session, client, policy_code, named, caller.name))
+
+
+@router.delete("/clients/{client_id}/policies/{policy_code}", status_code=204, **needs("catalogue:write"))
+async def retire_client_policy(client_id: str, policy_code: str, caller: Member, session: Tx) -> Response:
+    """Take a policy out of the catalogue. Decisions keep its code; refused while the rules name it."""
+    client = await find_client(session, caller.agency_id, client_id)
+    await retire_policy(session, client, policy_code, caller.name)
+    return Response(status_code=204)
 
 
 @router.post("/clients/{client_id}/actions", status_code=201, **needs("catalogue:write"))

@@ -3,12 +3,14 @@
 from datetime import date, datetime
 from typing import Any
 
+from fastapi import Request
 from pydantic import BaseModel
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from veilleur.domain.billing.models import BillingPeriod
+from veilleur.domain.billing.unpriced import show_warnings
 from veilleur.domain.invoicing.close import Terms, close_period, require_over
 from veilleur.domain.invoicing.models import Reconciliation
 from veilleur.domain.invoicing.reconcile import (
@@ -17,13 +19,15 @@ from veilleur.domain.invoicing.reconcile import (
     keep_reconciliation,
     write_reconciliation,
 )
+from veilleur.domain.invoicing.statement import find_unpriced_work
 from veilleur.kernel.clock import now
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import read_id, show_id
-from veilleur.kernel.messages import msg
+from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.billing_documents import BillWarning
 from veilleur_api.owner.common import find_client, page_by_id
 from veilleur_api.owner.statements import PeriodName, choose_period
 from veilleur_api.principals import authorise_member
@@ -44,6 +48,12 @@ class PeriodOut(BaseModel):
     closed_by: str | None
     records: int | None
     digest: str | None
+
+
+class ClosedPeriodOut(PeriodOut):
+    """`warnings`: work entered by hand that the plan does not price."""
+
+    warnings: list[BillWarning]
 
 
 class PeriodsOut(BaseModel):
@@ -88,10 +98,12 @@ async def list_billing_periods(
 
 @router.post(
     "/clients/{client_id}/periods/{period_id}/close",
-    responses={200: {"model": PeriodOut}},
+    responses={200: {"model": ClosedPeriodOut}},
     **needs("pricing:write"),
 )
-async def close_billing_period(client_id: str, period_id: str, caller: Member, parts: PartsOf) -> Response:
+async def close_billing_period(
+    client_id: str, period_id: str, caller: Member, parts: PartsOf, request: Request
+) -> Response:
     """Close a period that is over. What comes later is billed in the next one, as an adjustment with its own days."""
     async with parts.database.transaction(caller.scope) as session:
         period = await _find_period(session, caller, client_id, period_id)
@@ -101,7 +113,9 @@ async def close_billing_period(client_id: str, period_id: str, caller: Member, p
     async with parts.database.transaction(caller.scope) as session:
         period = await _find_period(session, caller, client_id, period_id)
         await close_period(session, period, caller.member_id, terms)
-        return JsonAnswer(_describe(period))
+        unpriced = await find_unpriced_work(session, period)
+        language = choose_language(request.headers.get("accept-language"))
+        return JsonAnswer(_describe(period) | {"warnings": show_warnings(unpriced, language)})
 
 
 @router.get("/reconciliation", responses={200: {"model": ReconciliationOut}}, **needs("usage:read"))

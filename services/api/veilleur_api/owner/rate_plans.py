@@ -18,6 +18,7 @@ from veilleur.domain.billing.quantities import Metered
 from veilleur.domain.billing.queries import find_rate_plan
 from veilleur.domain.billing.shape import show_bill
 from veilleur.domain.billing.tax import TaxTerms
+from veilleur.domain.billing.unpriced import Unpriced, find_unpriced, refuse_unpriced, show_warnings
 from veilleur.kernel.errors import InputError, Invalid, NotFound
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import choose_language, msg
@@ -25,7 +26,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
 from veilleur_api.owner.billing_documents import (
-    BillOut,
+    PreviewOut,
     RatePlanIn,
     RatePlanOut,
     RatePlanPreviewIn,
@@ -38,12 +39,12 @@ from veilleur_api.principals import authorise_member
 router = guarded_router("/owner/v1", authorise_member, "billing")
 
 
-@router.post("/rate-plans/preview", response_model=BillOut, **needs("pricing:read", body=BULK_BODY))
+@router.post("/rate-plans/preview", response_model=PreviewOut, **needs("pricing:read", body=BULK_BODY))
 async def preview_rate_plan(preview: RatePlanPreviewIn, request: Request) -> Response:
     """Price some usage by a plan: the very function that prices statements, quotes and invoices. Nothing is stored."""
     language = choose_language(request.headers.get("accept-language"))
-    bill = await asyncio.to_thread(_price, preview)
-    return JsonAnswer(show_bill(bill, language))
+    bill, unpriced = await asyncio.to_thread(_price, preview)
+    return JsonAnswer(show_bill(bill, language) | {"warnings": show_warnings(unpriced, language)})
 
 
 @router.post("/rate-plans", status_code=201, responses={201: {"model": RatePlanOut}}, **needs("pricing:write"))
@@ -81,11 +82,12 @@ def _describe(kept: RatePlanVersion) -> dict[str, Any]:
     }
 
 
-def _price(preview: RatePlanPreviewIn) -> Bill:
+def _price(preview: RatePlanPreviewIn) -> tuple[Bill, tuple[Unpriced, ...]]:
     plan = read_plan(preview.plan, "/plan")
     tax = TaxTerms(preview.tax.category, preview.tax.rate, preview.tax.reduced_rate) if preview.tax else None
     usage = {meter: _read_usage(counted) for meter, counted in preview.usage.items()}
-    return price_period(plan, usage, _read_occasion(plan, preview), tax)
+    refuse_unpriced(plan, usage, "/usage")
+    return price_period(plan, usage, _read_occasion(plan, preview), tax), find_unpriced(plan, usage)
 
 
 def _read_occasion(plan: RatePlan, preview: RatePlanPreviewIn) -> Occasion:

@@ -14,6 +14,7 @@ from veilleur.domain.billing.models import BillingPeriod
 from veilleur.domain.billing.open_period import list_periods_of_month, open_period, open_period_at
 from veilleur.domain.billing.queries import find_contract_at, load_contracts
 from veilleur.domain.billing.shape import show_bill, show_line
+from veilleur.domain.billing.unpriced import show_warnings
 from veilleur.domain.invoicing.statement import Statement, write_statement
 from veilleur.domain.metering.record import local_day
 from veilleur.domain.tenancy.models import Client
@@ -101,6 +102,7 @@ def show_statement(statement: Statement, language: Language) -> dict[str, Any]:
         "period": {"from": period.starts_on, "to": period.ends_on},
         "time_zone": contract.time_zone,
         "closed": statement.closed,
+        "warnings": show_warnings(statement.unpriced, language),
         "usage": [
             {"meter": meter, "quantity": show_decimal(counted.quantity), "dims": dict(counted.dims)}
             for meter, found in statement.usage.items()

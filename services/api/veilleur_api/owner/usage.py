@@ -7,9 +7,9 @@ from fastapi import Query, Request
 from sqlalchemy import select
 from starlette.responses import Response
 
+from veilleur.domain.metering.meters import FACT_METERS
 from veilleur.domain.metering.models import UsageRecord
 from veilleur.domain.metering.queries import Billable, UsageFilter, sum_usage
-from veilleur.domain.metering.record import FACT_METERS
 from veilleur.domain.tenancy.models import Agency
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import msg

@@ -12,11 +12,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from veilleur.domain.billing.numbers import Percent, Price, Quantity
+from veilleur.domain.metering.meters import COUNTED_METERS, is_misnamed
 from veilleur.domain.sla.calendar_document import known_zones
 from veilleur.infra.validation import invalid_from_pydantic
 from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import choose_language, msg
 from veilleur.kernel.money import Currency
+from veilleur.kernel.strict_json import extend_pointer
 
 MAX_COMPONENTS = 200
 
@@ -188,11 +190,29 @@ def _check_component(component: Component, pointer: str) -> Iterator[InputError]
         yield InputError(pointer, msg("needs either a `unit` price or `prices_by`, not both"))
     if component.aggregation == "unique" and component.unique_on is None:
         yield InputError(f"{pointer}/unique_on", msg("is needed to count what is distinct: the name of a dimension"))
+    if component.meter is not None and is_misnamed(component.meter):
+        counted = msg("counted by the service: {codes}", codes=sorted(COUNTED_METERS))
+        yield InputError(f"{pointer}/meter", msg("is not a meter of the service"), counted)
+    for place, price in _list_prices(component):
+        if price < 0:
+            yield InputError(f"{pointer}/{place}", msg("must not be negative"), msg("take a discount instead"))
     if component.package_size == 0:
         yield InputError(f"{pointer}/package_size", msg("must be more than 0"))
     if component.time and component.time.per == "day" and not component.time.hours_per_day:
         yield InputError(f"{pointer}/time/hours_per_day", msg("is needed to count days, such as {example}", example=7))
     yield from _check_tiers(component.tiers or (), pointer)
+
+
+def _list_prices(component: Component) -> Iterator[tuple[str, Decimal]]:
+    """Every price of a component with its place in it."""
+    for name, price in (("amount", component.amount), ("unit", component.unit)):
+        if price is not None:
+            yield name, price
+    for position, tier in enumerate(component.tiers or ()):
+        yield f"tiers/{position}/unit", tier.unit
+        yield f"tiers/{position}/flat", tier.flat
+    for value, price in (component.prices_by.units if component.prices_by else {}).items():
+        yield extend_pointer("prices_by/units", value), price
 
 
 def _check_tiers(tiers: Sequence[Tier], pointer: str) -> Iterator[InputError]:

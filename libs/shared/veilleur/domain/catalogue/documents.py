@@ -27,6 +27,18 @@ class PolicyIn(_Entry):
     """Of the client's terms: what a statement of reasons refers to."""
 
 
+class PolicyChangeIn(_Entry):
+    """What is named is changed; a code stays what it is."""
+
+    title: Name | None = None
+    titles: dict[LanguageTag, Name] = Field(default_factory=dict, max_length=50)
+    definition: Annotated[str, Field(max_length=10_000)] = ""
+    examples: list[Annotated[str, Field(max_length=2_000)]] = Field(default_factory=list, max_length=50)
+    severity: int = Field(default=1, ge=1, le=5)
+    default_actions: list[Code] = Field(default_factory=list, max_length=10)
+    clause: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+
+
 class CatalogueActionIn(_Entry):
     code: Code
     title: Name

@@ -14,6 +14,7 @@ from veilleur.domain.intake.envelope import InboundDeletion, InboundItem, Inboun
 from veilleur.domain.intake.models import Item, ItemRevision, ItemState, Report
 from veilleur.domain.intake.revisions import weigh_revision
 from veilleur.domain.intake.store import find_known, insert_items
+from veilleur.domain.metering.record import Usage, record_usage
 from veilleur.kernel.ids import new_id
 
 AGAIN: dict[str, Any] = {
@@ -44,6 +45,10 @@ async def edit_item(session: AsyncSession, agency_id: UUID, entry: Entry, item: 
     if weighed.status == "accepted" and (entry.repeated or await _is_echo(session, known, item)):
         return entry.receipt(known.id, "duplicate", known.revision, known.interim)
     if weighed.status == "accepted":
+        if known.digest:
+            await _keep_revision(session, known)
+        else:
+            await _count_received(session, known, entry, item)
         await _replace(session, known, item, _ask_again(entry) | {"revision": weighed.revision})
     return entry.receipt(known.id, weighed.status, weighed.revision, known.interim)
 
@@ -107,11 +112,34 @@ async def _read_present(session: AsyncSession) -> datetime:
     return present
 
 
-async def _replace(session: AsyncSession, known: Item, item: InboundItem, asked: dict[str, Any]) -> None:
+async def _count_received(session: AsyncSession, known: Item, entry: Entry, item: InboundItem) -> None:
+    """What there was is the tombstone of an item that had never been seen: it is received only now."""
+    source, present = entry.arrival.source, await _read_present(session)
+    await _update(session, known, {"received_at": present, "mode": entry.arrival.mode})
+    if entry.arrival.mode != "live":
+        return
+    dims = {
+        "network": source.kind,
+        "kind": item.kind,
+        "language": item.language,
+        "channel": (item.body.get("context") or {}).get("channel"),
+    }
+    fact = Usage(
+        source.client_id, source.time_zone, "items.received", present, source_id=source.source_id, item_id=known.id,
+        dims={name: value for name, value in dims.items() if value is not None},
+    )  # fmt: skip
+    await record_usage(session, known.agency_id, [fact])
+
+
+async def _keep_revision(session: AsyncSession, known: Item) -> None:
+    """A copy of what it said until now."""
     columns = ["agency_id", "id", "client_id", "item_id", "revision", "body", "digest"]
     kept = (Item.agency_id, func.gen_random_uuid(), Item.client_id, Item.id, Item.revision, Item.body, Item.digest)
     mine = (Item.agency_id == known.agency_id, Item.id == known.id)
     await session.execute(insert(ItemRevision).from_select(columns, select(*kept).where(*mine)))
+
+
+async def _replace(session: AsyncSession, known: Item, item: InboundItem, asked: dict[str, Any]) -> None:
     await _update(
         session,
         known,

@@ -19,6 +19,7 @@ from veilleur.domain.billing.pricing import Bill, price_period
 from veilleur.domain.billing.queries import find_rate_plan
 from veilleur.domain.billing.sign import NewContract, sign_contract
 from veilleur.domain.billing.tax import TaxTerms
+from veilleur.domain.billing.unpriced import refuse_unpriced
 from veilleur.domain.invoicing.documents.draw import draw_page
 from veilleur.domain.invoicing.documents.quote_sheet import lay_out_quote
 from veilleur.domain.invoicing.draft import FRANCHISE
@@ -113,7 +114,9 @@ async def rate_offer(session: AsyncSession, agency_id: UUID, offer: Offer) -> Bi
     row = await find_profile(session, agency_id)
     free = row is not None and row.document["vat_regime"] == FRANCHISE
     terms = TaxTerms("E", Decimal(0)) if free else offer.tax.to_terms()
-    return price_period(read_plan(plan.document), to_usage(offer), tax=terms)
+    priced, usage = read_plan(plan.document), to_usage(offer)
+    refuse_unpriced(priced, usage, "/estimate")
+    return price_period(priced, usage, tax=terms)
 
 
 def show_quote_state(state: str, valid_until: date, today: date) -> str:

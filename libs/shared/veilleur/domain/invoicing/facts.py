@@ -12,9 +12,11 @@ from veilleur.domain.decisions.record import MOST_REVIEW_S
 _OF_CLIENT: Final = "agency_id = :agency_id AND {0}.client_id = :client_id"
 _NEAR: Final = "{0} >= :near_first AND {0} < :near_past"
 
+# The tombstone of an item that was never seen brought nothing to count; an erased item did.
 _ITEMS = f"""
 SELECT i.id AS key, 'items.received' AS meter, 1::numeric AS quantity, i.received_at AS at, false AS erased FROM items i
 WHERE i.{_OF_CLIENT.format("i")} AND i.mode = 'live' AND {_NEAR.format("i.received_at")}
+  AND (i.digest <> '' OR i.erased_at IS NOT NULL)
 """
 
 # What rules or the client reverse is counted by correcting the old records; what people decide anew is counted itself.

@@ -25,6 +25,7 @@ from veilleur.domain.invoicing.keep_profile import Seller, load_seller
 from veilleur.domain.invoicing.month import Result, compare, name_problems, tell_problem
 from veilleur.domain.invoicing.profile import wants_einvoice
 from veilleur.domain.invoicing.reconcile import find_stretch
+from veilleur.domain.invoicing.statement import find_unpriced_work
 from veilleur.domain.metering.models import UsageSum
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.errors import Conflict, Problem
@@ -117,9 +118,11 @@ async def _draft_one(session: AsyncSession, contract: Contract, days: Period, se
             invoice = await _find_or_draft(session, period, wish)
     except Problem as problem:
         return replace(result, blockers=tell_problem(problem))
+    unpriced = [one.warning for one in await find_unpriced_work(session, period)]
+    changed = compare(invoice.total, await _find_before(session, invoice, days.first))
     result = replace(
         result, invoice=show_id("inv", invoice.id), total=show_amount(invoice.total), currency=invoice.currency,
-        warnings=compare(invoice.total, await _find_before(session, invoice, days.first)),
+        warnings=(*changed, *name_problems(unpriced, "unpriced-usage")),
     )  # fmt: skip
     if invoice.state != "draft":
         return replace(result, outcome="finalised")

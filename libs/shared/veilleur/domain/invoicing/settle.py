@@ -1,5 +1,6 @@
 """Invoices on their way: sent, paid, paid back."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,8 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.invoicing.balance import Balance
 from veilleur.domain.invoicing.balances import load_balances
 from veilleur.domain.invoicing.invoice_models import ISSUED, Invoice, Payment
+from veilleur.domain.invoicing.today import read_today
 from veilleur.kernel.errors import Conflict, InputError, Invalid
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
@@ -44,8 +47,9 @@ async def record_payment(session: AsyncSession, invoice: Invoice, paid: Paid, me
     if invoice.kind != "380":
         raise Conflict(msg("A credit note is settled on the invoice it credits"), slug="credit-payment")
     balance = (await load_balances(session, invoice.agency_id, [invoice]))[invoice.id]
-    if paid.amount > balance.open or paid.amount < -balance.paid or not paid.amount:
-        _refuse_amount(balance.open, balance.paid)
+    mistakes = list(_find_mistakes(paid, balance, await read_today(session, invoice.agency_id)))
+    if mistakes:
+        raise Invalid(msg("Some values can't be accepted"), errors=mistakes)
     payment = Payment(
         agency_id=invoice.agency_id, id=new_id(), client_id=invoice.client_id, invoice_id=invoice.id,
         amount=paid.amount, paid_on=paid.paid_on, method=paid.method, remittance=paid.remittance,
@@ -66,10 +70,14 @@ def _find_state(invoice: Invoice, owed: Decimal) -> str:
     return "sent" if invoice.sent_at is not None else "finalised"
 
 
-def _refuse_amount(owed: Decimal, paid: Decimal) -> None:
-    hint = msg("{open} is still owed, {paid} was paid", open=show_amount(owed), paid=show_amount(paid))
-    wrong = InputError("/amount", msg("is more than can be paid or paid back"), hint)
-    raise Invalid(msg("Some values can't be accepted"), errors=[wrong])
+def _find_mistakes(paid: Paid, balance: Balance, today: date) -> Iterator[InputError]:
+    hint = msg("{open} is still owed, {paid} was paid", open=show_amount(balance.open), paid=show_amount(balance.paid))
+    if not paid.amount:
+        yield InputError("/amount", msg("must not be 0"), hint)
+    elif not -balance.paid <= paid.amount <= balance.open:
+        yield InputError("/amount", msg("is more than can be paid or paid back"), hint)
+    if paid.paid_on > today:
+        yield InputError("/paid_on", msg("is still to come"), msg("today is {day}", day=today))
 
 
 def _require_issued(invoice: Invoice) -> None:

@@ -18,6 +18,7 @@ from veilleur.domain.billing.pricing import Bill, Line, price_period
 from veilleur.domain.billing.quantities import Usage
 from veilleur.domain.billing.tax import charge_tax
 from veilleur.domain.billing.terms import days_of_period, occasion_of_period, plan_of_contract, tax_of_contract
+from veilleur.domain.billing.unpriced import Unpriced, find_unpriced
 from veilleur.domain.invoicing.late import LateLine, subtract_bills
 from veilleur.domain.invoicing.late_sums import sum_late, sum_late_before
 from veilleur.domain.invoicing.line_ids import name_line
@@ -50,6 +51,11 @@ class Statement:
     """The lines of `total`, in its order."""
     closed: bool
 
+    @property
+    def unpriced(self) -> tuple[Unpriced, ...]:
+        """What somebody entered to be paid, and the plan has no price for."""
+        return _only_by_hand(self.plan, self.usage)
+
 
 async def write_statement(
     session: AsyncSession, agency_id: UUID, client_id: UUID, period: BillingPeriod, without: Sequence[Summed] = ()
@@ -66,6 +72,18 @@ async def write_statement(
     return Statement(
         contract, plan, period, usage, bill, late, total, _name_lines(period, bill, late), period.state == "closed"
     )
+
+
+async def find_unpriced_work(session: AsyncSession, period: BillingPeriod) -> tuple[Unpriced, ...]:
+    """What somebody entered in a period to be paid, and its plan has no price for."""
+    contract = await session.get_one(Contract, (period.agency_id, period.contract_id))
+    days = days_of_period(period)
+    summed = await sum_span(session, Span(period.agency_id, period.client_id, days.first, days.past))
+    return _only_by_hand(plan_of_contract(contract), to_usage(summed))
+
+
+def _only_by_hand(plan: RatePlan, usage: Usage) -> tuple[Unpriced, ...]:
+    return tuple(one for one in find_unpriced(plan, usage) if one.by_hand)
 
 
 async def _price_late(session: AsyncSession, period: BillingPeriod) -> tuple[LateLine, ...]:

@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.metering.meters import COUNTED_METERS, FACT_METERS, is_misnamed
 from veilleur.domain.metering.models import UsageEntry, UsageRecord
-from veilleur.domain.metering.record import FACT_METERS, Usage, record_usage
+from veilleur.domain.metering.record import Usage, record_usage
 from veilleur.domain.tenancy.models import Client
 from veilleur.kernel.errors import Conflict, Forbidden, InputError, Invalid
 from veilleur.kernel.ids import new_id, show_id
@@ -38,6 +39,9 @@ async def enter_usage(session: AsyncSession, client: Client, new: NewEntry, memb
     mistakes = []
     if new.meter in FACT_METERS:
         mistakes.append(InputError("/meter", msg("is counted from facts alone"), msg("correct the facts instead")))
+    if is_misnamed(new.meter):
+        counted = msg("counted by the service: {codes}", codes=sorted(COUNTED_METERS))
+        mistakes.append(InputError("/meter", msg("is not a meter of the service"), counted))
     if new.quantity <= 0:
         mistakes.append(InputError("/quantity", msg("must be more than 0")))
     if not present - OLDEST <= new.occurred_at <= present:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,11 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from veilleur.domain.metering.models import UsageRecord
 from veilleur.infra.db.bulk import insert_rows
 from veilleur.infra.worklist import hint_work
-
-FACT_METERS: Final = frozenset({
-    "items.received", "decision.auto", "decision.human", "review.seconds", "reply.sent", "sla.met", "sla.breached",
-})  # fmt: skip
-"""What only the facts themselves may count."""
 
 Meter: TypeAlias = str
 WATCHED_WITHIN_S = 20

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.catalogue.check import check_default_actions
 from veilleur.domain.catalogue.macros import check_texts
 from veilleur.domain.onboarding.config_diff import diff_sections
 from veilleur.domain.onboarding.config_sections import SECTION_NAMES, SECTIONS, Change, has_endpoints
@@ -145,12 +146,8 @@ def _find_repeated(section: str, entries: Sequence[Mapping[str, Json]]) -> Itera
 
 def _check_catalogue(after: Document) -> Iterator[InputError]:
     actions = {action["code"] for action in after["actions"]}
-    allowed = msg("allowed: {codes}", codes=sorted(actions))
     for position, policy in enumerate(after["policies"]):
-        for place, code in enumerate(policy["default_actions"]):
-            if code not in actions:
-                detail = msg("{code} is not an action of this client", code=code)
-                yield InputError(f"/policies/{position}/default_actions/{place}", detail, allowed)
+        yield from check_default_actions(policy["default_actions"], actions, f"/policies/{position}/default_actions")
     for position, macro in enumerate(after["macros"]):
         yield from check_texts(macro["texts"], f"/macros/{position}/texts")
 
