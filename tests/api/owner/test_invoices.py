@@ -1,6 +1,7 @@
 """From a statement to an invoice that never changes: drafted, put right by two, numbered, sent, paid, credited."""
 
 import asyncio
+import base64
 import hashlib
 from dataclasses import replace
 from datetime import date, timedelta
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from tests.support.billing import BUYER, close_month, count_on, plan_by_item, read_statement, sign
 from tests.support.desk import slug
 from tests.support.invoicing import PROFILE, SELLER, draft, finalise, issue, set_up_seller, set_up_sold
+from tests.support.pictures import draw
 from veilleur.domain.billing.models import Contract
 from veilleur.domain.invoicing.documents.document import read_document
 from veilleur.domain.invoicing.draft import compose
@@ -213,6 +215,18 @@ async def test_an_invoice_is_sent_paid_in_parts_and_overdue_in_between(world, ag
     assert back["amount"] == "-34.40"
     assert (await agency.owner.call("GET", path))["state"] == "sent"
     assert len((await agency.owner.call("GET", f"{path}/payments"))["data"]) == 3
+
+
+async def test_the_profile_as_it_is_read_can_be_put_back_with_its_logo(agency):
+    logo = base64.b64encode(draw()).decode()
+    await agency.owner.call("PUT", "/owner/v1/billing-profile", PROFILE | {"logo": logo}, 200)
+    read = await agency.owner.call("GET", "/owner/v1/billing-profile")
+    back = await agency.owner.call("PUT", "/owner/v1/billing-profile", read, 200)
+    fixed = {"version", "changed_at"}
+    assert {name: back[name] for name in back if name not in fixed} == {n: read[n] for n in read if n not in fixed}
+    assert back["has_logo"] is True
+    gone = await agency.owner.call("PUT", "/owner/v1/billing-profile", PROFILE | {"logo": None}, 200)
+    assert gone["has_logo"] is False
 
 
 async def test_moderators_see_no_amounts_and_the_profile_has_versions(agency):

@@ -1,7 +1,7 @@
 """A quote: written, sent as one page, accepted by its digest, and then a contract."""
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pypdfium2
 import pytest
@@ -75,10 +75,13 @@ async def test_a_quote_is_priced_sent_and_accepted_by_the_digest_of_its_page(off
     assert (await agency.owner.ask("GET", f"{path}/document")).content == page
 
 
-async def test_a_quote_that_does_not_say_all_is_not_sent(offered):
+async def test_a_quote_that_does_not_say_all_is_not_sent(world, offered):
     agency, client, offer = offered
-    quote = await write(client, offer | {"services": [], "terms": {}, "valid_until": "2026-01-01"})
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    quote = await write(client, offer | {"services": [], "terms": {}, "valid_until": tomorrow})
+    await world.move_clock(timedelta(days=3))
     answer = await agency.owner.ask("POST", f"{client.base}/quotes/{quote['id']}/send")
+    await world.reset_clock()
     assert (answer.status_code, slug(answer)) == (422, "mentions-missing")
     assert [error["pointer"] for error in answer.json()["errors"]] == [
         "/services", "/terms/cancellation", "/terms/intellectual_property", "/valid_until",
@@ -119,3 +122,26 @@ async def test_an_offer_of_what_does_not_exist_or_ends_before_it_begins_is_refus
     ):
         answer = await agency.owner.ask("POST", f"{client.base}/quotes", offer | change)
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+async def test_a_draft_is_written_anew_until_it_is_sent_and_is_never_offered_until_yesterday(offered):
+    agency, client, offer = offered
+    bare = {name: value for name, value in offer.items() if name not in ("services", "terms")}
+    quote = await write(client, bare)
+    path = f"{client.base}/quotes/{quote['id']}"
+    assert (await agency.owner.ask("POST", f"{path}/send")).status_code == 422
+    past = await agency.owner.ask("PUT", path, offer | {"valid_until": "2020-01-01"})
+    assert [error["pointer"] for error in past.json()["errors"]] == ["/valid_until"]
+    changed = await agency.owner.call("PUT", path, offer | {"valid_until": "2031-01-01"}, 200)
+    assert (changed["id"], changed["valid_until"], len(changed["offer"]["services"])) == (quote["id"], "2031-01-01", 2)
+    await agency.owner.call("POST", f"{path}/send", status=200)
+    late = await agency.owner.ask("PUT", path, offer)
+    assert (late.status_code, slug(late)) == (409, "quote-sent")
+
+
+async def test_a_quote_prices_no_meter_that_its_plan_does_not_know(offered):
+    _, client, offer = offered
+    wrong = offer | {"estimate": {"decision.humans": [{"quantity": "1"}]}}
+    answer = await client.owner.ask("POST", f"{client.base}/quotes", wrong)
+    assert (answer.status_code, slug(answer)) == (422, "unpriced-usage")
+    assert answer.json()["errors"][0]["pointer"] == "/estimate/decision.humans"

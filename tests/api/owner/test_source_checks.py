@@ -109,3 +109,14 @@ async def test_notes_are_kept_for_a_week(world):
             assert await desk.count("unstored_deliveries") == left
     finally:
         await world.reset_clock()
+
+
+async def test_a_refused_delivery_is_found_by_its_webhook_id_and_says_which_value_was_wrong(world):
+    desk = await open_desk(world)
+    body = {"external_id": "c_1", "text": "x", "colour": "red"}
+    assert (await desk.client.send(body, webhook_id="msg_wrong")).status_code == 422
+    await desk.client.send({"external_id": "c_1", "text": "x"}, webhook_id="msg_right")
+    page = await receipts(world, desk, desk.client.source)
+    told = {one["webhook_id"]: (one["outcome"], one["detail"]) for one in page["data"]}
+    assert told["msg_right"] == ("accepted", None)
+    assert (told["msg_wrong"][0], "/data/colour" in told["msg_wrong"][1]) == ("refused", True)

@@ -33,6 +33,9 @@ async def test_the_client_is_asked_and_the_deadline_waits_for_the_answer(world):
     assert await desk.moderator.list_held() == []
     assert (await desk.moderator.claim())["reason"] == "empty"
     await world.move_clock(timedelta(hours=30))
+    wrong = await answer(desk, held, "perhaps")
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/text")
+    assert "yes" in wrong.json()["errors"][0]["hint"]
     assert (await answer(desk, held)).status_code == 201
     clock = await desk.clock_of(held["item"]["id"])
     assert (clock["state"], clock["breached_at"]) == ("running", None)

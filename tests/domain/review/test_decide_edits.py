@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import asyncpg
+import pytest
 
 from tests.domain.review.deciding import REMOVE, edit
 from tests.support.desk import ASK_RULES, open_desk, slug
@@ -62,6 +63,24 @@ async def test_an_edit_that_the_rules_decide_withdraws_the_case(world):
     )
     assert await desk.count("assignments", "outcome = 'withdrawn'") == 1
     assert await desk.count("usage_records", "meter = 'decision.human'") == 0
+
+
+@pytest.mark.parametrize(("text", "verdict", "word"), [("pardon", "allow", "allowed"), ("bad", "remove", "decided")])
+async def test_who_decides_about_a_text_that_was_edited_away_is_told_what_became_of_it(world, text, verdict, word):
+    desk = await open_desk(world, ASK_RULES)
+    name = unique("c")
+    held = await desk.take_one(external_id=name, text="doubtful")
+    never = await desk.moderator.decide(held | {"item": {"revision": 7}})
+    assert (never.status_code, never.json()["errors"][0]["pointer"]) == (422, "/revision")
+    await edit(desk, name, text)
+    await world.drain()
+    answer = await desk.moderator.decide(held)
+    problem = answer.json()
+    assert (answer.status_code, slug(answer)) == (409, "item-withdrawn")
+    assert word in problem["detail"]
+    assert (problem["verdict"], problem["item"]["text"], problem["item"]["revision"]) == (verdict, text, 2)
+    history = [event["type"] for event in (await desk.client.look(held["item"]["id"]))["history"]]
+    assert "case.withdrawn" in history
 
 
 async def test_an_edit_after_the_decision_opens_the_question_again(world):

@@ -115,6 +115,12 @@ async def test_a_case_is_handed_to_a_colleague_who_gets_it_before_anything_else(
     answer = await desk.moderator.move(later, "handover", to=to)
     assert answer.json() == {"case": later["case"]["id"], "to": to}
     assert (await desk.moderator.move(later, "handover", to=to)).json()["to"] == to
+    again = await desk.moderator.move(later, "handover", to=await third.get_id())
+    assert (again.status_code, slug(again)) == (409, "lease-lost")
+    path = f"/moderator/v1/assignments/{held[0]['id']}/colleagues"
+    colleagues = (await desk.moderator.caller.call("GET", path))["data"]
+    assert {to, await third.get_id()} <= {one["id"] for one in colleagues}
+    assert await desk.moderator.get_id() not in [one["id"] for one in colleagues]
     await desk.moderator.release(held[0])
     assert (await third.take())[0]["case"]["id"] == held[0]["case"]["id"]
     assert (await third.claim(2))["reason"] == "empty"

@@ -73,6 +73,7 @@ OWNER = Asked(
         "create_usage_threshold": lambda: {"kind": "amount", "value": "1"},
         "end_client_contract": lambda: {"ends_on": "2031-01-01"},
         "create_quote": lambda: OFFER | {"rate_plan": {"code": "x", "version": 1}, "buyer": BUYER, "tax": TAX},
+        "replace_client_quote": lambda: OFFER | {"rate_plan": {"code": "x", "version": 1}, "buyer": BUYER, "tax": TAX},
         "accept_client_quote": lambda: {"name": "x", "digest": "0" * 64},
         "refuse_client_quote": dict,
         "create_invoice": lambda: {"period": "2026-03"},

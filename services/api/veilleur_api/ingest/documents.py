@@ -82,6 +82,7 @@ class DeliveryOut(BaseModel):
     """A delivery as its source saw it. `id` is the platform's own where it has one; why one was not kept is said."""
 
     id: str
+    webhook_id: str | None
     outcome: Literal["accepted", "refused", "ignored"]
     received_at: datetime
     problem: str | None

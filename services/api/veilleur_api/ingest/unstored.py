@@ -37,9 +37,8 @@ class UnstoredLog:
 
     def note_refused(self, source: FoundSource, delivery: Delivery, problem: Problem) -> None:
         if self._may_note(source, "refused"):
-            self._note(
-                source, Unstored("refused", len(delivery.raw), list(delivery.headers), problem.slug, problem.detail)
-            )
+            why = (problem.slug, problem.detail, problem.errors, delivery.headers.get("webhook-id"))
+            self._note(source, Unstored("refused", len(delivery.raw), list(delivery.headers), *why))
 
     def note_ignored(self, source: FoundSource, delivery: Delivery) -> None:
         if self._may_note(source, "ignored"):

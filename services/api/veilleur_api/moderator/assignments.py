@@ -145,7 +145,11 @@ async def quarantine_assignment(assignment_id: str, wanted: QuarantineIn, caller
 async def list_similar(
     assignment_id: str, caller: Member, session: Tx, by: Annotated[SimilarBy, Query()] = "near_dup"
 ) -> Response:
-    """How many open cases a decision with `apply_to` would take along, with samples."""
+    """How many open cases a decision with `apply_to` would take along, with samples.
+
+    `near_dup`: the same letters and digits, whatever case, spacing and punctuation. What is merely much alike, owners
+    find by an item's `near-duplicates`; nobody decides about it unseen.
+    """
     assignment = await find_assignment(session, caller.agency_id, caller.member_id, read_id("asg", assignment_id))
     case = await session.get_one(Case, (caller.agency_id, assignment.case_id))
     item = await session.get_one(Item, (caller.agency_id, case.item_id))

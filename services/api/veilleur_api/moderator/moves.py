@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from veilleur.domain.review.ask import ask_client, describe_question
 from veilleur.domain.review.escalate import Escalation, escalate_case
-from veilleur.domain.review.hand_over import hand_over
+from veilleur.domain.review.hand_over import hand_over, list_colleagues
+from veilleur.domain.review.lease import find_assignment
+from veilleur.domain.review.models import Case
 from veilleur.domain.review.skip import SkipReason, skip_case
 from veilleur.kernel.ids import parse_id, read_id, show_id
 from veilleur_api.answers import JsonAnswer
@@ -31,6 +33,15 @@ class HandOverIn(FenceIn):
     to: Annotated[str, Field(max_length=64)]
 
 
+class ColleagueOut(BaseModel):
+    id: str
+    name: str
+
+
+class ColleaguesOut(BaseModel):
+    data: list[ColleagueOut]
+
+
 class EscalateIn(FenceIn):
     """A queue by its code, or the lowest one of a tier."""
 
@@ -40,7 +51,7 @@ class EscalateIn(FenceIn):
 
 
 class AskIn(FenceIn):
-    """`choices` are suggestions; the client may answer anything."""
+    """With `choices` the client answers one of them; without, anything."""
 
     question: Sentence
     choices: list[Annotated[str, Field(min_length=1, max_length=500), Said]] = Field(
@@ -62,6 +73,15 @@ async def hand_over_assignment(assignment_id: str, handover: HandOverIn, caller:
     identifier, to = read_id("asg", assignment_id), parse_id("mem", handover.to)
     given = await hand_over(session, caller.agency_id, caller.member_id, identifier, handover.fence, to)
     return JsonAnswer({"case": show_id("cas", given.case_id), "to": show_id("mem", given.to) if given.to else None})
+
+
+@router.get("/assignments/{assignment_id}/colleagues", responses={200: {"model": ColleaguesOut}}, **needs("cases:work"))
+async def list_assignment_colleagues(assignment_id: str, caller: Member, session: Tx) -> Response:
+    """Who else may have the case: those a handover may name."""
+    assignment = await find_assignment(session, caller.agency_id, caller.member_id, read_id("asg", assignment_id))
+    case = await session.get_one(Case, (caller.agency_id, assignment.case_id))
+    found = await list_colleagues(session, case, caller.member_id)
+    return JsonAnswer({"data": [{"id": show_id("mem", one.id), "name": one.name} for one in found]})
 
 
 @router.post("/assignments/{assignment_id}/escalate", **needs("cases:work"))

@@ -36,8 +36,9 @@ async def put_billing_profile(profile: BillingProfileIn, caller: Member, session
     """Replace the seller. What was issued keeps the seller of its day."""
     row = await find_profile(session, caller.agency_id)
     require_match(request, f'"{row.version if row else 0}"')
-    logo = await read_logo(_decode(profile.logo)) if profile.logo else None
-    plain = Profile.model_validate(profile.model_dump(exclude={"logo"}))
+    kept = row.logo if row is not None and "logo" not in profile.model_fields_set else None
+    logo = await read_logo(_decode(profile.logo)) if profile.logo else kept
+    plain = Profile.model_validate(profile.model_dump(include=set(Profile.model_fields)))
     return _answer(await keep_profile(session, caller.agency_id, caller.member_id, plain, logo))
 
 

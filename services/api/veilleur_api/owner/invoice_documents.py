@@ -45,11 +45,16 @@ Rate = Annotated[Price, AfterValidator(_bound), AfterValidator(_require_positive
 
 
 class BillingProfileIn(Profile):
-    """The seller with its terms, numbers and accounts. `logo`: a PNG or JPEG in base64; null removes it."""
+    """The seller with its terms, numbers and accounts. `logo`: a PNG or JPEG in base64; null removes it, without it the
+    one that is there stays. What is read of it (`has_logo`, `version`, `changed_at`) may come back and says nothing.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     logo: Annotated[str, Field(max_length=MOST_LOGO)] | None = None
+    has_logo: bool | None = None
+    version: int | None = None
+    changed_at: Annotated[str, Field(max_length=64)] | None = None
 
 
 class BillingProfileOut(Profile):

@@ -15,6 +15,7 @@ from veilleur.domain.billing.shape import show_bill
 from veilleur.domain.invoicing.answer_quote import (
     Signature,
     accept_quote,
+    change_quote,
     draw_quote,
     rate_offer,
     refuse_quote,
@@ -108,6 +109,16 @@ async def list_quotes(client_id: str, caller: Member, session: Tx, limit: Limit 
 async def get_quote(client_id: str, quote_id: str, caller: Member, session: Tx, request: Request) -> Response:
     """One quote, priced."""
     return JsonAnswer(await _describe(session, await _find(session, caller, client_id, quote_id), request))
+
+
+@router.put(ONE, responses={200: {"model": QuoteDetailOut}}, **needs("invoices:write"))
+async def replace_client_quote(
+    client_id: str, quote_id: str, offer: Offer, caller: Member, session: Tx, request: Request
+) -> Response:
+    """Write a draft anew. What was sent stays as it is."""
+    quote = await _find(session, caller, client_id, quote_id, lock=True)
+    await change_quote(session, quote, offer, caller.member_id)
+    return JsonAnswer(await _describe(session, quote, request))
 
 
 @router.get(f"{ONE}/document", responses={200: {"content": {"application/pdf": {}}}}, **needs("pricing:read"))

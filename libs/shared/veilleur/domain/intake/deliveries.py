@@ -33,7 +33,7 @@ _START_OF_TIME = datetime.fromisoformat("0002-01-01T00:00:00+00:00")
 async def page_source_deliveries(
     session: AsyncSession, agency_id: UUID, source_id: UUID, request: PageRequest, language: Language
 ) -> dict[str, Any]:
-    """`{"data": [{"id", "outcome", "received_at", "problem", "detail", "size", "headers"}], "next"}`"""
+    """`{"data": [{"id", "webhook_id", "outcome", "received_at", "problem", "detail", "size", "headers"}], "next"}`"""
     before, key = _read_place(request.after)
     values = {"agency_id": agency_id, "source_id": source_id, "before": before, "key": key}
     rows = (await session.execute(_SELECT, values | {"wanted": request.limit + 1})).all()
@@ -55,12 +55,14 @@ def _read_place(after: Sequence[Any] | None) -> tuple[datetime, str]:
 
 
 def _describe(row: Any, language: Language) -> dict[str, Any]:
+    told = row.detail or {}
     return {
         "id": row.key,
+        "webhook_id": row.key if row.outcome == "accepted" else told.get("webhook_id"),
         "outcome": row.outcome,
         "received_at": row.received_at,
         "problem": row.slug,
-        "detail": row.detail[language] if row.detail else None,
+        "detail": told.get(language),
         "size": row.size,
         "headers": row.headers,
     }

@@ -28,11 +28,11 @@ from veilleur.kernel.errors import InputError, Invalid
 from veilleur.kernel.messages import msg
 from veilleur.kernel.strict_json import canonical_bytes
 
-EventType = Literal["item.created", "item.updated", "item.deleted", "item.reported", "appeal.created"]
+EventType = Literal["item.created", "item.updated", "item.deleted", "item.reported"]
 Kind = Literal["post", "comment", "message", "review", "profile", "listing", "media", "account", "other"]
 ReportSource = Literal["user", "trusted_flagger", "authority", "platform"]
 
-EVENT_TYPES = ("item.created", "item.updated", "item.deleted", "item.reported", "appeal.created")
+EVENT_TYPES = ("item.created", "item.updated", "item.deleted", "item.reported")
 NOT_YET = ("appeal.created",)
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
@@ -190,12 +190,13 @@ InboundEvent = InboundItem | InboundDeletion | InboundReport
 
 def read_envelope(payload: object) -> tuple[str, InboundEvent]:
     """The event type and the event of a Standard Webhooks body; `Invalid` lists every mistake."""
+    if isinstance(payload, dict):
+        _refuse_not_yet(payload.get("type"), "/type")
     try:
         envelope = _validate(EnvelopeIn, payload, "")
     except Invalid as invalid:
         kind, data = (payload.get("type"), payload.get("data")) if isinstance(payload, dict) else (None, None)
         raise Invalid(invalid.detail, errors=[*invalid.errors, *_find_mistakes(str(kind), data, "/data")]) from None
-    _refuse_not_yet(envelope.type, "/type")
     return envelope.type, read_event(envelope.type, envelope.data, "/data")
 
 
@@ -212,12 +213,12 @@ def read_event(event_type: str, data: Mapping[str, Any], pointer: str) -> Inboun
 def read_bulk_event(raw: Mapping[str, Any], pointer: str) -> InboundEvent:
     """One entry of a bulk call: an item, or an event when it says its `type`."""
     event_type = raw.get("type", "item.created")
+    _refuse_not_yet(event_type, f"{pointer}/type")
     if event_type not in EVENT_TYPES:
         error = InputError(f"{pointer}/type", msg("not an event type"), msg("allowed: {codes}", codes=EVENT_TYPES))
         raise Invalid(
             msg("The event has mistakes"), errors=[error, *_find_mistakes("item.created", _without_type(raw), pointer)]
         )
-    _refuse_not_yet(event_type, f"{pointer}/type")
     return read_event(event_type, _without_type(raw), pointer)
 
 
@@ -247,7 +248,7 @@ def text_key(text: str) -> int | None:
     return int.from_bytes(blake2b(letters.encode(), digest_size=8).digest(), signed=True) if letters else None
 
 
-def _refuse_not_yet(event_type: str, pointer: str) -> None:
+def _refuse_not_yet(event_type: object, pointer: str) -> None:
     if event_type in NOT_YET:
         raise Invalid(
             msg("{type} is not served yet", type=event_type),

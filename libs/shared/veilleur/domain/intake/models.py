@@ -213,7 +213,7 @@ class UnstoredDelivery(Tenanted):
     outcome: Mapped[str]
     slug: Mapped[str | None]
     detail: Mapped[JsonObject | None]
-    """Why, by language."""
+    """Why, by language, and the `webhook_id` it came under."""
     size: Mapped[int]
     headers: Mapped[list[str]]
     """Names only."""

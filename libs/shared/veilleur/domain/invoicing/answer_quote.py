@@ -46,7 +46,7 @@ class Signature:
 
 async def write_quote(session: AsyncSession, client: Client, offer: Offer, member_id: UUID) -> Quote:
     """A draft. `Invalid` when there is no such plan, or its prices do not fit the estimate."""
-    _check_days(offer)
+    await _check_days(session, client.agency_id, offer)
     await rate_offer(session, client.agency_id, offer)
     quote = Quote(
         agency_id=client.agency_id, id=new_id(), client_id=client.id, state="draft",
@@ -56,6 +56,17 @@ async def write_quote(session: AsyncSession, client: Client, offer: Offer, membe
     await session.flush()
     await session.refresh(quote)
     return quote
+
+
+async def change_quote(session: AsyncSession, quote: Quote, offer: Offer, member_id: UUID) -> None:
+    """Another offer in the place of a draft's; `Conflict` once it was sent."""
+    if quote.state != "draft":
+        raise Conflict(msg("The quote was sent already"), slug="quote-sent")
+    await _check_days(session, quote.agency_id, offer)
+    await rate_offer(session, quote.agency_id, offer)
+    quote.offer, quote.valid_until = offer.model_dump(mode="json"), offer.valid_until
+    await session.flush()
+    await _note(session, quote, member_id, "quote.changed", {})
 
 
 async def draw_quote(session: AsyncSession, quote: Quote) -> bytes:
@@ -123,12 +134,16 @@ def show_quote_state(state: str, valid_until: date, today: date) -> str:
     return "expired" if state == "sent" and valid_until < today else state
 
 
-def _check_days(offer: Offer) -> None:
+async def _check_days(session: AsyncSession, agency_id: UUID, offer: Offer) -> None:
+    errors = []
     if offer.ends_on is not None and Period(offer.starts_on, offer.ends_on).days <= 0:
-        late = InputError(
-            "/ends_on", msg("must be later than `starts_on`: it is the first day the contract no longer holds")
-        )
-        raise Invalid(msg("Some values can't be accepted"), errors=[late])
+        late = msg("must be later than `starts_on`: it is the first day the contract no longer holds")
+        errors.append(InputError("/ends_on", late))
+    today = await read_today(session, agency_id)
+    if offer.valid_until < today:
+        errors.append(InputError("/valid_until", msg("is over already"), msg("today is {day}", day=today)))
+    if errors:
+        raise Invalid(msg("Some values can't be accepted"), errors=errors)
 
 
 def _to_contract(offer: Offer, plan: RatePlanVersion) -> NewContract:

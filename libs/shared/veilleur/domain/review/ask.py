@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.domain.audit.record import Deed, record_deeds
+from veilleur.domain.intake.envelope import text_key
 from veilleur.domain.intake.models import Item
 from veilleur.domain.intake.shape import item_reference
 from veilleur.domain.outbox.announce import Announcement, announce
@@ -16,7 +17,7 @@ from veilleur.domain.review.lease import is_repeated, let_go, lock_held, require
 from veilleur.domain.review.models import OPEN_STATES, Case, CaseState, Question
 from veilleur.domain.review.move_due import move_due_times
 from veilleur.domain.sla.clocks import pause_clocks, resume_clocks
-from veilleur.kernel.errors import Conflict, NotFound
+from veilleur.kernel.errors import Conflict, InputError, Invalid, NotFound
 from veilleur.kernel.ids import new_id, show_id
 from veilleur.kernel.messages import msg
 
@@ -63,8 +64,8 @@ async def answer_question(
 ) -> Question:
     """The client's answer: the deadline runs on, and who asked is handed the case first.
 
-    A case of another client is `NotFound`; a question answered before with other words, or a case that is over, is a
-    `Conflict`. The same answer again changes nothing.
+    `Invalid` names the choices, where there are some. A case of another client is `NotFound`; a question answered
+    before with other words, or a case that is over, is a `Conflict`. The same answer again changes nothing.
     """
     query = select(Case).where(Case.agency_id == agency_id, Case.id == case_id, Case.client_id == client_id)
     case = (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
@@ -77,6 +78,10 @@ async def answer_question(
         return asked
     if case.state not in OPEN_STATES:
         raise Conflict(msg("This case is over; nobody waits for an answer any more"), slug="already-decided")
+    if asked.choices and not _is_among(text, asked.choices):
+        offered = msg("one of {allowed}", allowed=asked.choices)
+        wrong = InputError("/text", msg("is none of the choices"), offered)
+        raise Invalid(msg("Some values can't be accepted"), errors=[wrong])
     present = (await session.execute(select(func.app_now()))).scalar_one()
     asked.answer, asked.answered_at = text, present
     if case.state == CaseState.WAITING:
@@ -108,6 +113,12 @@ def describe_question(asked: Question) -> dict[str, Any]:
         "answer": asked.answer,
         "answered_at": asked.answered_at,
     }
+
+
+def _is_among(text: str, choices: Sequence[str]) -> bool:
+    """Whether it is one of the choices, whatever case and punctuation."""
+    key = text_key(text)
+    return any(text == choice or (key is not None and key == text_key(choice)) for choice in choices)
 
 
 async def _find_newest(session: AsyncSession, case: Case) -> Question | None:

@@ -22,8 +22,8 @@ from veilleur.domain.review.models import Assignment, Case, CaseState
 from veilleur.domain.review.reply import Reply, check_request, write_reply
 from veilleur.domain.review.wellbeing import Look, record_exposure
 from veilleur.domain.tenancy.models import Member
-from veilleur.kernel.errors import Conflict, Invalid
-from veilleur.kernel.messages import msg
+from veilleur.kernel.errors import Conflict, InputError, Invalid
+from veilleur.kernel.messages import Message, msg
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,16 @@ async def decide_case(
     assignment, case = await lock_held(session, agency_id, member_id, assignment_id)
     if assignment.outcome == "decided":
         return await _repeat(session, agency_id, assignment, request)
+    if case.state == CaseState.WITHDRAWN and assignment.fence == request.fence and item.deleted_at is None:
+        await _refuse_edited(session, item)
     require_lease(assignment, case, request.fence)
     if item.deleted_at is not None and item.hold_class is None:
         raise Conflict(msg("The item was withdrawn; there is nothing left to decide"), slug="item-withdrawn")
+    if request.revision > item.revision:
+        never = InputError(
+            "/revision", msg("there is no such revision"), msg("it is {revision}", revision=item.revision)
+        )
+        raise Invalid(msg("Some values can't be accepted"), errors=[never])
     if request.revision != item.revision:
         raise Conflict(
             msg("The item was edited while you looked at it; your lease is kept"),
@@ -95,6 +102,24 @@ async def _repeat(session: AsyncSession, agency_id: UUID, assignment: Assignment
         raise Conflict(msg("This case is already decided"), slug="already-decided")
     decision = await session.get_one(Decision, (agency_id, assignment.decision_id))
     return Decided(decision, await list_applied(session, decision), [], repeated=True)
+
+
+async def _refuse_edited(session: AsyncSession, item: Item) -> None:
+    """The text that was in hand is gone, and rules have answered for the one in its place."""
+    query = select(Decision.verdict).where(
+        Decision.agency_id == item.agency_id, Decision.item_id == item.id, Decision.item_revision == item.revision
+    )
+    verdict = await session.scalar(query.order_by(Decision.sequence.desc()).limit(1))
+    told = {"item": item_content(item), "verdict": verdict}
+    raise Conflict(_say_edited(verdict), slug="item-withdrawn", extra=told)
+
+
+def _say_edited(verdict: str | None) -> Message:
+    if verdict == "allow":
+        return msg("The item was edited while you looked at it, and rules allowed the new text: the case is over")
+    if verdict is not None:
+        return msg("The item was edited while you looked at it, and rules decided about the new text: the case is over")
+    return msg("The item was edited while you looked at it, and the new text asks for nobody: the case is over")
 
 
 async def _lock_item(session: AsyncSession, agency_id: UUID, case_id: UUID) -> Item:

@@ -14,7 +14,7 @@ from veilleur.domain.review.models import Case
 from veilleur.domain.review.needs import read_needs
 from veilleur.domain.review.piles import load_queues
 from veilleur.domain.review.staff import Person, list_fitting, load_staff
-from veilleur.kernel.errors import InputError, Invalid
+from veilleur.kernel.errors import Conflict, InputError, Invalid
 from veilleur.kernel.ids import show_id
 from veilleur.kernel.messages import Message, msg
 
@@ -39,6 +39,8 @@ async def hand_over(
     """
     assignment, case = await lock_held(session, agency_id, member_id, assignment_id)
     if is_repeated(assignment, "handed_over", fence):
+        if case.reserved_for not in (None, to):
+            raise Conflict(msg("The case was handed to somebody else"), slug="lease-lost")
         return HandedOver(case.id, case.reserved_for)
     require_lease(assignment, case, fence)
     present = (await session.execute(select(func.app_now()))).scalar_one()
@@ -56,14 +58,19 @@ async def find_colleague(
     session: AsyncSession, case: Case, wanted: UUID | None, *, besides: UUID | None, pointer: str
 ) -> Person:
     """The member of that id if the case may be theirs; otherwise `Invalid`, with the ids of those who may have it."""
-    queue = (await load_queues(session, case.agency_id))[case.queue_id]
-    staff = await load_staff(session, case.agency_id)
-    fitting = [one for one in list_fitting(staff, case.client_id, queue, read_needs(case.needs)) if one.id != besides]
+    fitting = await list_colleagues(session, case, besides)
     for person in fitting:
         if person.id == wanted:
             return person
     error = InputError(pointer, msg("can't be handed this case"), _name(fitting))
     raise Invalid(msg("The case can't go to that person"), errors=[error])
+
+
+async def list_colleagues(session: AsyncSession, case: Case, besides: UUID | None) -> list[Person]:
+    """Who else may have the case."""
+    queue = (await load_queues(session, case.agency_id))[case.queue_id]
+    staff = await load_staff(session, case.agency_id)
+    return [one for one in list_fitting(staff, case.client_id, queue, read_needs(case.needs)) if one.id != besides]
 
 
 async def drop_reservations(session: AsyncSession, agency_id: UUID, member_id: UUID) -> None:

@@ -126,7 +126,9 @@ def require_lease(assignment: Assignment, case: Case, fence: int) -> None:
     if assignment.fence == fence == case.fence and case.state == CaseState.LEASED:
         return
     if case.state == CaseState.WITHDRAWN:
-        raise Conflict(msg("The item was withdrawn; there is nothing left to decide"), slug="item-withdrawn")
+        raise Conflict(
+            msg("The case is over: its item was withdrawn, or edited and decided by rules"), slug="item-withdrawn"
+        )
     if case.state == CaseState.DECIDED:
         raise Conflict(msg("This case is already decided"), slug="already-decided")
     if case.state == CaseState.CLOSED:

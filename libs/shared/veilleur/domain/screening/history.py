@@ -12,7 +12,7 @@ from veilleur.domain.decisions.shape import decision_payload
 from veilleur.domain.delivery.actions.reasons import explain_reason
 from veilleur.domain.delivery.models import PlatformAction
 from veilleur.domain.intake.models import Item, ItemRevision, Report
-from veilleur.domain.review.models import Case
+from veilleur.domain.review.models import Case, CaseState
 from veilleur.domain.sla.models import Clock
 from veilleur.kernel.errors import Gone, NotFound
 from veilleur.kernel.ids import show_id
@@ -94,6 +94,11 @@ def _describe_clock(clock: Clock) -> dict[str, Any]:
 def _tell_history(item: Item, cases: list[Case], decisions: list[Decision]) -> list[dict[str, Any]]:
     events = [{"type": "item.received", "at": item.received_at}]
     events += [{"type": "case.opened", "at": case.opened_at, "case": show_id("cas", case.id)} for case in cases]
+    events += [
+        {"type": "case.withdrawn", "at": case.closed_at, "case": show_id("cas", case.id)}
+        for case in cases
+        if case.state == CaseState.WITHDRAWN and case.closed_at is not None
+    ]
     known = {decision.id for decision in decisions}
     return events + [_tell_decision(decision, known) for decision in decisions]
 

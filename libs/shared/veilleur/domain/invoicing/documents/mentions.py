@@ -65,11 +65,11 @@ def _check_france(document: InvoiceDocument) -> Iterator[InputError]:
         yield _want("/buyer/siren", msg("the customer's SIREN"))
     codes = {note.code for note in document.notes}
     if PENALTY not in codes:
-        yield _want("/notes/late_penalty", msg("the rate of the penalty for late payment"))
+        yield _want_term("late_penalty", msg("the rate of the penalty for late payment"))
     if INDEMNITY not in codes:
-        yield _want("/notes/recovery_indemnity", msg("the fixed indemnity of 40 € for recovery costs"))
+        yield _want_term("recovery_indemnity", msg("the fixed indemnity of 40 € for recovery costs"))
     if DISCOUNT not in codes:
-        yield _want("/notes/early_payment", msg("the discount for early payment, or that there is none"))
+        yield _want_term("early_payment", msg("the discount for early payment, or that there is none"))
 
 
 def _check_french_seller(seller: Party) -> Iterator[InputError]:
@@ -94,6 +94,12 @@ def _check_union(document: InvoiceDocument) -> Iterator[InputError]:
         yield _want("/seller/vat_id", msg("the seller's VAT id"))
     if document.buyer.country in EU_COUNTRIES - {document.seller.country} and not document.buyer.vat_id:
         yield _want("/buyer/vat_id", msg("the customer's VAT id"))
+
+
+def _want_term(name: str, what: Message) -> InputError:
+    """Notes are the terms of the billing profile."""
+    place = msg("say it once for all: PUT /owner/v1/billing-profile, {pointer}", pointer=f"/terms/{name}")
+    return InputError(f"/notes/{name}", msg("is missing: {what}", what=what), place)
 
 
 def _want(pointer: str, what: Message) -> InputError:
