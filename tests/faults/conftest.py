@@ -13,9 +13,8 @@ import pytest
 
 from tests.faults.support.installation import Installation, run_installation
 from tests.faults.support.receiver import Receiver
-from tests.faults.support.scene import FULL, SEED, Scene, open_scene
+from tests.faults.support.scene import SEED, Scene, open_scene
 from tests.faults.support.table import Row, print_rows, record_rows
-from veilleur.kernel.clock import now
 
 ROW, REMARK = "fault", "remark"
 
@@ -36,9 +35,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if name == REMARK:
             terminalreporter.write_line(value)
     if rows and os.environ.get("VEILLEUR_CHAOS_RECORD"):
-        length = "Full length" if FULL else "Compressed"
         machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-        record_rows(rows, f"{length}, seed {SEED}, {now():%Y-%m-%d}, {machine}.")
+        record_rows(rows, f"On {machine}; `run`: length, seed, day.")
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,21 @@ def test_every_fault_that_is_run_stands_in_the_row_of_its_number():
         assert f"`{file}`" in rows[number], (number, file)
 
 
+def test_figures_of_other_faults_stay_when_one_is_run_again(tmp_path):
+    document = tmp_path / "reliability.md"
+    document.write_text(f"{BEGIN}\n{END}\n")
+    first, second = (Row(number, "x", 1, 10, 10, 0, 0, 0, 0, 0, [0.1], [0.1], "short, 0") for number in (12, 3))
+    again = Row(12, "x", 7, 30, 30, 0, 0, 0, 0, 0, [0.1], [0.1], "full, 7")
+    for rows in ([first, second], [again]):
+        record_rows(rows, "told", document)
+    [three, twelve, together] = [
+        line for line in document.read_text().splitlines() if " | 0 | 0 | 0 | 0 | 0 | " in line
+    ]
+    assert three.startswith("| 3 | x | 1 |")
+    assert twelve.startswith("| 12 | x | 7 |")
+    assert "| together | 8 | 40 | 40 |" in together
+
+
 def test_figures_are_written_into_their_place_and_again_over_themselves(tmp_path):
     document = tmp_path / "reliability.md"
     document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")

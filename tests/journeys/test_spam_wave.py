@@ -37,3 +37,5 @@ async def test_a_wave_is_stopped_at_its_third_author_and_its_copies_can_be_liste
     wave = first["wave"]
     assert (wave["items"], wave["authors"], wave["sources"]) == (5, 5, 1)
     assert wave["first_seen_at"] < wave["last_seen_at"]
+    looks = await desk.agency.owner.call("GET", f"/owner/v1/audit?action=items.read&subject={receipts[1]['id']}")
+    assert [one["details"]["items"] for one in looks["data"]] == [3, 2]

@@ -170,7 +170,11 @@ async def test_the_log_tells_every_attempt_and_the_body_only_to_who_may_read_ite
     assert (await engineer.call("GET", path))["body"] is None
     refused = await engineer.ask("GET", f"{path}?body=true")
     assert (refused.status_code, slug(refused)) == (403, "missing-scope")
+    noted = f"/owner/v1/audit?action=delivery.read&subject={row['id']}"
+    await line.owner.call("GET", f"/owner/v1/deliveries/{row['id']}")
+    assert (await line.owner.call("GET", noted))["data"] == []
     assert (await line.owner.call("GET", f"/owner/v1/deliveries/{row['id']}?body=true"))["body"] == asked["body"]
+    assert len((await line.owner.call("GET", noted))["data"]) == 1
 
 
 async def test_a_delivery_is_sent_again_with_the_same_id_and_a_schedule_of_its_own(world, receiver):

@@ -21,6 +21,7 @@ from tests.faults.support.receiver import Endpoint, Receiver
 from tests.faults.support.table import Row
 from tests.support.desk import ASK_RULES, Moderator
 from tests.support.people import Agency, Client
+from veilleur.kernel.clock import now
 from veilleur.kernel.ids import read_id
 
 T = TypeVar("T")
@@ -189,6 +190,7 @@ class Scene:
             recalled=self.endpoint.calls - len(self.endpoint.bodies),
             lags=lags,
             waits=[sent.waited_s for sent in self.ledger.acked],
+            run=f"{'full' if FULL else 'short'}, {SEED}, {now():%Y-%m-%d}",
         )
 
 

@@ -5,9 +5,11 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
+from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.delivery.queries import Wanted, find_delivery, page_deliveries, show_delivery
 from veilleur.domain.delivery.redrive import redeliver
 from veilleur.domain.outbox.models import Endpoint
+from veilleur.kernel.ids import show_id
 from veilleur.kernel.paging import PageRequest, read_cursor
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
@@ -48,8 +50,11 @@ async def get_delivery(
     session: Tx,
     body: Annotated[bool, Query(description="its body too")] = False,  # noqa: FBT002 - a parameter of the query
 ) -> Response:
-    """One delivery with every attempt; its body only when asked for."""
+    """One delivery with every attempt; its body only when asked for, and that is noted: it holds content."""
     delivery = await find_delivery(session, caller.agency_id, None, delivery_id)
+    if body:
+        deed = Deed(caller.name, "delivery.read", show_id("dlv", delivery.id), delivery.client_id)
+        await record_deeds(session, caller.agency_id, [deed])
     return JsonAnswer(await show_delivery(session, delivery, with_body=body))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from starlette.responses import Response
 
+from veilleur.domain.audit.record import Deed, record_deeds
 from veilleur.domain.intake.models import Item
 from veilleur.domain.screening.copies import select_copies, sum_copies
 from veilleur.kernel.errors import NotFound
@@ -23,7 +24,9 @@ router = guarded_router("/owner/v1", authorise_member, "rules")
 async def list_near_duplicates(
     client_id: str, item_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
 ) -> Response:
-    """The items that say the same as this one, itself among them, oldest first, and how large the wave is."""
+    """The items that say the same as this one, itself among them, oldest first, and how large the wave is. Texts are
+    shown, so that it is noted who looked.
+    """
     client = await find_client(session, caller.agency_id, client_id)
     mine = (Item.agency_id == caller.agency_id, Item.client_id == client.id, Item.id == read_id("itm", item_id))
     item = await session.scalar(select(Item).where(*mine))
@@ -31,6 +34,8 @@ async def list_near_duplicates(
         raise NotFound(msg("There is no such item"))
     wave = await sum_copies(session, item)
     page = await page_by_id(session, select_copies(item), Item, limit, after, _describe)
+    deed = Deed(caller.name, "items.read", show_id("itm", item.id), client.id, {"items": len(page["data"])})
+    await record_deeds(session, caller.agency_id, [deed])
     summary = {
         "items": wave.items,
         "authors": wave.authors,
