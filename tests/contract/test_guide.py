@@ -13,7 +13,7 @@ from veilleur.domain.billing.plan import COMPONENT_NEEDS
 from veilleur.domain.intake.envelope import EVENT_TYPES
 from veilleur.domain.intake.sources.mapping import FIELDS as MAPPED
 from veilleur.domain.intake.sources.registry import PLATFORMS
-from veilleur.domain.metering.record import FACT_METERS
+from veilleur.domain.metering.meters import COUNTED_METERS
 from veilleur.domain.onboarding.config_sections import SECTION_NAMES
 from veilleur.domain.outbox.announce import EVENT_TYPES as CALLBACKS
 from veilleur.domain.rules.document import MODES
@@ -92,7 +92,7 @@ def test_sources_are_what_the_page_lists():
 def test_prices_and_promises_are_what_the_pages_list():
     money, sla = read_page("money"), read_page("sla")
     assert {_bare(model): tuple(list_codes(needs)) for model, needs, _ in read_table(money, "model")} == COMPONENT_NEEDS
-    assert set(list_codes(money.split("count by themselves:")[1].split(". Any")[0])) == FACT_METERS
+    assert set(list_codes(money.split("count by themselves:")[1].split(". Any")[0])) == COUNTED_METERS
     assert [_bare(row[0]) for row in read_table(sla, "code")] == list(STATUTORY)
 
 
