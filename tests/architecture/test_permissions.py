@@ -25,6 +25,7 @@ PUBLIC_ROUTES = {
     "get_liveness": "says only that the process answers",
     "get_readiness": "says only whether the database answers, and the schema's revision",
     "get_metrics": "on the admin port only",
+    "show_the_way": "it tells where the contract is",
     "show_docs": "the contract is no secret",
     "show_docs_of": "the contract is no secret",
     "show_document": "the contract is no secret",

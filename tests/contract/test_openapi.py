@@ -87,7 +87,7 @@ def test_an_operation_is_named_after_its_function_and_once(name):
         (route.path_format, method.lower()): route.endpoint.__name__
         for router in AUDIENCES[name]
         for route in router.routes
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute) and route.include_in_schema
         for method in route.methods
     }
     assert described == built
@@ -123,6 +123,16 @@ async def test_the_service_shows_the_same_documents(world):
         answer = await world.http.get(f"/openapi/{name}.json")
         assert answer.status_code == 200
         assert answer.json() == json.loads(json.dumps(DOCUMENTS[name])), name
+
+
+async def test_the_bare_address_leads_to_the_documents_and_health_answers_head(world):
+    way = (await world.http.get("/")).json()
+    assert (await world.http.get(way["documentation"])).status_code == 200
+    assert way["openapi"].keys() == set(PUBLIC_DOCUMENTS)
+    assert (await world.http.get(way["openapi"]["owner"])).status_code == 200
+    for path in ("/", "/livez", way["health"]):
+        told, asked = await world.http.head(path), await world.http.get(path)
+        assert told.status_code == asked.status_code
 
 
 async def test_the_operators_document_is_not_shown_to_the_public(world):

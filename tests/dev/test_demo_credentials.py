@@ -19,6 +19,13 @@ def test_credentials_give_the_standard_source_of_each_client():
     assert credentials.clients[0].source.secret == SECRET
 
 
+def test_the_moderator_who_is_not_played_is_left_to_the_reader():
+    document = make_credentials(8080)
+    reader = {"name": "Dana", "token": "token-Dana", "played": False}
+    credentials = parse_credentials(json.dumps({**document, "moderators": [reader, *document["moderators"]]}))
+    assert [one.name for one in credentials.moderators] == ["Ana", "Bo", "Cy"]
+
+
 @pytest.mark.parametrize("base_url", ["http://moderation.example", "http://192.0.2.7:8080", "http://[2001:db8::1]"])
 def test_no_other_machine_is_ever_talked_to(base_url):
     with pytest.raises(CannotStart, match=r"no other|not what"):

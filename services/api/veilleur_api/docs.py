@@ -30,6 +30,14 @@ SwaggerUIBundle({{dom_id: "#swagger-ui", deepLinking: true, url: "/openapi/{name
 router = APIRouter(include_in_schema=False)
 
 
+@router.get("/")
+@router.head("/")
+async def show_the_way() -> Response:
+    """For whoever knows the address only."""
+    documents = {name: f"/openapi/{name}.json" for name in PUBLIC_DOCUMENTS}
+    return JsonAnswer({"name": "Veilleur", "documentation": "/docs", "openapi": documents, "health": "/readyz"})
+
+
 @router.get("/docs")
 async def show_docs() -> Response:
     return await show_docs_of(PUBLIC_DOCUMENTS[0])

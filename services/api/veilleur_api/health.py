@@ -12,12 +12,14 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/livez")
+@router.head("/livez", include_in_schema=False)
 async def get_liveness() -> Response:
     """The process answers."""
     return JsonAnswer({"status": "alive"})
 
 
 @router.get("/readyz")
+@router.head("/readyz", include_in_schema=False)
 async def get_readiness(parts: PartsOf, request: Request) -> Response:
     """`ready`, `degraded` (`200`: everything is accepted and kept, something is late) or `unready` (`503`: send nothing
     here), with every reason.

@@ -11,9 +11,9 @@ import asyncio
 import sys
 
 from veilleur.commands.agencies import MasterSettings, list_agencies, open_database
+from veilleur.dev.installation import read_command_settings
 from veilleur.domain.custody.verify_audit import Verified, verify_trail
 from veilleur.infra.security.sealing import Sealer
-from veilleur.infra.settings import read_settings
 from veilleur.kernel.ids import parse_id, show_id
 
 
@@ -42,7 +42,7 @@ def explain(verified: Verified) -> str:
 
 
 async def _verify(agency: str | None, heads: dict[int, str]) -> int:
-    settings = read_settings(MasterSettings)
+    settings = read_command_settings(MasterSettings)
     masters = Sealer.from_master_key(*settings.master_keys)
     broken = 0
     async with open_database(settings) as database:

@@ -1,4 +1,5 @@
-"""The demo agency: two clients with published rule sets, an owner, three moderators, and everything to try them with.
+"""The demo agency: two clients with published rule sets, an owner, a moderator for whoever reads the README, three whom
+the demo plays, and everything to try them with.
 
 Secrets can't be read back from the database (they are hashed or sealed), so they are kept beside it, in `agency.json`
 of the state folder. Tokens are issued anew at every call.
@@ -17,6 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from veilleur.dev.context import DevContext
+from veilleur.dev.demo_contracts import ensure_contracts
 from veilleur.dev.demo_samples import find_samples
 from veilleur.dev.state import write_private
 from veilleur.domain.onboarding.start import NewAgency, NewClient, start_agency, start_client
@@ -32,13 +34,16 @@ from veilleur.infra.db.session import Database, Scope
 from veilleur.infra.doorbell import SilentBell
 from veilleur.infra.security.sealing import Sealer
 from veilleur.infra.security.standard_webhooks import new_webhook_secret, parse_webhook_secret
+from veilleur.kernel.clock import now
 from veilleur.kernel.ids import new_id, parse_id, show_id
 
 ACTOR = "operator"
+_CHANGED = "agency.json was changed by hand"
 TIME_ZONE = "Europe/Paris"
 TOKEN_LIFETIME = timedelta(hours=24)
 SCOPES = ("ingest:write", "items:read", "decisions:write", "endpoints:write", "billing:read", "erasure:write")
-MODERATORS = ("Amina", "Bruno", "Chloé")
+READER = "Dana"
+PLAYED = ("Amina", "Bruno", "Chloé")
 CAPACITY = 10
 
 
@@ -54,12 +59,15 @@ CLIENTS = (
 )
 
 
-def ensure_agency(context: DevContext) -> dict[str, Any]:
-    """What `credentials.json` tells of the agency; made at the first call, found again at the next."""
-    return asyncio.run(_ensure(context))
+def ensure_agency(context: DevContext, *, demo: bool = False) -> dict[str, Any]:
+    """What `credentials.json` tells of the agency; made at the first call, found again at the next.
+
+    With `demo` its clients pay for what they get.
+    """
+    return asyncio.run(_ensure(context, demo=demo))
 
 
-async def _ensure(context: DevContext) -> dict[str, Any]:
+async def _ensure(context: DevContext, *, demo: bool) -> dict[str, Any]:
     sealer = Sealer.from_master_key(context.master_key)
     database = Database(context.app_url, bell=SilentBell(), pool_size=2)
     try:
@@ -70,6 +78,8 @@ async def _ensure(context: DevContext) -> dict[str, Any]:
             kept = await _found(database, sealer, context)
             write_private(_file(context.state), kept)
         await _follow_addresses(database, kept, context)
+        if demo:
+            await _sign_contracts(database, kept)
         return _describe(kept, issuer, context)
     finally:
         await database.close()
@@ -95,11 +105,12 @@ async def _found(database: Database, sealer: Sealer, context: DevContext) -> dic
     async with database.transaction(Scope(agency_id)) as session:
         owner = await start_agency(session, agency_id, new, ACTOR)
         clients = [await _add_client(session, sealer, agency_id, client, context) for client in CLIENTS]
-        moderators = [await _add_moderator(session, agency_id, name) for name in MODERATORS]
+        reader = await _add_moderator(session, agency_id, READER, played=False)
+        played = [await _add_moderator(session, agency_id, name, played=True) for name in PLAYED]
     return {
         "agency_id": show_id("agc", agency_id),
         "owner": show_id("mem", owner.id),
-        "moderators": moderators,
+        "moderators": [reader, *played],
         "clients": clients,
     }
 
@@ -132,11 +143,11 @@ async def _add_client(
     }
 
 
-async def _add_moderator(session: AsyncSession, agency_id: UUID, name: str) -> dict[str, str]:
+async def _add_moderator(session: AsyncSession, agency_id: UUID, name: str, *, played: bool) -> dict[str, Any]:
     email = f"moderator-{len(name)}-{name[0].lower()}@demo.example"
     new = NewMember(email, name, ("moderator",), ("fr", "en"), clients=None, capacity=CAPACITY)
     member = await add_member(session, agency_id, new, ACTOR)
-    return {"id": show_id("mem", member.id), "name": name}
+    return {"id": show_id("mem", member.id), "name": name, "played": played}
 
 
 async def _follow_addresses(database: Database, kept: dict[str, Any], context: DevContext) -> None:
@@ -149,6 +160,14 @@ async def _follow_addresses(database: Database, kept: dict[str, Any], context: D
                 .where(Endpoint.agency_id == agency_id, Endpoint.id == parse_id("end", client["endpoint"]["id"]))
                 .values(url=_callback_url(context, client["slug"]))
             )
+
+
+async def _sign_contracts(database: Database, kept: dict[str, Any]) -> None:
+    agency_id, owner = parse_id("agc", kept["agency_id"]), parse_id("mem", kept["owner"])
+    if agency_id is None or owner is None:
+        raise ValueError(_CHANGED)
+    async with database.transaction(Scope(agency_id)) as session:
+        await ensure_contracts(session, agency_id, owner, now().date())
 
 
 def _describe(kept: dict[str, Any], issuer: Issuer, context: DevContext) -> dict[str, Any]:
@@ -177,8 +196,7 @@ def _describe_client(client: dict[str, Any], context: DevContext) -> dict[str, A
 def _claims(agency: str, member: str) -> TokenClaims:
     agency_id, member_id = parse_id("agc", agency), parse_id("mem", member)
     if agency_id is None:
-        message = "agency.json was changed by hand"
-        raise ValueError(message)
+        raise ValueError(_CHANGED)
     return TokenClaims(agency_id, member_id=member_id)
 
 

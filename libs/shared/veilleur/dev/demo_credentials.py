@@ -43,7 +43,10 @@ class DemoModerator:
 
 @dataclass(frozen=True, slots=True)
 class DemoCredentials:
-    """`base_url` without a slash at its end; at least one client and one moderator."""
+    """`base_url` without a slash at its end; at least one client and one moderator.
+
+    `moderators` are those the demo plays; the one for whoever reads the README is left alone.
+    """
 
     base_url: str
     owner_token: str
@@ -76,7 +79,11 @@ def parse_credentials(text: str) -> DemoCredentials:
         credentials = DemoCredentials(
             base_url=_read_url(document["base_url"]).rstrip("/"),
             owner_token=str(document["owner"]["token"]),
-            moderators=tuple(DemoModerator(entry["name"], entry["token"]) for entry in document["moderators"]),
+            moderators=tuple(
+                DemoModerator(entry["name"], entry["token"])
+                for entry in document["moderators"]
+                if entry.get("played", True)
+            ),
             clients=tuple(_read_client(entry) for entry in document["clients"]),
         )
     except (KeyError, IndexError, TypeError, ValueError, Invalid) as error:

@@ -137,7 +137,7 @@ def _set_up_database(machine: Machine) -> None:
 
 
 async def _describe_agency(stage: _Stage, machine: Machine) -> None:
-    agency = await asyncio.to_thread(ensure_agency, machine.context)
+    agency = await asyncio.to_thread(ensure_agency, machine.context, demo=stage.options.demo)
     stage.credentials.describe(machine.context, machine.database_url, agency)
 
 

@@ -126,10 +126,13 @@ class UnreadableSettingsError(CannotStart):
         super().__init__("\n".join(lines))
 
 
-def read_settings(kind: type[S]) -> S:
-    """The settings in the environment; `UnreadableSettingsError` names all that is wrong, and no value."""
+NOTHING: Mapping[str, str] = {}
+
+
+def read_settings(kind: type[S], given: Mapping[str, str] = NOTHING) -> S:
+    """What is given, else in the environment; `UnreadableSettingsError` names all that is wrong, and no value."""
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as error:
         mistakes = {
             f"VEILLEUR_{'_'.join(str(part) for part in one['loc'])}".upper(): None

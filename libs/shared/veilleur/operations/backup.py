@@ -19,9 +19,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from veilleur.dev.binaries import find_postgres
+from veilleur.dev.installation import read_command_settings
 from veilleur.infra.cannot_start import CannotStart
 from veilleur.infra.journal import drop_old_files
-from veilleur.infra.settings import DatabaseSettings, read_settings
+from veilleur.infra.settings import DatabaseSettings
 from veilleur.kernel.clock import now
 
 PREFIX, SUFFIX = "veilleur-", ".dump"
@@ -40,7 +41,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--to", type=Path, help="the folder of the backups (VEILLEUR_BACKUP_DIR)")
     parser.add_argument("--keep", type=int, default=14, help="how many to keep, 0 for all (14)")
     options = parser.parse_args(arguments)
-    settings = read_settings(DatabaseSettings)
+    settings = read_command_settings(DatabaseSettings, administrator=True)
     folder = options.to or settings.backup_dir
     if folder is None:
         parser.error("name a folder with --to or in VEILLEUR_BACKUP_DIR")

@@ -1,7 +1,7 @@
 """`veilleur doctor`: what is wrong with this installation, in plain words, and how to mend it.
 
-It is told what the API is told (the same environment), changes nothing, and ends with 0 when all is well, 1 when there
-are warnings, 2 when there are faults.
+It is told what the API is told: the same environment, or nothing beside a development installation. It changes nothing,
+and ends with 0 when all is well, 1 when there are warnings, 2 when there are faults.
 """
 
 import argparse
@@ -11,7 +11,8 @@ import os
 import sys
 from collections.abc import Iterable
 
-from veilleur.infra.settings import Settings, UnreadableSettingsError, read_settings
+from veilleur.dev.installation import read_command_settings
+from veilleur.infra.settings import Settings, UnreadableSettingsError
 from veilleur.kernel.messages import Language, Message, msg
 from veilleur.operations.examine import examine
 from veilleur.operations.finding import MARKS, Finding, Level, exit_code
@@ -24,7 +25,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--brief", action="store_true", help="leave out what is well")
     options = parser.parse_args(arguments)
     try:
-        settings = read_settings(Settings)
+        settings = read_command_settings(Settings)
     except UnreadableSettingsError as error:
         findings = _read_mistakes(error)
     else:
