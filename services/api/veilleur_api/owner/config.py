@@ -42,7 +42,7 @@ async def put_config(
 ) -> Response:
     """Make the sections that are named those of the document, all or nothing; the answer is the difference.
 
-    A section that is absent or null stays as it is.
+    A section that is absent or null stays as it is: `docs/guide/configuration.md`.
     """
     client = await find_client(session, caller.agency_id, client_id)
     await session.refresh(client, with_for_update=True)

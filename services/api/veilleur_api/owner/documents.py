@@ -82,7 +82,7 @@ class ClientPatch(Shape):
 
 
 class SourceIn(Shape):
-    """`settings` are those of the kind; secrets left out are made for you where the platform takes one from us."""
+    """`settings` are those of the kind (`docs/guide/sources.md`); a secret left out is made for you where it may."""
 
     kind: Literal[
         "standard", "slack", "discord", "telegram", "discourse", "meta", "twitch", "mastodon", "x", "linkedin",
@@ -185,6 +185,8 @@ class ReversalIn(Shape):
 
 
 class RuleSetIn(Shape):
+    """`rule_set` is an object, or a text of YAML 1.2 or JSON: `docs/guide/rules.md`."""
+
     rule_set: dict[str, Any] | str
     note: Annotated[str, Field(max_length=2_000)] = ""
 
@@ -204,7 +206,7 @@ class ListIn(ListChange):
 
 
 class RuleCheckIn(Shape):
-    """`client` gives the catalogue to check against."""
+    """`client` gives the catalogue to check against; `rule_set` as in `docs/guide/rules.md`."""
 
     client: str | None = None
     rule_set: dict[str, Any] | str
@@ -240,6 +242,8 @@ class MemberPatch(Shape):
 
 
 class CalendarIn(Shape):
+    """`calendar` is its JSON form: `docs/guide/sla.md`."""
+
     name: Name
     calendar: dict[str, Any]
 
@@ -256,7 +260,10 @@ class CalendarChange(CalendarIn):
 
 
 class SlaPolicyIn(Shape):
-    """`apply_to` says which open clocks count by the new promises; `open_since` needs the instant `open_since`."""
+    """`policy` as in `docs/guide/sla.md`.
+
+    `apply_to` says which open clocks count by the new promises; `open_since` needs the instant `open_since`.
+    """
 
     policy: dict[str, Any]
     note: Annotated[str, Field(max_length=2_000)] = ""
@@ -265,7 +272,9 @@ class SlaPolicyIn(Shape):
 
 
 class CalendarPreviewIn(RootModel[dict[str, Any]]):
-    """`{"calendar", "op", …}`; see the contract for the arguments of each operation."""
+    """`{"calendar", "op", …}`: `add` and `clock_due` take `start` and `seconds`, `elapsed` `from` and `to`, `is_open`
+    `at`, `next_periods` `from` and `count`, `clock_elapsed` `start` and `stop`; clocks take `pauses` too.
+    """
 
 
 class UsageRow(BaseModel):

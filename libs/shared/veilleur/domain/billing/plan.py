@@ -22,6 +22,17 @@ from veilleur.kernel.strict_json import extend_pointer
 
 MAX_COMPONENTS = 200
 
+COMPONENT_NEEDS: dict[str, tuple[str, ...]] = {
+    "flat": ("amount",),
+    "one_off": ("amount",),
+    "per_unit": ("meter",),
+    "package": ("meter", "package_size", "unit"),
+    "graduated": ("meter", "tiers"),
+    "volume": ("meter", "tiers"),
+    "time": ("meter", "time"),
+}
+"""What each model of price can't do without."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -155,15 +166,6 @@ def choose_label(labels: dict[str, str], language: str, default: str) -> str:
     return labels.get(choose_language(language)) or next(iter(labels.values()), default)
 
 
-_NEEDS: dict[str, tuple[str, ...]] = {
-    "flat": ("amount",),
-    "one_off": ("amount",),
-    "per_unit": ("meter",),
-    "package": ("meter", "package_size", "unit"),
-    "graduated": ("meter", "tiers"),
-    "volume": ("meter", "tiers"),
-    "time": ("meter", "time"),
-}
 _BY_UNIT = frozenset({"per_unit", "time"})
 
 
@@ -183,7 +185,7 @@ def _find_mistakes(plan: RatePlan, prefix: str) -> Iterator[InputError]:
 
 def _check_component(component: Component, pointer: str) -> Iterator[InputError]:
     given = component.model_dump(exclude_none=True)
-    for name in _NEEDS[component.model]:
+    for name in COMPONENT_NEEDS[component.model]:
         if name not in given:
             yield InputError(f"{pointer}/{name}", msg("is needed with the model {model}", model=component.model))
     if component.model in _BY_UNIT and (component.unit is None) == (component.prices_by is None):
