@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -126,10 +126,10 @@ class UnreadableSettingsError(CannotStart):
         super().__init__("\n".join(lines))
 
 
-NOTHING: Mapping[str, str] = {}
+NOTHING: Mapping[str, Any] = {}
 
 
-def read_settings(kind: type[S], given: Mapping[str, str] = NOTHING) -> S:
+def read_settings(kind: type[S], given: Mapping[str, Any] = NOTHING) -> S:
     """What is given, else in the environment; `UnreadableSettingsError` names all that is wrong, and no value."""
     try:
         return kind(**given)
