@@ -3,10 +3,12 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, RootModel
+from pydantic import AfterValidator, BaseModel, Field, GetJsonSchemaHandler, RootModel
+from pydantic_core import CoreSchema
 
 from veilleur.domain.billing.numbers import Percent, Quantity
 from veilleur.domain.billing.parties import Party
+from veilleur.domain.billing.plan import RatePlan
 from veilleur.kernel.messages import msg
 from veilleur_api.owner.documents import Shape
 
@@ -44,10 +46,20 @@ class TaxIn(Shape):
     reduced_rate: Percent | None = None
 
 
+class _AsRatePlan:
+    """Described as a rate plan; it is read later, so that mistakes are told with what the trade calls them."""
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(RatePlan.__pydantic_core_schema__)
+
+
+RatePlanDocument = Annotated[dict[str, Any], _AsRatePlan()]
+
+
 class RatePlanPreviewIn(Shape):
     """`usage` by meter: a total, or entries with their dimensions."""
 
-    plan: dict[str, Any]
+    plan: RatePlanDocument
     usage: dict[str, Quantity | Annotated[list[UsageEntry], Field(max_length=10_000)]] = Field(
         default_factory=dict, max_length=200
     )
@@ -102,8 +114,8 @@ class PreviewOut(BillOut):
     warnings: list[BillWarning]
 
 
-class RatePlanIn(RootModel[dict[str, Any]]):
-    """A rate plan with its `code` and `version`, as its schema says."""
+class RatePlanIn(RootModel[RatePlanDocument]):
+    """A rate plan with its `code` and `version`: `docs/guide/money.md`."""
 
 
 class RatePlanOut(BaseModel):

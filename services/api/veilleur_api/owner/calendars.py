@@ -35,6 +35,7 @@ from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import page_by_id
 from veilleur_api.owner.documents import CalendarChange, CalendarIn, CalendarPreviewIn
+from veilleur_api.owner.work_answers import CalendarOut, CalendarResultOut, CalendarsOut
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "sla")
@@ -42,27 +43,27 @@ router = guarded_router("/owner/v1", authorise_member, "sla")
 Year = Annotated[int, Query(ge=FIRST_YEAR, le=LAST_YEAR)]
 
 
-@router.post("/calendars", status_code=201, **needs("calendars:write"))
+@router.post("/calendars", status_code=201, responses={201: {"model": CalendarOut}}, **needs("calendars:write"))
 async def create_calendar(new: CalendarIn, caller: Member, session: Tx) -> Response:
     """Keep opening hours. A calendar never changes: `PUT` makes its next version."""
     wanted = NewCalendar(new.name, parse_calendar(new.calendar, "/calendar"), caller.name)
     return JsonAnswer(_describe_calendar(await keep_calendar(session, caller.agency_id, wanted)), 201)
 
 
-@router.get("/calendars", **needs("clients:read"))
+@router.get("/calendars", responses={200: {"model": CalendarsOut}}, **needs("clients:read"))
 async def list_calendars(caller: Member, session: Tx, limit: Limit = 50, after: After = None) -> Response:
     """All calendars, every version of them."""
     query = select(CalendarVersion).where(CalendarVersion.agency_id == caller.agency_id)
     return JsonAnswer(await page_by_id(session, query, CalendarVersion, limit, after, _describe_calendar))
 
 
-@router.get("/calendars/{calendar_id}", **needs("clients:read"))
+@router.get("/calendars/{calendar_id}", responses={200: {"model": CalendarOut}}, **needs("clients:read"))
 async def get_calendar(calendar_id: str, caller: Member, session: Tx) -> Response:
     """One version."""
     return JsonAnswer(_describe_calendar(await find_calendar(session, caller.agency_id, calendar_id)))
 
 
-@router.put("/calendars/{calendar_id}", **needs("calendars:write"))
+@router.put("/calendars/{calendar_id}", responses={200: {"model": CalendarOut}}, **needs("calendars:write"))
 async def change_calendar(calendar_id: str, new: CalendarChange, caller: Member, session: Tx) -> Response:
     """Make the next version, kept from now on by the clients that kept this one; open clocks only where asked."""
     before = await find_calendar(session, caller.agency_id, calendar_id)
@@ -97,7 +98,7 @@ async def list_calendar_holidays(
     )
 
 
-@router.post("/calendars/preview", **needs("clients:read"))
+@router.post("/calendars/preview", responses={200: {"model": CalendarResultOut}}, **needs("clients:read"))
 async def preview_calendar_operation(preview: CalendarPreviewIn) -> Response:
     """Try business-time arithmetic on a calendar: `add elapsed is_open next_periods clock_due clock_elapsed`."""
     return JsonAnswer({"result": await asyncio.to_thread(preview_calendar, preview.root)})

@@ -31,6 +31,7 @@ from veilleur_api.deps import Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client
 from veilleur_api.owner.documents import Shape
+from veilleur_api.owner.work_answers import CaseOut, CasesOut, WholeCaseOut
 from veilleur_api.principals import authorise_member
 from veilleur_api.words import Reason
 
@@ -68,7 +69,7 @@ class CasesQuery(BaseModel):
     after: Annotated[str, Field(max_length=1_000)] | None = None
 
 
-@router.get("/cases", **needs("cases:steer"))
+@router.get("/cases", responses={200: {"model": CasesOut}}, **needs("cases:steer"))
 async def list_all_cases(asked: Annotated[CasesQuery, Query()], caller: Member, session: Tx) -> Response:
     """Open cases by due time; those that are over by when they ended."""
     client_id = (await find_client(session, caller.agency_id, asked.client)).id if asked.client is not None else None
@@ -80,7 +81,7 @@ async def list_all_cases(asked: Annotated[CasesQuery, Query()], caller: Member, 
     return JsonAnswer({"data": await describe_cases(session, caller.agency_id, page.data), "next": page.next})
 
 
-@router.get("/cases/{case_id}", **needs("cases:steer"))
+@router.get("/cases/{case_id}", responses={200: {"model": WholeCaseOut}}, **needs("cases:steer"))
 async def get_case(case_id: str, caller: Member, session: Tx) -> Response:
     """One case, with everybody who has had it."""
     case = await session.get(Case, (caller.agency_id, read_id("cas", case_id)))
@@ -90,20 +91,20 @@ async def get_case(case_id: str, caller: Member, session: Tx) -> Response:
     return JsonAnswer(shown | {"assignments": await describe_assignments_of(session, case)})
 
 
-@router.post("/cases/{case_id}/assign", **needs("cases:steer"))
+@router.post("/cases/{case_id}/assign", responses={200: {"model": CaseOut}}, **needs("cases:steer"))
 async def assign_case_to(case_id: str, wanted: AssignIn, caller: Member, session: Tx) -> Response:
     """Keep the case for a member, who is handed it before anything else."""
     identifier, member_id = read_id("cas", case_id), parse_id("mem", wanted.member)
     return await _answer(session, await assign_case(session, caller.agency_id, identifier, member_id, caller.name))
 
 
-@router.post("/cases/{case_id}/release", **needs("cases:steer"))
+@router.post("/cases/{case_id}/release", responses={200: {"model": CaseOut}}, **needs("cases:steer"))
 async def release_case(case_id: str, caller: Member, session: Tx) -> Response:
     """Back to the pool, out of any hand; flags are gone, and who skipped it may be handed it again."""
     return await _answer(session, await free_case(session, caller.agency_id, read_id("cas", case_id), caller.name))
 
 
-@router.post("/cases/{case_id}/priority", **needs("cases:steer"))
+@router.post("/cases/{case_id}/priority", responses={200: {"model": CaseOut}}, **needs("cases:steer"))
 async def set_case_priority(case_id: str, wanted: PriorityIn, caller: Member, session: Tx) -> Response:
     """Change the priority, and the deadline with it where `retarget` says so."""
     case = await prioritise_case(
@@ -112,14 +113,14 @@ async def set_case_priority(case_id: str, wanted: PriorityIn, caller: Member, se
     return await _answer(session, case)
 
 
-@router.post("/cases/{case_id}/route", **needs("cases:steer"))
+@router.post("/cases/{case_id}/route", responses={200: {"model": CaseOut}}, **needs("cases:steer"))
 async def route_case_to(case_id: str, wanted: RouteIn, caller: Member, session: Tx) -> Response:
     """Move the case to another queue; its due time stays."""
     identifier = read_id("cas", case_id)
     return await _answer(session, await route_case(session, caller.agency_id, identifier, wanted.queue, caller.name))
 
 
-@router.post("/cases/{case_id}/close", **needs("cases:steer"))
+@router.post("/cases/{case_id}/close", responses={200: {"model": CaseOut}}, **needs("cases:steer"))
 async def close_case_undecided(case_id: str, wanted: CloseIn, caller: Member, session: Tx) -> Response:
     """End the case without a decision: what the client shows stays as it is, and no clock runs on."""
     identifier = read_id("cas", case_id)

@@ -21,13 +21,16 @@ from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.answer_documents import CatalogueActionOut, CatalogueActionsOut, PoliciesOut, PolicyOut
 from veilleur_api.owner.common import find_client, page_by_id
 from veilleur_api.principals import MemberCaller, authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "catalogue")
 
 
-@router.post("/clients/{client_id}/policies", status_code=201, **needs("catalogue:write"))
+@router.post(
+    "/clients/{client_id}/policies", status_code=201, responses={201: {"model": PolicyOut}}, **needs("catalogue:write")
+)
 async def create_policy(client_id: str, new: PolicyIn, caller: Member, session: Tx) -> Response:
     """Add a policy that content may break."""
     client = await find_client(session, caller.agency_id, client_id)
@@ -40,7 +43,7 @@ async def create_policy(client_id: str, new: PolicyIn, caller: Member, session: 
     return JsonAnswer(describe_policy(policy), 201)
 
 
-@router.get("/clients/{client_id}/policies", **needs("clients:read"))
+@router.get("/clients/{client_id}/policies", responses={200: {"model": PoliciesOut}}, **needs("clients:read"))
 async def list_policies(
     client_id: str, caller: Member, session: Tx, limit: Limit = 200, after: After = None
 ) -> Response:
@@ -50,7 +53,9 @@ async def list_policies(
     return JsonAnswer(await page_by_id(session, query, Policy, limit, after, describe_policy))
 
 
-@router.patch("/clients/{client_id}/policies/{policy_code}", **needs("catalogue:write"))
+@router.patch(
+    "/clients/{client_id}/policies/{policy_code}", responses={200: {"model": PolicyOut}}, **needs("catalogue:write")
+)
 async def change_client_policy(
     client_id: str, policy_code: str, changes: PolicyChangeIn, caller: Member, session: Tx
 ) -> Response:
@@ -68,7 +73,12 @@ async def retire_client_policy(client_id: str, policy_code: str, caller: Member,
     return Response(status_code=204)
 
 
-@router.post("/clients/{client_id}/actions", status_code=201, **needs("catalogue:write"))
+@router.post(
+    "/clients/{client_id}/actions",
+    status_code=201,
+    responses={201: {"model": CatalogueActionOut}},
+    **needs("catalogue:write"),
+)
 async def create_action(client_id: str, new: CatalogueActionIn, caller: Member, session: Tx) -> Response:
     """Add something the client's platform can do."""
     client = await find_client(session, caller.agency_id, client_id)
@@ -77,7 +87,7 @@ async def create_action(client_id: str, new: CatalogueActionIn, caller: Member, 
     return JsonAnswer(describe_action(action), 201)
 
 
-@router.get("/clients/{client_id}/actions", **needs("clients:read"))
+@router.get("/clients/{client_id}/actions", responses={200: {"model": CatalogueActionsOut}}, **needs("clients:read"))
 async def list_actions(
     client_id: str, caller: Member, session: Tx, limit: Limit = 200, after: After = None
 ) -> Response:

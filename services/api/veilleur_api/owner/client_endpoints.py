@@ -22,7 +22,19 @@ from veilleur_api.endpoint_answers import (
     read_changes,
     read_since,
 )
-from veilleur_api.endpoint_documents import EndpointIn, EndpointPatch, EndpointSecretIn, RecoverIn, ReplayIn
+from veilleur_api.endpoint_documents import (
+    EndpointIn,
+    EndpointOut,
+    EndpointPatch,
+    EndpointSecretIn,
+    EndpointsOut,
+    NewEndpointOut,
+    NewSecretOut,
+    PingOut,
+    RecoverIn,
+    RedrivenOut,
+    ReplayIn,
+)
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, page_by_id
 from veilleur_api.principals import MemberCaller, authorise_member
@@ -30,7 +42,12 @@ from veilleur_api.principals import MemberCaller, authorise_member
 router = guarded_router("/owner/v1", authorise_member, "endpoints")
 
 
-@router.post("/clients/{client_id}/endpoints", status_code=201, **needs("clients:write"))
+@router.post(
+    "/clients/{client_id}/endpoints",
+    status_code=201,
+    responses={201: {"model": NewEndpointOut}},
+    **needs("clients:write"),
+)
 async def create_endpoint(client_id: str, new: EndpointIn, caller: Member, session: Tx, parts: PartsOf) -> Response:
     """Call the client back at `url`, for the events named or for all. The secret is shown this once."""
     await check_url(parts, new.url)
@@ -48,7 +65,7 @@ async def create_endpoint(client_id: str, new: EndpointIn, caller: Member, sessi
     return await answer_endpoint(session, endpoint, 201, secret=secret)
 
 
-@router.get("/clients/{client_id}/endpoints", **needs("clients:read"))
+@router.get("/clients/{client_id}/endpoints", responses={200: {"model": EndpointsOut}}, **needs("clients:read"))
 async def list_endpoints(
     client_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
 ) -> Response:
@@ -60,7 +77,9 @@ async def list_endpoints(
     return JsonAnswer(page)
 
 
-@router.patch("/clients/{client_id}/endpoints/{endpoint_id}", **needs("clients:write"))
+@router.patch(
+    "/clients/{client_id}/endpoints/{endpoint_id}", responses={200: {"model": EndpointOut}}, **needs("clients:write")
+)
 async def change_client_endpoint(
     client_id: str, endpoint_id: str, patch: EndpointPatch, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
@@ -71,7 +90,12 @@ async def change_client_endpoint(
     return await answer_endpoint(session, endpoint)
 
 
-@router.post("/clients/{client_id}/endpoints/{endpoint_id}/secrets", status_code=201, **needs("clients:write"))
+@router.post(
+    "/clients/{client_id}/endpoints/{endpoint_id}/secrets",
+    status_code=201,
+    responses={201: {"model": NewSecretOut}},
+    **needs("clients:write"),
+)
 async def rotate_client_endpoint_secret(
     client_id: str, endpoint_id: str, new: EndpointSecretIn, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
@@ -80,7 +104,12 @@ async def rotate_client_endpoint_secret(
     return await answer_new_secret(session, parts, endpoint, new, caller.name)
 
 
-@router.post("/clients/{client_id}/endpoints/{endpoint_id}/ping", status_code=202, **needs("clients:write"))
+@router.post(
+    "/clients/{client_id}/endpoints/{endpoint_id}/ping",
+    status_code=202,
+    responses={202: {"model": PingOut}},
+    **needs("clients:write"),
+)
 async def ping_endpoint(client_id: str, endpoint_id: str, caller: Member, session: Tx) -> Response:
     """Send a signed `ping` to one endpoint; the answer names its delivery."""
     endpoint = await _find_endpoint(session, caller, client_id, endpoint_id)
@@ -95,14 +124,24 @@ async def disable_endpoint(client_id: str, endpoint_id: str, caller: Member, ses
     return Response(status_code=204)
 
 
-@router.post("/endpoints/{endpoint_id}/recover", status_code=202, **needs("deliveries:write"))
+@router.post(
+    "/endpoints/{endpoint_id}/recover",
+    status_code=202,
+    responses={202: {"model": RedrivenOut}},
+    **needs("deliveries:write"),
+)
 async def recover_deliveries(endpoint_id: str, wanted: RecoverIn, caller: Member, session: Tx) -> Response:
     """Send again what was made since a time and did not arrive, for any endpoint of the agency or of a client."""
     endpoint = await _find_any(session, caller, endpoint_id)
     return answer_redriven(await recover_endpoint(session, endpoint, read_since(wanted.since), caller.name))
 
 
-@router.post("/endpoints/{endpoint_id}/replay-missing", status_code=202, **needs("deliveries:write"))
+@router.post(
+    "/endpoints/{endpoint_id}/replay-missing",
+    status_code=202,
+    responses={202: {"model": RedrivenOut}},
+    **needs("deliveries:write"),
+)
 async def replay_missing_events(endpoint_id: str, wanted: ReplayIn, caller: Member, session: Tx) -> Response:
     """Send what this endpoint wants and never was on its way to it: from before it was, or while it was disabled."""
     endpoint = await _find_any(session, caller, endpoint_id)

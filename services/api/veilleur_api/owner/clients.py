@@ -20,6 +20,7 @@ from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.answer_documents import ClientOut, ClientsOut
 from veilleur_api.owner.common import find_client, page_by_id, require_match
 from veilleur_api.owner.documents import ClientIn, ClientPatch
 from veilleur_api.principals import authorise_member
@@ -27,7 +28,7 @@ from veilleur_api.principals import authorise_member
 router = guarded_router("/owner/v1", authorise_member, "clients")
 
 
-@router.post("/clients", status_code=201, **needs("clients:write"))
+@router.post("/clients", status_code=201, responses={201: {"model": ClientOut}}, **needs("clients:write"))
 async def create_client(new: ClientIn, caller: Member, session: Tx) -> Response:
     """Start a client with a default queue, calendar, SLA policy and catalogue, and no rule set yet."""
     calendar_id = await _read_calendar(session, caller, new.calendar)
@@ -40,21 +41,21 @@ async def create_client(new: ClientIn, caller: Member, session: Tx) -> Response:
     return JsonAnswer(describe_client(client), 201, {"etag": _etag(client)})
 
 
-@router.get("/clients", **needs("clients:read"))
+@router.get("/clients", responses={200: {"model": ClientsOut}}, **needs("clients:read"))
 async def list_clients(caller: Member, session: Tx, limit: Limit = 50, after: After = None) -> Response:
     """All clients, page by page."""
     query = select(Client).where(Client.agency_id == caller.agency_id)
     return JsonAnswer(await page_by_id(session, query, Client, limit, after, describe_client))
 
 
-@router.get("/clients/{client_id}", **needs("clients:read"))
+@router.get("/clients/{client_id}", responses={200: {"model": ClientOut}}, **needs("clients:read"))
 async def get_client(client_id: str, caller: Member, session: Tx) -> Response:
     """One client; its ETag is what `If-Match` of a change refers to."""
     client = await find_client(session, caller.agency_id, client_id)
     return JsonAnswer(describe_client(client), 200, {"etag": _etag(client)})
 
 
-@router.patch("/clients/{client_id}", **needs("clients:write"))
+@router.patch("/clients/{client_id}", responses={200: {"model": ClientOut}}, **needs("clients:write"))
 async def change_client(client_id: str, patch: ClientPatch, caller: Member, session: Tx, request: Request) -> Response:
     """Change what is named; the rest stays. Usage already recorded keeps its day and zone."""
     client = await find_client(session, caller.agency_id, client_id)

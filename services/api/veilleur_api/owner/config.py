@@ -14,6 +14,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import Member, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
 from veilleur_api.owner.common import find_client, require_match
+from veilleur_api.owner.work_answers import ConfigChangeOut, ConfigOut, ReadinessOut
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "clients")
@@ -23,14 +24,18 @@ CONFIG_DEPTH = 64
 DryRun = Annotated[bool, Query(description="only tell what would change; a read never changes anything")]
 
 
-@router.get("/clients/{client_id}/config", **needs("clients:read"))
+@router.get("/clients/{client_id}/config", responses={200: {"model": ConfigOut}}, **needs("clients:read"))
 async def get_config(client_id: str, caller: Member, session: Tx, *, dry_run: DryRun = False) -> Response:  # noqa: ARG001 - see `DryRun`
     """Everything that is configured for a client but its secrets: put it back, or to another client."""
     document = await read_config(session, await find_client(session, caller.agency_id, client_id))
     return JsonAnswer(document, 200, {"etag": _etag(document)})
 
 
-@router.put("/clients/{client_id}/config", **needs("clients:write", body=BULK_BODY, depth=CONFIG_DEPTH))
+@router.put(
+    "/clients/{client_id}/config",
+    responses={200: {"model": ConfigChangeOut}},
+    **needs("clients:write", body=BULK_BODY, depth=CONFIG_DEPTH),
+)
 async def put_config(
     client_id: str,
     wanted: Annotated[dict[str, Any], Body()],
@@ -55,7 +60,7 @@ async def put_config(
     return JsonAnswer({"dry_run": False, "diff": diff}, 200, {"etag": _etag(await read_config(session, client))})
 
 
-@router.get("/clients/{client_id}/readiness", **needs("clients:read"))
+@router.get("/clients/{client_id}/readiness", responses={200: {"model": ReadinessOut}}, **needs("clients:read"))
 async def get_readiness(client_id: str, caller: Member, session: Tx, request: Request) -> Response:
     """What is missing before this client goes live; `ready` when nothing is, warnings aside."""
     client = await find_client(session, caller.agency_id, client_id)

@@ -26,7 +26,9 @@ from veilleur.kernel.ids import read_id, show_id
 from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
+from veilleur_api.endpoint_documents import NewSecretOut
 from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.answer_documents import CredentialsOut, NewCredentialOut, NewSourceOut, SourceOut, SourcesOut
 from veilleur_api.owner.common import find_client, find_client_source, page_by_id
 from veilleur_api.owner.documents import CredentialIn, SourceIn, SourcePatch, SourceSecretIn
 from veilleur_api.parts import Parts
@@ -35,7 +37,9 @@ from veilleur_api.principals import authorise_member
 router = guarded_router("/owner/v1", authorise_member, "connections")
 
 
-@router.post("/clients/{client_id}/sources", status_code=201, **needs("clients:write"))
+@router.post(
+    "/clients/{client_id}/sources", status_code=201, responses={201: {"model": NewSourceOut}}, **needs("clients:write")
+)
 async def create_source(
     client_id: str, new: SourceIn, request: Request, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
@@ -57,7 +61,7 @@ async def create_source(
     return JsonAnswer(shown | {"settings": agreed.settings, "secret": agreed.secret, "setup": setup}, 201)
 
 
-@router.get("/clients/{client_id}/sources", **needs("clients:read"))
+@router.get("/clients/{client_id}/sources", responses={200: {"model": SourcesOut}}, **needs("clients:read"))
 async def list_sources(
     client_id: str, caller: Member, session: Tx, parts: PartsOf, limit: Limit = 50, after: After = None
 ) -> Response:
@@ -69,7 +73,9 @@ async def list_sources(
     )
 
 
-@router.patch("/clients/{client_id}/sources/{source_id}", **needs("clients:write"))
+@router.patch(
+    "/clients/{client_id}/sources/{source_id}", responses={200: {"model": SourceOut}}, **needs("clients:write")
+)
 async def change_source(
     client_id: str, source_id: str, patch: SourcePatch, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
@@ -87,7 +93,12 @@ async def change_source(
     return JsonAnswer(describe_source(source, parts))
 
 
-@router.post("/clients/{client_id}/sources/{source_id}/secrets", status_code=201, **needs("clients:write"))
+@router.post(
+    "/clients/{client_id}/sources/{source_id}/secrets",
+    status_code=201,
+    responses={201: {"model": NewSecretOut}},
+    **needs("clients:write"),
+)
 async def rotate_secret(
     client_id: str, source_id: str, new: SourceSecretIn, caller: Member, session: Tx, parts: PartsOf
 ) -> Response:
@@ -100,7 +111,12 @@ async def rotate_secret(
     return JsonAnswer({"id": show_id("src", source.id), "secret": secret}, 201)
 
 
-@router.post("/clients/{client_id}/credentials", status_code=201, **needs("credentials:write"))
+@router.post(
+    "/clients/{client_id}/credentials",
+    status_code=201,
+    responses={201: {"model": NewCredentialOut}},
+    **needs("credentials:write"),
+)
 async def create_credential(client_id: str, new: CredentialIn, caller: Member, session: Tx) -> Response:
     """Issue an API key or OAuth client. The secret is shown this once."""
     client = await find_client(session, caller.agency_id, client_id)
@@ -116,7 +132,7 @@ async def create_credential(client_id: str, new: CredentialIn, caller: Member, s
     return JsonAnswer(shown | {"client_id": shown["id"], "client_secret": secret, "secret": secret}, 201)
 
 
-@router.get("/clients/{client_id}/credentials", **needs("clients:read"))
+@router.get("/clients/{client_id}/credentials", responses={200: {"model": CredentialsOut}}, **needs("clients:read"))
 async def list_credentials(
     client_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
 ) -> Response:

@@ -13,7 +13,7 @@ from veilleur.kernel.ids import show_id
 from veilleur.kernel.paging import PageRequest, read_cursor
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
-from veilleur_api.endpoint_documents import DeliveryState
+from veilleur_api.endpoint_documents import CallbacksOut, DeliveryState, LoggedCallbackOut
 from veilleur_api.filters import read_known
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client
@@ -22,7 +22,7 @@ from veilleur_api.principals import authorise_member
 router = guarded_router("/owner/v1", authorise_member, "deliveries")
 
 
-@router.get("/deliveries", **needs("deliveries:read"))
+@router.get("/deliveries", responses={200: {"model": CallbacksOut}}, **needs("deliveries:read"))
 async def list_deliveries(  # noqa: PLR0917 - query parameters
     caller: Member,
     session: Tx,
@@ -43,7 +43,7 @@ async def list_deliveries(  # noqa: PLR0917 - query parameters
     return JsonAnswer(await page_deliveries(session, wanted, page))
 
 
-@router.get("/deliveries/{delivery_id}", **needs("deliveries:read"))
+@router.get("/deliveries/{delivery_id}", responses={200: {"model": LoggedCallbackOut}}, **needs("deliveries:read"))
 async def get_delivery(
     delivery_id: str,
     caller: Member,
@@ -58,7 +58,12 @@ async def get_delivery(
     return JsonAnswer(await show_delivery(session, delivery, with_body=body))
 
 
-@router.post("/deliveries/{delivery_id}/redeliver", status_code=202, **needs("deliveries:write"))
+@router.post(
+    "/deliveries/{delivery_id}/redeliver",
+    status_code=202,
+    responses={202: {"model": LoggedCallbackOut}},
+    **needs("deliveries:write"),
+)
 async def redeliver_delivery(delivery_id: str, caller: Member, session: Tx) -> Response:
     """Send it again, now, with the same id and body; its schedule starts over."""
     delivery = await find_delivery(session, caller.agency_id, None, delivery_id)

@@ -17,7 +17,7 @@ from veilleur.kernel.messages import choose_language, msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.endpoint_answers import check_url, read_changes
-from veilleur_api.endpoint_documents import AgencyEndpointPatch
+from veilleur_api.endpoint_documents import AgencyEndpointPatch, PingOut
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import page_by_id
 from veilleur_api.owner.documents import AgencyEndpointIn
@@ -70,7 +70,12 @@ async def change_agency_endpoint(
     return JsonAnswer(_describe(endpoint, await _read_clock(session)))
 
 
-@router.post("/endpoints/{agency_endpoint_id}/ping", status_code=202, **needs("notices:write"))
+@router.post(
+    "/endpoints/{agency_endpoint_id}/ping",
+    status_code=202,
+    responses={202: {"model": PingOut}},
+    **needs("notices:write"),
+)
 async def ping_agency_endpoint(agency_endpoint_id: str, caller: Member, session: Tx) -> Response:
     """Send a `ping` to one endpoint; the answer names its delivery."""
     endpoint = await _find_endpoint(session, caller, agency_endpoint_id)

@@ -25,6 +25,7 @@ from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.grants import LOGIN_CODE
 from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.answer_documents import LoginCodeOut, MemberOut, MembersOut
 from veilleur_api.owner.common import page_by_id
 from veilleur_api.owner.documents import MemberIn, MemberPatch
 from veilleur_api.principals import authorise_member
@@ -32,7 +33,7 @@ from veilleur_api.principals import authorise_member
 router = guarded_router("/owner/v1", authorise_member, "members")
 
 
-@router.post("/members", status_code=201, **needs("members:write"))
+@router.post("/members", status_code=201, responses={201: {"model": MemberOut}}, **needs("members:write"))
 async def create_member(new: MemberIn, caller: Member, session: Tx) -> Response:
     """Add a person; `clients` names those served, or `"all"`."""
     wanted = NewMember(
@@ -50,21 +51,21 @@ async def create_member(new: MemberIn, caller: Member, session: Tx) -> Response:
     return JsonAnswer(await _describe(session, member), 201)
 
 
-@router.get("/members", **needs("members:read"))
+@router.get("/members", responses={200: {"model": MembersOut}}, **needs("members:read"))
 async def list_members(caller: Member, session: Tx, limit: Limit = 50, after: After = None) -> Response:
     """Everybody of the agency."""
     query = select(MemberRow).where(MemberRow.agency_id == caller.agency_id)
     return JsonAnswer(await page_by_id(session, query, MemberRow, limit, after, describe_member))
 
 
-@router.get("/members/{member_id}", **needs("members:read"))
+@router.get("/members/{member_id}", responses={200: {"model": MemberOut}}, **needs("members:read"))
 async def get_member(member_id: str, caller: Member, session: Tx) -> Response:
     """One person, with the clients served."""
     member = await find_member(session, caller.agency_id, read_id("mem", member_id))
     return JsonAnswer(await _describe(session, member))
 
 
-@router.patch("/members/{member_id}", **needs("members:write"))
+@router.patch("/members/{member_id}", responses={200: {"model": MemberOut}}, **needs("members:write"))
 async def change_member(member_id: str, patch: MemberPatch, caller: Member, session: Tx) -> Response:
     """Change what is named. `active: false` shuts the person out within five seconds and frees what is in hand, as do
     clients that are no longer served. The last active owner stays one: 409 `last-owner`.
@@ -88,7 +89,9 @@ async def change_member(member_id: str, patch: MemberPatch, caller: Member, sess
     return JsonAnswer(await _describe(session, member))
 
 
-@router.post("/members/{member_id}/tokens", status_code=201, **needs("members:write"))
+@router.post(
+    "/members/{member_id}/tokens", status_code=201, responses={201: {"model": LoginCodeOut}}, **needs("members:write")
+)
 async def create_login_code(member_id: str, caller: Member, session: Tx) -> Response:
     """A one-time code that the member trades for a token at `/oauth/token`."""
     code, row = await issue_login_code(session, caller.agency_id, read_id("mem", member_id), caller.name)

@@ -15,6 +15,7 @@ from veilleur.kernel.messages import msg
 from veilleur_api.answers import JsonAnswer
 from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
+from veilleur_api.owner.answer_documents import WorkQueueOut, WorkQueuesOut
 from veilleur_api.owner.common import page_by_id, require_match
 from veilleur_api.owner.work_documents import QueueIn, QueuePatch
 from veilleur_api.principals import authorise_member
@@ -22,7 +23,7 @@ from veilleur_api.principals import authorise_member
 router = guarded_router("/owner/v1", authorise_member, "queues")
 
 
-@router.post("/queues", status_code=201, **needs("queues:write"))
+@router.post("/queues", status_code=201, responses={201: {"model": WorkQueueOut}}, **needs("queues:write"))
 async def create_queue(new: QueueIn, caller: Member, session: Tx) -> Response:
     """Add a queue; rules and moderators name it by its code."""
     _check_cap(new.lease_s, new.hold_cap_s)
@@ -38,21 +39,21 @@ async def create_queue(new: QueueIn, caller: Member, session: Tx) -> Response:
     return JsonAnswer(_describe_queue(queue), 201, {"etag": _etag(queue)})
 
 
-@router.get("/queues", **needs("clients:read"))
+@router.get("/queues", responses={200: {"model": WorkQueuesOut}}, **needs("clients:read"))
 async def list_queues(caller: Member, session: Tx, limit: Limit = 50, after: After = None) -> Response:
     """All queues."""
     query = select(Queue).where(Queue.agency_id == caller.agency_id)
     return JsonAnswer(await page_by_id(session, query, Queue, limit, after, _describe_queue))
 
 
-@router.get("/queues/{queue_id}", **needs("clients:read"))
+@router.get("/queues/{queue_id}", responses={200: {"model": WorkQueueOut}}, **needs("clients:read"))
 async def get_queue(queue_id: str, caller: Member, session: Tx) -> Response:
     """One queue; its ETag is what `If-Match` of a change refers to."""
     queue = await _find_queue(session, caller, queue_id)
     return JsonAnswer(_describe_queue(queue), 200, {"etag": _etag(queue)})
 
 
-@router.patch("/queues/{queue_id}", **needs("queues:write"))
+@router.patch("/queues/{queue_id}", responses={200: {"model": WorkQueueOut}}, **needs("queues:write"))
 async def change_queue(queue_id: str, patch: QueuePatch, caller: Member, session: Tx, request: Request) -> Response:
     """Change what is named. It counts from the next claim on, for cases that wait here as well."""
     queue = await _find_queue(session, caller, queue_id)

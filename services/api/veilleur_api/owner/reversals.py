@@ -25,6 +25,7 @@ from veilleur_api.endpoint_answers import read_since
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import find_client, page_by_id
 from veilleur_api.owner.documents import AutomationIn, ReversalFilterIn, ReversalIn
+from veilleur_api.owner.work_answers import AutomationOut
 from veilleur_api.principals import MemberCaller, authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "rules")
@@ -37,13 +38,13 @@ WHERE agency_id = :agency_id AND client_id = :client_id ORDER BY 1
 """)
 
 
-@router.get("/clients/{client_id}/automation", **needs("rules:read"))
+@router.get("/clients/{client_id}/automation", responses={200: {"model": AutomationOut}}, **needs("rules:read"))
 async def get_automation(client_id: str, caller: Member, session: Tx) -> Response:
     """What this client's rules may do by themselves, and who said so last."""
     return JsonAnswer(describe_automation(await find_client(session, caller.agency_id, client_id)))
 
 
-@router.put("/clients/{client_id}/automation", **needs("rules:write"))
+@router.put("/clients/{client_id}/automation", responses={200: {"model": AutomationOut}}, **needs("rules:write"))
 async def change_automation(client_id: str, wanted: AutomationIn, caller: Member, session: Tx) -> Response:
     """Stop a bad rule, or let rules decide again; it holds for everything that is screened from now on."""
     client = await find_client(session, caller.agency_id, client_id)

@@ -25,6 +25,13 @@ from veilleur_api.deps import After, Limit, Member, PartsOf, Tx
 from veilleur_api.guard import BULK_BODY, guarded_router, needs
 from veilleur_api.owner.common import bound_version, find_client, page_by_id
 from veilleur_api.owner.documents import RuleCheckIn, RulePreviewIn, RuleSetIn
+from veilleur_api.owner.work_answers import (
+    NewRuleSetOut,
+    RuleCheckOut,
+    RulePreviewOut,
+    RuleSetVersionsOut,
+    WholeRuleSetOut,
+)
 from veilleur_api.principals import MemberCaller, authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "rules")
@@ -33,7 +40,11 @@ RULES_DEPTH = 50
 """A rule's conditions may nest 16 deep, which takes about 40 levels of JSON."""
 
 
-@router.post("/rule-sets/check", **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH))
+@router.post(
+    "/rule-sets/check",
+    responses={200: {"model": RuleCheckOut}},
+    **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH),
+)
 async def check_rules(wanted: RuleCheckIn, caller: Member, parts: PartsOf, request: Request) -> Response:
     """Every mistake of a rule set at once, with path, line, column and hint; nothing is kept."""
     async with parts.database.transaction(caller.scope) as session:
@@ -51,7 +62,11 @@ async def check_rules(wanted: RuleCheckIn, caller: Member, parts: PartsOf, reque
     )
 
 
-@router.post("/rule-sets/preview", **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH))
+@router.post(
+    "/rule-sets/preview",
+    responses={200: {"model": RulePreviewOut}},
+    **needs("rules:read", body=BULK_BODY, depth=RULES_DEPTH),
+)
 async def preview_rules(wanted: RulePreviewIn, caller: Member, parts: PartsOf) -> Response:
     """What a rule set would do with these items; nothing is kept."""
     async with parts.database.transaction(caller.scope) as session:
@@ -64,7 +79,10 @@ async def preview_rules(wanted: RulePreviewIn, caller: Member, parts: PartsOf) -
 
 
 @router.post(
-    "/clients/{client_id}/rule-sets", status_code=201, **needs("rules:write", body=BULK_BODY, depth=RULES_DEPTH)
+    "/clients/{client_id}/rule-sets",
+    status_code=201,
+    responses={201: {"model": NewRuleSetOut}},
+    **needs("rules:write", body=BULK_BODY, depth=RULES_DEPTH),
 )
 async def create_rule_set(client_id: str, new: RuleSetIn, caller: Member, session: Tx, request: Request) -> Response:
     """Keep a rule set as the client's next version, a draft."""
@@ -75,7 +93,7 @@ async def create_rule_set(client_id: str, new: RuleSetIn, caller: Member, sessio
     return JsonAnswer(describe_version(saved.version) | {"warnings": warnings}, 201)
 
 
-@router.get("/clients/{client_id}/rule-sets", **needs("rules:read"))
+@router.get("/clients/{client_id}/rule-sets", responses={200: {"model": RuleSetVersionsOut}}, **needs("rules:read"))
 async def list_rule_sets(
     client_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
 ) -> Response:
@@ -87,7 +105,9 @@ async def list_rule_sets(
     return JsonAnswer(await page_by_id(session, query, RuleSetVersion, limit, after, describe_version))
 
 
-@router.get("/clients/{client_id}/rule-sets/{version}", **needs("rules:read"))
+@router.get(
+    "/clients/{client_id}/rule-sets/{version}", responses={200: {"model": WholeRuleSetOut}}, **needs("rules:read")
+)
 async def get_rule_set(client_id: str, version: int, caller: Member, session: Tx) -> Response:
     """One version with its document."""
     client = await find_client(session, caller.agency_id, client_id)

@@ -35,6 +35,7 @@ from veilleur_api.guard import BULK_BODY, guarded_router, needs
 from veilleur_api.owner.common import bound_version, find_client, page_by_id
 from veilleur_api.owner.rule_sets import describe_version
 from veilleur_api.owner.trial_documents import BacktestIn, RollbackIn, TuneIn
+from veilleur_api.owner.work_answers import RuleSetVersionOut
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "rules")
@@ -57,7 +58,7 @@ async def diff_rule_set(
     return JsonAnswer({"version": after.version, "with": None if before is None else before.version, **shown})
 
 
-@router.post(f"{VERSION}/publish", **needs("rules:write"))
+@router.post(f"{VERSION}/publish", responses={200: {"model": RuleSetVersionOut}}, **needs("rules:write"))
 async def publish_rules(client_id: str, version: int, caller: Member, session: Tx, request: Request) -> Response:
     """Let this version screen from now on; its tests must pass.
 
@@ -70,7 +71,7 @@ async def publish_rules(client_id: str, version: int, caller: Member, session: T
     return _show_publication(client, asked, language)
 
 
-@router.post(f"{VERSION}/approve", **needs("rules:write"))
+@router.post(f"{VERSION}/approve", responses={200: {"model": RuleSetVersionOut}}, **needs("rules:write"))
 async def approve_rules(client_id: str, version: int, caller: Member, session: Tx) -> Response:
     """Publish a pending version as the second person."""
     client = await find_client(session, caller.agency_id, client_id)
@@ -78,7 +79,7 @@ async def approve_rules(client_id: str, version: int, caller: Member, session: T
     return JsonAnswer(describe_version(row))
 
 
-@router.post(f"{RULE_SETS}/rollback", **needs("rules:write"))
+@router.post(f"{RULE_SETS}/rollback", responses={200: {"model": RuleSetVersionOut}}, **needs("rules:write"))
 async def roll_back_rules(client_id: str, wanted: RollbackIn, caller: Member, session: Tx) -> Response:
     """The emergency exit: an earlier version in force at once, as a new version with the old document."""
     client = await find_client(session, caller.agency_id, client_id)
@@ -86,7 +87,7 @@ async def roll_back_rules(client_id: str, wanted: RollbackIn, caller: Member, se
     return JsonAnswer(describe_version(row))
 
 
-@router.post(f"{VERSION}/shadow", **needs("rules:write"))
+@router.post(f"{VERSION}/shadow", responses={200: {"model": RuleSetVersionOut}}, **needs("rules:write"))
 async def start_shadow_run(client_id: str, version: int, caller: Member, session: Tx) -> Response:
     """Ask this version about every item from now on, beside the one in force; it never acts."""
     client = await find_client(session, caller.agency_id, client_id)
@@ -101,7 +102,7 @@ async def report_shadow_run(client_id: str, version: int, caller: Member, sessio
     return JsonAnswer(await report_shadow(session, row))
 
 
-@router.delete(f"{VERSION}/shadow", **needs("rules:write"))
+@router.delete(f"{VERSION}/shadow", responses={200: {"model": RuleSetVersionOut}}, **needs("rules:write"))
 async def stop_shadow_run(client_id: str, version: int, caller: Member, session: Tx) -> Response:
     """End it; the report stays."""
     client = await find_client(session, caller.agency_id, client_id)

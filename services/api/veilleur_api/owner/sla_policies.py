@@ -24,12 +24,15 @@ from veilleur_api.deps import After, Limit, Member, Tx
 from veilleur_api.guard import guarded_router, needs
 from veilleur_api.owner.common import bound_version, find_client, page_by_id
 from veilleur_api.owner.documents import SlaPolicyIn
+from veilleur_api.owner.work_answers import AppliedSlaPolicyOut, SlaClassesOut, SlaPoliciesOut, SlaPolicyOut
 from veilleur_api.principals import authorise_member
 
 router = guarded_router("/owner/v1", authorise_member, "sla")
 
 
-@router.post("/clients/{client_id}/sla-policies", status_code=201, **needs("sla:write"))
+@router.post(
+    "/clients/{client_id}/sla-policies", status_code=201, responses={201: {"model": SlaPolicyOut}}, **needs("sla:write")
+)
 async def create_sla_policy(client_id: str, new: SlaPolicyIn, caller: Member, session: Tx) -> Response:
     """Put the next version in force for new cases, and for open ones only where `apply_to` says so."""
     client = await find_client(session, caller.agency_id, client_id)
@@ -44,7 +47,7 @@ async def create_sla_policy(client_id: str, new: SlaPolicyIn, caller: Member, se
     return JsonAnswer(_describe_policy(row) | {"policy": row.document}, 201)
 
 
-@router.get("/clients/{client_id}/sla-policies", **needs("clients:read"))
+@router.get("/clients/{client_id}/sla-policies", responses={200: {"model": SlaPoliciesOut}}, **needs("clients:read"))
 async def list_sla_policies(
     client_id: str, caller: Member, session: Tx, limit: Limit = 50, after: After = None
 ) -> Response:
@@ -56,7 +59,11 @@ async def list_sla_policies(
     return JsonAnswer(await page_by_id(session, query, SlaPolicyVersion, limit, after, _describe_policy))
 
 
-@router.get("/clients/{client_id}/sla-policies/{version}", **needs("clients:read"))
+@router.get(
+    "/clients/{client_id}/sla-policies/{version}",
+    responses={200: {"model": AppliedSlaPolicyOut}},
+    **needs("clients:read"),
+)
 async def get_sla_policy(client_id: str, version: int, caller: Member, session: Tx) -> Response:
     """One version with its document, and how far open clocks have come to count by it."""
     client = await find_client(session, caller.agency_id, client_id)
@@ -66,7 +73,7 @@ async def get_sla_policy(client_id: str, version: int, caller: Member, session: 
     return JsonAnswer(_describe_policy(row) | {"policy": row.document, "retargets": applied})
 
 
-@router.get("/sla-classes", **needs("clients:read"))
+@router.get("/sla-classes", responses={200: {"model": SlaClassesOut}}, **needs("clients:read"))
 async def list_sla_classes(request: Request) -> Response:
     """Promises that laws and codes make, to be named as `statutory` in a rule."""
     language = choose_language(request.headers.get("accept-language"))
