@@ -30,6 +30,8 @@ _stack = ExitStack()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        _take_own_valkey(config.workerinput["workerid"])
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     if "VEILLEUR_TEST_DATABASE_URL" not in os.environ:
@@ -43,6 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
     run_statements(admin_url, [f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)"])
     create_database(admin_url, TEMPLATE)
     migrate_to_head(role_url(admin_url, "veilleur_owner", PASSWORD, TEMPLATE))
+
+
+def _take_own_valkey(worker: str) -> None:
+    """A database of its own on the one server, as in PostgreSQL: what a test wipes is nobody else's."""
+    server, _, _ = os.environ["VEILLEUR_TEST_REDIS_URL"].rpartition("/")
+    os.environ["VEILLEUR_TEST_REDIS_URL"] = f"{server}/{int(worker.removeprefix('gw')) % 16}"
 
 
 def pytest_unconfigure() -> None:

@@ -109,12 +109,12 @@ async def test_all_of_a_batch_are_answered_in_their_order_each_with_what_came_be
     assert answers[4_500:] == [1, 1, 2, 2]
 
 
-async def test_after_flushall_nothing_is_known_until_it_was_recounted(counters, redis):
+async def test_after_a_wipe_nothing_is_known_until_it_was_recounted(counters, redis):
     posts = declare()
     await recount(counters, posts)
     boot, _ = await counters.find_unmarked([posts])
     assert await see(counters, posts, "i1") == 1
-    await redis.flushall()
+    await redis.flushdb()
     assert await see(counters, posts, "i2") is None
     await counters.mark(boot, [posts])
     assert await see(counters, posts, "i3") is None, "a recount that began before the wipe vouches for nothing"

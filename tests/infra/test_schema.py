@@ -4,11 +4,12 @@ import asyncio
 
 import asyncpg
 import pytest
+from alembic import command
 from sqlalchemy.exc import DBAPIError
 
-from tests.architecture.test_migrations import scratch  # noqa: F401 - a fixture
+from tests.architecture.test_migrations import on_connection, scratch  # noqa: F401 - a fixture
 from veilleur.infra.db import migrate
-from veilleur.infra.db.migrate import NewerDatabaseError, migrate_to_head, retry_on_locks
+from veilleur.infra.db.migrate import NewerDatabaseError, alembic_config, migrate_to_head, retry_on_locks
 from veilleur.infra.db.schema import (
     SERVES_FROM,
     SchemaFit,
@@ -90,7 +91,8 @@ async def test_a_migration_steps_aside_for_who_holds_a_lock_and_gets_there_later
     monkeypatch.setattr(migrate, "LOCK_TIMEOUT_MS", 50)
     monkeypatch.setattr(migrate, "PAUSE_S", (0.05, 0.05))
     await asyncio.to_thread(migrate_to_head, scratch)
-    await execute(scratch, "DROP TABLE worker_heartbeats", "UPDATE alembic_version SET version_num = '0022'")
+    step_down = lambda connection: command.downgrade(alembic_config(connection), "-1")  # noqa: E731 - one step
+    await asyncio.to_thread(on_connection, scratch, step_down)
     holder = await asyncpg.connect(scratch)
     await holder.execute(
         "BEGIN; LOCK TABLE alembic_version IN ACCESS SHARE MODE; LOCK TABLE alembic_version IN SHARE MODE"

@@ -164,7 +164,7 @@ async def test_a_wiped_valkey_costs_a_burst_and_nothing_fails(url):
     async with run_pacers(url) as [pacer]:
         assert 40 <= let_in(await pay(pacer, paced, 60)) <= 44
         with Redis.from_url(url) as redis:
-            redis.flushall()
+            redis.flushdb()
             redis.script_flush()
         await asyncio.sleep(0.06)
         assert 40 <= let_in(await pay(pacer, paced, 60)) <= 44

@@ -119,7 +119,7 @@ async def test_after_a_wipe_it_is_unknown_then_recounted_and_never_too_small(wor
     for _ in range(2):
         await worker.see(desk, **BY_U1)
     async with Redis.from_url(worker.url) as redis:
-        await redis.flushall()
+        await redis.flushdb()
     await worker.see(desk, **BY_U1)
     await worker.recount(desk)
     await worker.see(desk, **BY_U1)
@@ -144,7 +144,7 @@ async def test_a_batch_that_dies_after_it_was_counted_is_recounted_too(world, wo
     async with worker.parts.database.transaction(desk.scope) as session:
         await mark_attempts(session, desk.agency_id, fresh=True, limit=10)
     async with Redis.from_url(worker.url) as redis:
-        await redis.flushall()
+        await redis.flushdb()
     await worker.recount(desk)
     await worker.see(desk, **BY_U1)
     assert 2 in await counts_of(desk)
