@@ -19,9 +19,7 @@ from veilleur_api.app import create_app
 from veilleur_api.parts import build_parts
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/ingest/v1", "/ingest/v2/items", "/owner/v1/nothing", "/%00", "/é/%ff"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/ingest/v1", "/ingest/v2/items", "/owner/v1/nothing", "/%00", "/é/%ff"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_an_unknown_address_gets_a_problem(world: World, method: str, path: str):
     read_problem(await world.http.request(method, path), 404, "not-found")
@@ -34,7 +32,8 @@ async def test_an_unknown_address_gets_a_problem(world: World, method: str, path
         ("PUT", "/owner/v1/clients", {"GET", "POST"}),
         ("GET", "/moderator/v1/heartbeat", {"POST"}),
         ("GET", "/oauth/token", {"POST"}),
-        ("POST", "/livez", {"GET"}),
+        ("POST", "/livez", {"GET", "HEAD"}),
+        ("POST", "/", {"GET", "HEAD"}),
         ("BREW", "/owner/v1/queues", {"GET", "POST"}),
     ],
 )

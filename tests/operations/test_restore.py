@@ -209,6 +209,7 @@ async def test_the_doctor_tells_from_when_to_when_before_workers_start_and_after
 ):
     folder = tmp_path / "journal"
     folder.mkdir()
+    await world.fetch("DELETE FROM installation")  # an earlier test may have been in the year 2099
     worker = start_worker(world, folder)
     await sweep(worker, Drains(worker))
     file = make_backup(backup_url(database_name), tmp_path)

@@ -121,19 +121,21 @@ async def open_world(admin_url: str, redis_url: str, database: str, password: st
     worker_settings = Settings(database_url=role_url(admin_url, "veilleur_worker", password, database), **common)
     parts, worker = build_parts(settings), build_worker_parts(worker_settings)
     app, admin_app = create_app(settings, parts), create_admin_app(settings, parts)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as http,
-        httpx.AsyncClient(transport=httpx.ASGITransport(admin_app), base_url=BASE_URL) as admin,
-    ):
-        yield World(
-            settings=settings,
-            worker_settings=worker_settings,
-            parts=parts,
-            worker=worker,
-            http=http,
-            admin=admin,
-            owner_url=role_url(admin_url, "veilleur_owner", password, database),
-            admin_url=admin_url.rsplit("/", 1)[0] + f"/{database}",
-        )
-    await worker.close()
+    try:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as http,
+            httpx.AsyncClient(transport=httpx.ASGITransport(admin_app), base_url=BASE_URL) as admin,
+        ):
+            yield World(
+                settings=settings,
+                worker_settings=worker_settings,
+                parts=parts,
+                worker=worker,
+                http=http,
+                admin=admin,
+                owner_url=role_url(admin_url, "veilleur_owner", password, database),
+                admin_url=admin_url.rsplit("/", 1)[0] + f"/{database}",
+            )
+    finally:
+        await worker.close()
