@@ -40,7 +40,7 @@ async def test_all_four_killed_at_once_come_back_and_have_lost_nothing(scene):
 
 async def test_a_storm_of_blows_in_any_order_loses_nothing(scene):
     """Whoever is struck, others may still be on their way back from the blow before."""
-    rounds = few_or_many(1, 45)
+    rounds = few_or_many(1, 30)
 
     async def rage() -> int:
         struck = 0

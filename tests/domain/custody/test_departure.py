@@ -46,6 +46,7 @@ async def receipt(desk: Desk) -> Json:
 async def test_nothing_is_left_in_any_table_when_the_vouchers_were_handed_over(desk):
     canary = unique("canary")
     await fill(desk, canary)
+    await desk.world.parts.gate.settle()
     before = await rows_of_agency(desk)
     assert len(before) > 25
     other = await open_desk(desk.world)
